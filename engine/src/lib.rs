@@ -1,0 +1,15 @@
+//! The ground: events as columns, the log, shards, checkpoints, the clock.
+//!
+//! Knows no tenant business, no ractor, no DataFusion, no HTTP. Modules stand in the order in which data flows through
+//! them.
+
+pub mod clock;
+pub mod units;
+pub mod calendar;
+pub mod path;
+pub mod meter;
+pub mod event;
+pub mod admission;
+pub mod shard;
+pub mod log;
+pub mod storage;

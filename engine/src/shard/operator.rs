@@ -1,0 +1,87 @@
+//! What a shard computes from its events. Implemented by `pipelines`.
+//!
+//! Owned by the worker's thread: no locks inside. Not here: admission, durability.
+
+use crate::admission::{Rejection, RejectionCount};
+use crate::calendar::Interval;
+use crate::event::batch::EventBatch;
+use crate::log::Offset;
+use crate::meter::Meter;
+use crate::storage::Storage;
+
+/// Where a batch stands in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Position {
+    /// Offset of its first row.
+    pub offset: Offset,
+    /// The shard's watermark when it was admitted.
+    pub watermark_us: i64,
+    /// The node's clock when it was admitted.
+    pub admitted_at_us: i64,
+}
+
+/// A deterministic fold over a shard's log with immutable snapshots (I3, I4).
+///
+/// # Contract
+/// - State after `apply`ing a sequence of batches depends on the events, their offsets and their watermarks only, not on
+///   how they are cut into batches nor on when `publish` or `seal` is called.
+/// - [`Operator::publish`] gives an immutable snapshot of everything applied so far; it must be cheap.
+/// - [`Operator::seal`] gives what makes the state so far durable; the write happens on another thread while the worker
+///   goes on.
+pub trait Operator: Send + 'static {
+    /// What queries read.
+    type Snapshot: Send + Sync + 'static;
+
+    /// Rows that must be refused because a meter could not count them exactly.
+    fn vet(&self, batch: &EventBatch, reject: &mut dyn FnMut(usize, Rejection));
+
+    /// See [`Measure::units`](super::Measure::units).
+    fn units(&self, meter: &str, batch: &EventBatch) -> Option<Vec<i128>>;
+
+    /// See [`Measure::used`](super::Measure::used).
+    fn used(&mut self, tenant: &str, meter: &str, period: Interval) -> i128;
+
+    /// Folds durable rows in.
+    fn apply(&mut self, batch: &EventBatch, position: Position);
+
+    /// Folds durable rejections in.
+    fn reject(&mut self, counts: &[RejectionCount], position: Position);
+
+    /// An immutable view of everything applied so far; `watermark_us` is the shard's now.
+    fn publish(&mut self, watermark_us: i64) -> std::sync::Arc<Self::Snapshot>;
+
+    /// What makes the state durable.
+    fn seal(&mut self) -> Box<dyn Seal>;
+
+    /// Takes up a state that `seal` described; before any `apply`.
+    fn restore(&mut self, description: &serde_json::Value, storage: &dyn Storage) -> Result<(), RestoreError>;
+
+    /// The meters from now on. Returns those that are new or changed and so need the shard's history: the engine calls
+    /// [`Operator::backfill`] with all of it before the next `apply`.
+    fn configure(&mut self, meters: &[Meter]) -> Vec<String>;
+
+    /// Folds history into the named meters only.
+    fn backfill(&mut self, meters: &[String], batch: &EventBatch, position: Position);
+}
+
+/// State on its way into a checkpoint. Runs off the worker's thread.
+pub trait Seal: Send {
+    /// Writes what is not yet in `storage` under new names that start with `prefix` and returns the description for the
+    /// manifest. `files` receives every file name that the description refers to, old ones included.
+    fn write(
+        self: Box<Self>,
+        storage: &dyn Storage,
+        prefix: &str,
+        files: &mut Vec<String>,
+    ) -> Result<serde_json::Value, crate::storage::StorageError>;
+}
+
+/// A checkpoint that can't be taken up.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("checkpoint file {file}: {reason}")]
+pub struct RestoreError {
+    /// Which file, or the manifest's part.
+    pub file: String,
+    /// What is wrong with it.
+    pub reason: String,
+}

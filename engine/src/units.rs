@@ -1,0 +1,178 @@
+//! Metered quantities: `Decimal128(38, 9)` everywhere, so that sums are exact and order-free (I4).
+//!
+//! One *unit* is stored as 10⁹ nano-units in an `i128`. Not here: money (that is priced units), arithmetic on columns
+//! (Arrow's kernels do it).
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Digits in all, as in SQL's `DECIMAL(38, 9)`.
+pub const PRECISION: u8 = 38;
+/// Digits behind the point.
+pub const SCALE: i8 = 9;
+/// Nano-units in one unit.
+pub const ONE: i128 = 1_000_000_000;
+/// A single event's quantity stays below 10¹⁸ units, so that 10¹¹ events can be summed without overflow.
+pub const VALUE_UNITS_MAX: i128 = 1_000_000_000_000_000_000;
+
+/// An exact quantity: nano-units in an `i128`, printed as a decimal without trailing zeros.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Units(pub i128);
+
+/// Why a text or number is not a quantity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum UnitsError {
+    /// Not a decimal number at all.
+    #[error("not a decimal number")]
+    Malformed,
+    /// More than nine digits behind the point that are not zero.
+    #[error("more than 9 digits behind the point")]
+    Precision,
+    /// At or beyond [`VALUE_UNITS_MAX`] in size.
+    #[error("too large: at most 10^18 in size")]
+    Overflow,
+}
+
+impl Units {
+    /// `n` whole units.
+    pub const fn whole(n: i64) -> Self {
+        Self(n as i128 * ONE)
+    }
+
+    /// Parses a JSON number's or decimal's text exactly (sign, digits, point, exponent); never rounds.
+    pub fn parse(text: &str) -> Result<Self, UnitsError> {
+        let bytes = text.as_bytes();
+        let (negative, mut at) = match bytes.first() {
+            Some(b'-') => (true, 1),
+            Some(b'+') => (false, 1),
+            _ => (false, 0),
+        };
+        let mut value: i128 = 0;
+        let mut digits = 0usize;
+        let mut scale: i32 = 0;
+        let mut past_point = false;
+        while at < bytes.len() {
+            match bytes[at] {
+                digit @ b'0'..=b'9' => {
+                    digits += 1;
+                    if past_point {
+                        scale += 1;
+                    }
+                    value = value
+                        .checked_mul(10)
+                        .and_then(|v| v.checked_add(i128::from(digit - b'0')))
+                        .ok_or(UnitsError::Overflow)?;
+                }
+                b'.' if !past_point => past_point = true,
+                b'e' | b'E' => break,
+                _ => return Err(UnitsError::Malformed),
+            }
+            at += 1;
+        }
+        if digits == 0 {
+            return Err(UnitsError::Malformed);
+        }
+        let mut exponent: i32 = 0;
+        if at < bytes.len() {
+            exponent = text[at + 1..].parse().map_err(|_| UnitsError::Malformed)?;
+        }
+        if value == 0 {
+            return Ok(Self(0));
+        }
+        let shift =
+            i32::from(SCALE).checked_sub(scale).and_then(|s| s.checked_add(exponent)).ok_or(UnitsError::Overflow)?;
+        if shift >= 0 {
+            if shift > 38 {
+                return Err(UnitsError::Overflow);
+            }
+            let factor = 10i128.checked_pow(shift as u32).ok_or(UnitsError::Overflow)?;
+            value = value.checked_mul(factor).ok_or(UnitsError::Overflow)?;
+        } else {
+            for _ in 0..shift.unsigned_abs() {
+                if value % 10 != 0 {
+                    return Err(UnitsError::Precision);
+                }
+                value /= 10;
+            }
+        }
+        let signed = if negative { -value } else { value };
+        Self(signed).checked()
+    }
+
+    /// The same quantity, if one event may carry it.
+    pub fn checked(self) -> Result<Self, UnitsError> {
+        if self.0.unsigned_abs() >= (VALUE_UNITS_MAX * ONE).unsigned_abs() {
+            return Err(UnitsError::Overflow);
+        }
+        Ok(self)
+    }
+}
+
+impl fmt::Display for Units {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let size = self.0.unsigned_abs();
+        let whole = size / ONE.unsigned_abs();
+        let nanos = size % ONE.unsigned_abs();
+        if self.0 < 0 {
+            f.write_str("-")?;
+        }
+        if nanos == 0 {
+            return write!(f, "{whole}");
+        }
+        let fraction = format!("{nanos:09}");
+        write!(f, "{whole}.{}", fraction.trim_end_matches('0'))
+    }
+}
+
+impl FromStr for Units {
+    type Err = UnitsError;
+
+    fn from_str(text: &str) -> Result<Self, UnitsError> {
+        Self::parse(text)
+    }
+}
+
+impl Serialize for Units {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Units {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expect: Result<&str, UnitsError>) {
+        let got = Units::parse(text).map(|units| units.to_string());
+        assert_eq!(got, expect.map(str::to_owned), "{text}");
+    }
+
+    #[test]
+    fn numbers_are_read_exactly_or_refused() {
+        check("0", Ok("0"));
+        check("-0.0e400", Ok("0"));
+        check("12.500", Ok("12.5"));
+        check("1e3", Ok("1000"));
+        check("15e-1", Ok("1.5"));
+        check("-0.000000001", Ok("-0.000000001"));
+        check("1.0000000000", Ok("1"));
+        check("0.0000000001", Err(UnitsError::Precision));
+        check("1e18", Err(UnitsError::Overflow));
+        check("1e999999999999", Err(UnitsError::Malformed));
+        check("1e99", Err(UnitsError::Overflow));
+        check("999999999999999999.999999999", Ok("999999999999999999.999999999"));
+        check("", Err(UnitsError::Malformed));
+        check("-", Err(UnitsError::Malformed));
+        check("1.2.3", Err(UnitsError::Malformed));
+        check("NaN", Err(UnitsError::Malformed));
+    }
+}
