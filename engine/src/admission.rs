@@ -2,36 +2,89 @@
 //!
 //! A rejected event is a value, not an error (I5). Not here: the deciding itself (`dedup`, the gate, the door).
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 /// The answer for one event.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
-    /// Durable and counted once. `late`: behind the watermark when it came.
-    Admitted {
-        /// Behind its shard's watermark; counted all the same.
-        late: bool,
-    },
-    /// The same (tenant, source, id) with the same payload was admitted before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[repr(u8)]
+pub enum Outcome {
+    /// Durable and counted once.
+    Admitted,
+    /// Durable and counted once, though it was behind its shard's watermark when it came.
+    Late,
+    /// The same (tenant, source, id) with the same payload was admitted before; nothing changed.
     Duplicate,
     /// Not admitted, nothing changed.
-    Rejected(Rejection),
+    Rejected,
 }
 
-/// Why one event was refused, and what to do.
+/// The answers for a batch.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Receipt {
+    /// One per row of the submitted batch.
+    pub outcomes: Vec<Outcome>,
+    /// Row and reason of each rejected one, by row.
+    pub rejections: Vec<(u32, Rejection)>,
+}
+
+/// How many of each.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tally {
+    /// Durable and counted, late ones included.
+    pub admitted: u64,
+    /// Of those, behind the watermark.
+    pub late: u64,
+    /// Seen before.
+    pub duplicate: u64,
+    /// Refused.
+    pub rejected: u64,
+}
+
+impl std::ops::AddAssign for Tally {
+    fn add_assign(&mut self, other: Self) {
+        self.admitted += other.admitted;
+        self.late += other.late;
+        self.duplicate += other.duplicate;
+        self.rejected += other.rejected;
+    }
+}
+
+impl Receipt {
+    /// Counts the outcomes.
+    pub fn tally(&self) -> Tally {
+        let mut tally = Tally::default();
+        for outcome in &self.outcomes {
+            match outcome {
+                Outcome::Admitted => tally.admitted += 1,
+                Outcome::Late => {
+                    tally.admitted += 1;
+                    tally.late += 1;
+                }
+                Outcome::Duplicate => tally.duplicate += 1,
+                Outcome::Rejected => tally.rejected += 1,
+            }
+        }
+        tally
+    }
+}
+
+/// Why one event was refused, and what to do. Texts are shared: a batch may repeat one reason for every row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rejection {
     /// The typed reason.
     pub reason: Reason,
     /// Attribute, data member or meter concerned; empty if none.
-    pub field: String,
+    pub field: Arc<str>,
     /// One sentence that says what was found and what would be right.
-    pub detail: String,
+    pub detail: Arc<str>,
 }
 
 impl Rejection {
     /// A rejection.
-    pub fn new(reason: Reason, field: impl Into<String>, detail: impl Into<String>) -> Self {
+    pub fn new(reason: Reason, field: impl Into<Arc<str>>, detail: impl Into<Arc<str>>) -> Self {
         Self { reason, field: field.into(), detail: detail.into() }
     }
 }
@@ -109,8 +162,8 @@ pub struct RejectionCount {
     pub field: String,
     /// How many.
     pub count: u64,
-    /// `id` of the last one; empty if it had none.
+    /// `id` of the first one; empty if it had none.
     pub sample_id: String,
-    /// The last one's sentence.
+    /// The first one's sentence.
     pub sample_detail: String,
 }

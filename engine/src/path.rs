@@ -71,6 +71,10 @@ impl JsonPath {
 /// Appends one member to a pointer, escaped.
 pub fn push_member(pointer: &mut String, member: &str) {
     pointer.push('/');
+    if !member.contains(['~', '/']) {
+        pointer.push_str(member);
+        return;
+    }
     for character in member.chars() {
         match character {
             '~' => pointer.push_str("~0"),

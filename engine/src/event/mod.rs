@@ -5,3 +5,12 @@
 
 pub mod schema;
 pub mod batch;
+pub mod rest;
+mod value;
+mod text_column;
+pub mod builder;
+pub mod cloudevents;
+pub mod split;
+pub mod fingerprint;
+pub mod ipc;
+pub mod json;

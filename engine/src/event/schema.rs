@@ -9,11 +9,12 @@
 //! | `subject` | Dictionary(Int32, Utf8), nullable | CloudEvents `subject` |
 //! | `time` | Timestamp(µs, UTC) | CloudEvents `time` |
 //! | `/pointer` … | Dictionary(Int32, Utf8), Decimal128(38, 9) or Boolean, nullable | a member of `data` |
-//! | `rest` | Utf8, nullable, optional, last | JSON object pointer → value of what fits no column |
+//! | `rest` | Utf8, nullable, optional, last | JSON object pointer → value of what fits no column (see [`rest`](super::rest)) |
 //!
 //! A member goes to `rest` when its value is an array, a null, an empty object, a number that is not a
 //! [`Units`](crate::units::Units), or of another type than the batch's column of that name. A `data` that is not a
-//! JSON object is one member with the pointer `""`, always in `rest`.
+//! JSON object is one member with the pointer `""`, always in `rest`. So is an object below a pointer longer than a meter's
+//! path may be, and every member beyond [`DATA_COLUMNS_MAX`].
 
 use std::sync::{Arc, LazyLock};
 
