@@ -1,15 +1,20 @@
 //! The ground under log, checkpoints and dedup runs: named files that are appended, synced, created once and read.
 //!
-//! # Contract (each implementation passes `storage::conformance`)
+//! # Contract (each implementation passes `tests/it/storage_conformance.rs`)
 //! - Names are relative, `/`-separated, without `..`; folders appear by themselves.
 //! - [`Storage::create_new`] makes a file with its whole content durable before it returns and fails with
 //!   [`StorageError::Exists`] if the name is taken: nothing is ever overwritten (I10).
 //! - [`Storage::open_append`] opens or makes a file; bytes written become durable only by [`AppendFile::sync`], which
 //!   covers the file's name too. After a failed `sync` the file must not be written again: what the kernel dropped can't
 //!   be known.
+//! - [`Storage::remove`], [`Storage::truncate`] and [`Storage::rename`] are durable when they return.
 //! - Reads see every earlier write of this process.
 //!
 //! Not here: what the bytes mean. The only module of the data plane that touches files.
+
+pub mod local;
+pub mod memory;
+pub mod faulty;
 
 use std::sync::Arc;
 
@@ -27,7 +32,7 @@ pub trait Storage: Send + Sync + 'static {
     fn size(&self, name: &str) -> Result<u64, StorageError>;
     /// Names of the files directly in `folder` (full names, sorted); empty if there is no such folder.
     fn list(&self, folder: &str) -> Result<Vec<String>, StorageError>;
-    /// Removes a file; absent is fine.
+    /// Removes a file, durably; absent is fine.
     fn remove(&self, name: &str) -> Result<(), StorageError>;
     /// Cuts a file to `length` bytes, durably.
     fn truncate(&self, name: &str, length: u64) -> Result<(), StorageError>;
@@ -88,4 +93,13 @@ impl StorageError {
             _ => Self::Io { name, message: error.to_string() },
         }
     }
+}
+
+/// Refuses names that would leave the storage's folder or mean the same file under two spellings.
+fn check_name(name: &str) -> Result<(), StorageError> {
+    let plain = |part: &str| !part.is_empty() && part != "." && part != ".." && !part.contains(['\\', '\0']);
+    if name.split('/').all(plain) {
+        return Ok(());
+    }
+    Err(StorageError::Io { name: name.to_owned(), message: "not a relative name of plain parts".to_owned() })
 }

@@ -1,0 +1,240 @@
+//! Manifests: which files, offset and watermarks belong together. The newest valid one is the state of the node.
+//!
+//! Each is created under a new name with its generation in it; a taken name means that another node owns the data (I10).
+//! Not here: the files' content (`file`), reading the log behind the manifest's offset (the service).
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde::{Deserialize, Serialize};
+
+use super::{CheckpointError, decode_json, encode_json, file};
+use crate::log::Offset;
+use crate::snapshot::Archive;
+use crate::storage::{SharedStorage, StorageError};
+
+/// The manifest format that this program writes, and the only one it reads.
+pub const FORMAT: u32 = 1;
+
+/// One consistent state of all shards.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// Counts manifests; see [`Manifests::next_generation`].
+    pub generation: u64,
+    /// Ownership of the data folder under which it was written.
+    pub epoch: u32,
+    /// Every event before this offset is in, none from it on.
+    pub log_offset: Offset,
+    /// The node's clock, microseconds.
+    pub created_at_us: i64,
+    /// What of the event log is in the lake.
+    pub archive: Archive,
+    /// One per shard, by number.
+    pub shards: Vec<ShardManifest>,
+}
+
+/// One shard within a [`Manifest`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ShardManifest {
+    /// Which shard.
+    pub shard: u16,
+    /// No earlier event is expected, microseconds.
+    pub watermark_us: i64,
+    /// What dedup needs to go on.
+    pub dedup: serde_json::Value,
+    /// What the operator needs to go on.
+    pub operator: serde_json::Value,
+    /// Every file that the two refer to, by its name in the storage; each written by [`file::write`].
+    pub files: Vec<String>,
+}
+
+impl Manifest {
+    /// The log must reach back to here for this manifest to be of use: what is behind it is in the state, and in the lake.
+    pub fn needs_log_from(&self) -> Offset {
+        self.log_offset.min(self.archive.until)
+    }
+
+    fn files(&self) -> impl Iterator<Item = &String> {
+        self.shards.iter().flat_map(|shard| &shard.files)
+    }
+}
+
+/// The manifests of a node, in one folder of its storage.
+pub struct Manifests {
+    storage: SharedStorage,
+    folder: String,
+    fallbacks: AtomicU64,
+}
+
+impl Manifests {
+    /// Opens the folder, before anyone writes to it: files that no manifest refers to, left by a checkpoint that was never
+    /// finished, are removed.
+    ///
+    /// # Errors
+    /// [`CheckpointError::Storage`] if the folder can't be listed or cleaned.
+    pub fn open(storage: SharedStorage, folder: &str) -> Result<Self, CheckpointError> {
+        let manifests = Self { storage, folder: folder.to_owned(), fallbacks: AtomicU64::new(0) };
+        manifests.remove_orphans()?;
+        Ok(manifests)
+    }
+
+    /// The newest manifest that is whole, files included, or none if there never was one. If a newer one is damaged, an
+    /// earlier one does as well, as long as a log that starts at `log_start` can bring it up to date; see
+    /// [`Self::fallbacks`].
+    ///
+    /// # Errors
+    /// [`CheckpointError::Corrupt`] naming the newest damaged file if no manifest will do.
+    pub fn latest(&self, log_start: Offset) -> Result<Option<Manifest>, CheckpointError> {
+        let mut newest_damage = None;
+        for generation in self.generations()?.into_iter().rev() {
+            let damage = match self.verified(generation) {
+                Ok(manifest) if newest_damage.is_none() => return Ok(Some(manifest)),
+                Ok(manifest) if manifest.needs_log_from() >= log_start => {
+                    self.fallbacks.fetch_add(1, Ordering::Relaxed);
+                    tracing::warn!(generation, "going on from an earlier checkpoint; the log brings it up to date");
+                    return Ok(Some(manifest));
+                }
+                Ok(_) => break,
+                Err(damage @ CheckpointError::Corrupt { .. }) => damage,
+                Err(other) => return Err(other),
+            };
+            tracing::warn!(generation, %damage, "a checkpoint can't be used");
+            newest_damage.get_or_insert(damage);
+        }
+        newest_damage.map_or(Ok(None), Err)
+    }
+
+    /// How often [`Self::latest`] had to use an earlier checkpoint.
+    pub fn fallbacks(&self) -> u64 {
+        self.fallbacks.load(Ordering::Relaxed)
+    }
+
+    /// The generation that the next manifest must have: one more than the newest name, damaged or not.
+    ///
+    /// # Errors
+    /// [`CheckpointError::Storage`] if the folder can't be listed.
+    pub fn next_generation(&self) -> Result<u64, CheckpointError> {
+        Ok(self.generations()?.last().map_or(1, |newest| newest + 1))
+    }
+
+    /// Makes the manifest the newest one, durably; its files must be written.
+    ///
+    /// # Errors
+    /// [`CheckpointError::Fenced`] if its generation is not the next one: another owner has written meanwhile.
+    pub fn create(&self, manifest: &Manifest) -> Result<(), CheckpointError> {
+        let fenced = CheckpointError::Fenced { generation: manifest.generation };
+        if manifest.generation != self.next_generation()? {
+            return Err(fenced);
+        }
+        match self.storage.create_new(&self.name(manifest.generation), &encode_json(manifest)) {
+            Err(StorageError::Exists { .. }) => Err(fenced),
+            other => Ok(other?),
+        }
+    }
+
+    /// The log may be trimmed before this offset: every kept manifest can still be brought up to date. 0 without manifests.
+    ///
+    /// # Errors
+    /// [`CheckpointError::Storage`] if manifests can't be read; damaged ones are passed over.
+    pub fn trim_log_before(&self) -> Result<Offset, CheckpointError> {
+        let kept = self.readable()?;
+        Ok(kept.iter().map(Manifest::needs_log_from).min().unwrap_or(0))
+    }
+
+    /// Removes all manifests older than the newest `keep` readable ones, and the files that only those referred to. Files
+    /// that are not in any manifest yet are left alone, so a checkpoint may be under way. Gives the files removed.
+    ///
+    /// # Errors
+    /// [`CheckpointError::Storage`]; what is left is removed by the next [`Self::open`].
+    pub fn collect_garbage(&self, keep: usize) -> Result<usize, CheckpointError> {
+        let readable = self.readable()?;
+        let (dropped, kept) = readable.split_at(readable.len().saturating_sub(keep.max(1)));
+        let Some(oldest_kept) = kept.first() else { return Ok(0) };
+        let needed: BTreeSet<&String> = kept.iter().flat_map(Manifest::files).collect();
+        let garbage: BTreeSet<&String> = dropped.iter().flat_map(Manifest::files).collect();
+        // Manifests first: one without its files would look damaged.
+        for generation in self.generations()?.into_iter().filter(|generation| *generation < oldest_kept.generation) {
+            self.storage.remove(&self.name(generation))?;
+        }
+        let mut removed = 0;
+        for name in garbage.difference(&needed) {
+            self.storage.remove(name)?;
+            removed += 1;
+        }
+        Ok(removed)
+    }
+
+    /// A damaged manifest's files are unknown: with one around, nothing is an orphan for certain.
+    fn remove_orphans(&self) -> Result<(), CheckpointError> {
+        let readable = self.readable()?;
+        if readable.len() != self.generations()?.len() {
+            return Ok(());
+        }
+        let needed: BTreeSet<&String> = readable.iter().flat_map(Manifest::files).collect();
+        let ours = format!("{}/", self.folder);
+        let mut folders: BTreeSet<&str> = needed.iter().filter_map(|name| Some(name.rsplit_once('/')?.0)).collect();
+        folders.retain(|folder| folder.starts_with(&ours));
+        folders.insert(&self.folder);
+        for folder in folders {
+            for name in self.storage.list(folder)? {
+                if !needed.contains(&name) && self.generation(&name).is_none() {
+                    tracing::info!(name, "removing a file of a checkpoint that was never finished");
+                    self.storage.remove(&name)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Manifests that can be read, oldest first; their files are not looked at.
+    fn readable(&self) -> Result<Vec<Manifest>, CheckpointError> {
+        let mut readable = Vec::new();
+        for generation in self.generations()? {
+            match self.read(generation) {
+                Ok(manifest) => readable.push(manifest),
+                Err(CheckpointError::Corrupt { .. }) => {}
+                Err(other) => return Err(other),
+            }
+        }
+        Ok(readable)
+    }
+
+    fn verified(&self, generation: u64) -> Result<Manifest, CheckpointError> {
+        let manifest = self.read(generation)?;
+        for name in manifest.files() {
+            file::verify(&*self.storage, name)?;
+        }
+        Ok(manifest)
+    }
+
+    fn read(&self, generation: u64) -> Result<Manifest, CheckpointError> {
+        let name = self.name(generation);
+        let corrupt = |reason: String| CheckpointError::Corrupt { file: name.clone(), reason };
+        let bytes = self.storage.read(&name)?;
+        let manifest: Manifest = decode_json(&bytes).map_err(corrupt)?;
+        if manifest.format != FORMAT {
+            return Err(corrupt(format!("it has format {}, this program reads {FORMAT}", manifest.format)));
+        }
+        if manifest.generation != generation {
+            return Err(corrupt(format!("it is generation {} under the name of another", manifest.generation)));
+        }
+        Ok(manifest)
+    }
+
+    /// By name, oldest first.
+    fn generations(&self) -> Result<Vec<u64>, CheckpointError> {
+        let names = self.storage.list(&self.folder)?;
+        Ok(names.iter().filter_map(|name| self.generation(name)).collect())
+    }
+
+    fn name(&self, generation: u64) -> String {
+        format!("{}/manifest-{generation:020}.json", self.folder)
+    }
+
+    fn generation(&self, name: &str) -> Option<u64> {
+        let own = name.strip_prefix(&self.folder)?.strip_prefix("/manifest-")?;
+        own.strip_suffix(".json")?.parse().ok()
+    }
+}

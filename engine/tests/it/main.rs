@@ -1,0 +1,17 @@
+//! Integration tests of the engine.
+#![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+
+mod harness;
+mod event_decoder;
+mod event_round_trip;
+mod event_hostile;
+mod event_fingerprint;
+mod dedup_model;
+mod storage_conformance;
+mod log_conformance;
+mod log_damage;
+mod log_crashes;
+mod checkpoints;
+mod data_folder;
+mod counting;
+mod service;
