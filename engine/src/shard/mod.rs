@@ -4,8 +4,15 @@
 //! it is given as two traits: the [`Gate`] (who may send how much, implemented by `actors`) and the [`Operator`] (what is
 //! computed, implemented by `pipelines`).
 
+pub(crate) mod permits;
+pub(crate) mod admit;
 pub mod gate;
 pub mod operator;
+pub(crate) mod worker;
+pub(crate) mod answer;
 
+pub use answer::{Done, SubmitError};
 pub use gate::{Gate, Measure};
-pub use operator::{Operator, Position};
+pub use operator::{Operator, Position, RestoreError, Seal};
+pub use permits::FlightLimits;
+pub use worker::ShardStats;

@@ -1,0 +1,168 @@
+//! A run: marks sorted by key, immutable, written to a file; in memory or read from there block by block.
+//!
+//! A file is a sequence of blocks of 4 KiB: up to 170 marks, padding of zeros, and in the last four bytes the CRC32C of
+//! the others; all blocks but the last are full; behind them the trailer of a checkpoint's file. The manifest says how many
+//! marks there are. Every block is checked each
+//! time it is read, since a flipped bit would let an event count twice (I2). Not here: merging, expiry.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::DedupError;
+use super::filter::Filter;
+use super::mark::{self, Mark};
+use crate::checkpoint::file;
+use crate::shard::operator::RestoreError;
+use crate::storage::{Storage, StorageError};
+
+const BLOCK_BYTES: usize = 4096;
+const CRC_BYTES: usize = 4;
+const BLOCK_MARKS: usize = (BLOCK_BYTES - CRC_BYTES) / mark::BYTES;
+
+/// Memory of `ids` marks.
+pub(super) fn marks_bytes(ids: usize) -> usize {
+    ids.saturating_mul(mark::BYTES)
+}
+
+/// A run in a checkpoint's manifest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Entry {
+    pub(super) file: Arc<str>,
+    pub(super) ids: usize,
+    pub(super) oldest_us: i64,
+    pub(super) newest_us: i64,
+}
+
+/// Sorted marks with what finds one of them fast.
+#[derive(Debug, Clone)]
+pub(super) struct Run {
+    entry: Entry,
+    filter: Arc<Filter>,
+    /// First key of each block.
+    firsts: Arc<[u128]>,
+    /// `None` if they are read from the file.
+    resident: Option<Arc<Vec<Mark>>>,
+}
+
+impl Run {
+    /// Writes `marks`, sorted by distinct keys, to the new file of `entry`.
+    pub(super) fn write(entry: Entry, marks: Vec<Mark>, storage: &dyn Storage) -> Result<Self, StorageError> {
+        let mut bytes = Vec::with_capacity((marks.len().div_ceil(BLOCK_MARKS) + 1) * BLOCK_BYTES);
+        let mut filter = Filter::with_capacity(marks.len());
+        let mut firsts = Vec::with_capacity(marks.len().div_ceil(BLOCK_MARKS));
+        for block in marks.chunks(BLOCK_MARKS) {
+            let start = bytes.len();
+            firsts.push(block[0].key());
+            for mark in block {
+                filter.insert(mark.key());
+                bytes.extend_from_slice(&mark.to_bytes());
+            }
+            bytes.resize(start + BLOCK_BYTES - CRC_BYTES, 0);
+            let crc = crc32c::crc32c(&bytes[start..]);
+            bytes.extend_from_slice(&crc.to_le_bytes());
+        }
+        file::write(storage, &entry.file, bytes)?;
+        Ok(Self { entry, filter: Arc::new(filter), firsts: firsts.into(), resident: Some(Arc::new(marks)) })
+    }
+
+    /// Reads and checks the whole file of `entry`; keeps its marks if `resident`.
+    pub(super) fn open(entry: &Entry, storage: &dyn Storage, resident: bool) -> Result<Self, RestoreError> {
+        let fail = |reason: String| RestoreError { file: entry.file.to_string(), reason };
+        let size = storage.size(&entry.file).map_err(|error| fail(error.to_string()))?;
+        let blocks = entry.ids.div_ceil(BLOCK_MARKS);
+        if size < (blocks * BLOCK_BYTES) as u64 {
+            return Err(fail(format!("has {size} bytes where {} ids take {}", entry.ids, blocks * BLOCK_BYTES)));
+        }
+        let mut filter = Filter::with_capacity(entry.ids);
+        let mut firsts = Vec::with_capacity(blocks);
+        let mut kept = Vec::with_capacity(if resident { entry.ids } else { 0 });
+        let mut last = None;
+        for block in 0..blocks {
+            let marks = read_block(entry, block, storage).map_err(|error| fail(error.to_string()))?;
+            firsts.push(marks[0].key());
+            for mark in &marks {
+                if last.is_some_and(|last| last >= mark.key()) {
+                    return Err(fail(format!("keys are out of order in block {block}")));
+                }
+                last = Some(mark.key());
+                filter.insert(mark.key());
+            }
+            if resident {
+                kept.extend_from_slice(&marks);
+            }
+        }
+        let resident = resident.then(|| Arc::new(kept));
+        Ok(Self { entry: entry.clone(), filter: Arc::new(filter), firsts: firsts.into(), resident })
+    }
+
+    /// The same run without its marks in memory.
+    pub(super) fn on_file(&self) -> Self {
+        Self { resident: None, ..self.clone() }
+    }
+
+    /// Whether the marks are in memory.
+    pub(super) fn is_resident(&self) -> bool {
+        self.resident.is_some()
+    }
+
+    /// What the manifest says of it.
+    pub(super) fn entry(&self) -> &Entry {
+        &self.entry
+    }
+
+    /// Marks held.
+    pub(super) fn len(&self) -> usize {
+        self.entry.ids
+    }
+
+    /// When the last of them was admitted.
+    pub(super) fn newest_us(&self) -> i64 {
+        self.entry.newest_us
+    }
+
+    /// `false` if there is no mark of `key`.
+    pub(super) fn may_contain(&self, key: u128) -> bool {
+        self.filter.may_contain(key)
+    }
+
+    /// The mark of `key`.
+    pub(super) fn get(&self, key: u128, storage: &dyn Storage) -> Result<Option<Mark>, DedupError> {
+        if !self.filter.may_contain(key) {
+            return Ok(None);
+        }
+        let Some(block) = self.firsts.partition_point(|first| *first <= key).checked_sub(1) else { return Ok(None) };
+        let find = |marks: &[Mark]| marks.binary_search_by_key(&key, Mark::key).ok().map(|at| marks[at]);
+        match &self.resident {
+            Some(marks) => Ok(find(&marks[block_range(block, marks.len())])),
+            None => Ok(find(&read_block(&self.entry, block, storage)?)),
+        }
+    }
+
+    /// All marks, in order of key.
+    pub(super) fn marks(&self, storage: &dyn Storage) -> Result<Vec<Mark>, DedupError> {
+        if let Some(marks) = &self.resident {
+            return Ok(marks.as_ref().clone());
+        }
+        let mut marks = Vec::with_capacity(self.len());
+        for block in 0..self.firsts.len() {
+            marks.extend(read_block(&self.entry, block, storage)?);
+        }
+        Ok(marks)
+    }
+}
+
+fn block_range(block: usize, marks: usize) -> std::ops::Range<usize> {
+    block * BLOCK_MARKS..((block + 1) * BLOCK_MARKS).min(marks)
+}
+
+fn read_block(entry: &Entry, block: usize, storage: &dyn Storage) -> Result<Vec<Mark>, DedupError> {
+    let damaged = || DedupError::Damaged { file: entry.file.to_string(), block };
+    let bytes = storage.read_at(&entry.file, (block * BLOCK_BYTES) as u64, BLOCK_BYTES)?;
+    let (content, crc) = bytes.split_at_checked(BLOCK_BYTES - CRC_BYTES).ok_or_else(damaged)?;
+    if crc != crc32c::crc32c(content).to_le_bytes() {
+        return Err(damaged());
+    }
+    let marks = block_range(block, entry.ids).len();
+    Ok(content.chunks_exact(mark::BYTES).take(marks).map(Mark::from_bytes).collect())
+}

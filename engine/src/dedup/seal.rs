@@ -1,0 +1,199 @@
+//! Makes levels durable, off the worker's thread: tables become runs, neighbouring runs of similar size one, and runs
+//! beyond the horizon go.
+//!
+//! A key is in few runs this way: sizes grow by [`GROWTH`] from one to the next, within a stretch of time of a quarter of
+//! the horizon, beyond which runs are not merged so that they can expire. Not here: looking anything up.
+
+use std::sync::{Arc, OnceLock};
+
+use serde::{Deserialize, Serialize};
+
+use super::mark::Mark;
+use super::run::{self, Entry, Run};
+use super::{DedupError, DedupOptions, Level};
+use crate::shard::operator::{RestoreError, Seal};
+use crate::storage::{Storage, StorageError};
+
+/// A run is merged with the next newer ones unless it is this many times larger than they are.
+const GROWTH: usize = 4;
+/// Largest run that merging makes, in ids: 384 MB while it is written.
+const RUN_IDS_MAX: usize = 16 << 20;
+/// Merged runs span at most this part of the horizon.
+const SPANS_PER_HORIZON: i64 = 4;
+
+/// The part of a manifest that is dedup's: runs, oldest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Description {
+    pub(super) runs: Vec<Entry>,
+}
+
+impl Description {
+    pub(super) fn parse(json: &serde_json::Value) -> Result<Self, RestoreError> {
+        Self::deserialize(json)
+            .map_err(|error| RestoreError { file: "manifest (dedup)".into(), reason: error.to_string() })
+    }
+}
+
+/// What a seal made of the levels it was given.
+pub(super) struct Outcome {
+    before: Vec<Level>,
+    after: Vec<Level>,
+}
+
+impl Outcome {
+    /// Replaces the levels that the seal was given, which are the oldest of `levels`. Whether they were still there.
+    pub(super) fn apply(&self, levels: &mut Vec<Level>) -> bool {
+        let still_there =
+            levels.len() >= self.before.len() && levels.iter().zip(&self.before).all(|(level, given)| level.is(given));
+        if still_there {
+            levels.splice(..self.before.len(), self.after.iter().cloned());
+        }
+        still_there
+    }
+}
+
+/// Levels on their way into a checkpoint.
+pub(super) struct DedupSeal {
+    pub(super) options: DedupOptions,
+    pub(super) levels: Vec<Level>,
+    /// Seals made before this one whose outcome was not known then.
+    pub(super) earlier: Vec<Arc<OnceLock<Outcome>>>,
+    pub(super) expired_before_us: i64,
+    pub(super) outcome: Arc<OnceLock<Outcome>>,
+}
+
+impl Seal for DedupSeal {
+    fn write(
+        self: Box<Self>,
+        storage: &dyn Storage,
+        prefix: &str,
+        files: &mut Vec<String>,
+    ) -> Result<serde_json::Value, StorageError> {
+        let mut levels = self.levels;
+        for outcome in self.earlier.iter().filter_map(|cell| cell.get()) {
+            outcome.apply(&mut levels);
+        }
+        let before = levels.clone();
+        let mut groups = group(&levels, self.expired_before_us, self.options.horizon_us / SPANS_PER_HORIZON);
+        let mut runs = Vec::with_capacity(groups.len());
+        for (ordinal, group) in groups.drain(..).enumerate() {
+            let file = format!("{prefix}dedup-{ordinal}.run");
+            if let Some(run) = group.write(&file, storage, runs.is_empty())? {
+                runs.push(run);
+            }
+        }
+        let runs = keep_resident(runs, self.options.resident_bytes_max);
+
+        let description = Description { runs: runs.iter().map(|run| run.entry().clone()).collect() };
+        files.extend(description.runs.iter().map(|entry| entry.file.to_string()));
+        let after = runs.into_iter().map(Level::Run).collect();
+        // Nobody else has this cell, and `write` takes the seal.
+        let _ = self.outcome.set(Outcome { before, after });
+        Ok(serde_json::to_value(description).expect("names and numbers are JSON"))
+    }
+}
+
+/// Neighbouring levels that become one run.
+struct Group {
+    levels: Vec<Level>,
+    ids: usize,
+    oldest_us: i64,
+    newest_us: i64,
+}
+
+/// Groups the levels that are not expired, oldest first.
+fn group(levels: &[Level], expired_before_us: i64, span_max_us: i64) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    for level in levels.iter().filter(|level| level.newest_us() >= expired_before_us) {
+        let oldest_us = match level {
+            Level::Table(table) => table.oldest_us(),
+            Level::Run(run) => run.entry().oldest_us,
+        };
+        let one = vec![level.clone()];
+        groups.push(Group { levels: one, ids: level.len(), oldest_us, newest_us: level.newest_us() });
+        while let [.., older, newer] = groups.as_mut_slice() {
+            let (oldest_us, newest_us) = (older.oldest_us.min(newer.oldest_us), older.newest_us.max(newer.newest_us));
+            let fits = older.ids + newer.ids <= RUN_IDS_MAX && newest_us.saturating_sub(oldest_us) <= span_max_us;
+            if !fits || older.ids > newer.ids.saturating_mul(GROWTH) {
+                break;
+            }
+            older.levels.append(&mut newer.levels);
+            older.ids += newer.ids;
+            (older.oldest_us, older.newest_us) = (oldest_us, newest_us);
+            groups.pop();
+        }
+    }
+    groups
+}
+
+impl Group {
+    /// The group as one run, written unless it is one already; `None` if nothing of it is left. Dead marks have nothing
+    /// to shadow in the oldest run.
+    fn write(self, file: &str, storage: &dyn Storage, is_oldest: bool) -> Result<Option<Arc<Run>>, StorageError> {
+        if let [Level::Run(run)] = self.levels.as_slice() {
+            return Ok(Some(Arc::clone(run)));
+        }
+        let mut marks: Vec<Mark> = Vec::new();
+        for level in &self.levels {
+            let newer = match level {
+                Level::Table(table) => table.sorted(),
+                Level::Run(run) => run.marks(storage).map_err(into_storage_error)?,
+            };
+            marks = merge(marks, newer);
+        }
+        if is_oldest {
+            marks.retain(|mark| !mark.is_dead());
+        }
+        if marks.is_empty() {
+            return Ok(None);
+        }
+        let entry = Entry { file: file.into(), ids: marks.len(), oldest_us: self.oldest_us, newest_us: self.newest_us };
+        Run::write(entry, marks, storage).map(|run| Some(Arc::new(run)))
+    }
+}
+
+/// Both, sorted by key; of two marks with one key, the newer one.
+fn merge(older: Vec<Mark>, newer: Vec<Mark>) -> Vec<Mark> {
+    if older.is_empty() {
+        return newer;
+    }
+    let mut merged = Vec::with_capacity(older.len() + newer.len());
+    let mut older = older.into_iter().peekable();
+    for mark in newer {
+        while let Some(before) = older.next_if(|other| other.key() < mark.key()) {
+            merged.push(before);
+        }
+        older.next_if(|other| other.key() == mark.key());
+        merged.push(mark);
+    }
+    merged.extend(older);
+    merged
+}
+
+/// Newest runs stay in memory as far as the budget goes.
+fn keep_resident(runs: Vec<Arc<Run>>, resident_bytes_max: usize) -> Vec<Arc<Run>> {
+    let mut budget = resident_bytes_max;
+    let mut kept: Vec<Arc<Run>> = Vec::with_capacity(runs.len());
+    for run in runs.into_iter().rev() {
+        let bytes = run::marks_bytes(run.len());
+        if run.is_resident() && bytes <= budget {
+            budget -= bytes;
+            kept.push(run);
+        } else if run.is_resident() {
+            kept.push(Arc::new(run.on_file()));
+        } else {
+            kept.push(run);
+        }
+    }
+    kept.reverse();
+    kept
+}
+
+/// A checkpoint can't be written because of a run that can't be read.
+fn into_storage_error(error: DedupError) -> StorageError {
+    match error {
+        DedupError::Storage(error) => error,
+        DedupError::Damaged { ref file, .. } => StorageError::Io { name: file.clone(), message: error.to_string() },
+    }
+}

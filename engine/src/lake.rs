@@ -1,0 +1,55 @@
+//! The lake: history that has left the log. The engine knows only when to archive and when to read back.
+//!
+//! Implemented by `pipelines` (Parquet). Not here: file formats.
+
+use crate::event::batch::EventBatch;
+use crate::log::{Log, Offset};
+use crate::shard::Position;
+use crate::snapshot::ArchiveFile;
+use crate::storage::Storage;
+
+/// Where events go when the log forgets them.
+///
+/// # Contract
+/// - [`Lake::archive`] writes every event of the log in `from .. until` into new files and returns them; files become part
+///   of the truth only when a manifest names them, so a crash in between leaves garbage and loses nothing (I10).
+/// - [`Lake::read`] gives the events of `files` that belong to `shard`, in offset order.
+pub trait Lake: Send + Sync + 'static {
+    /// Moves a stretch of the log into files whose names start with `prefix`.
+    fn archive(
+        &self,
+        log: &dyn Log,
+        from: Offset,
+        until: Offset,
+        storage: &dyn Storage,
+        prefix: &str,
+    ) -> Result<Vec<ArchiveFile>, LakeError>;
+
+    /// Reads back the events of one shard, in offset order.
+    fn read(
+        &self,
+        files: &[ArchiveFile],
+        shard: u16,
+        storage: &dyn Storage,
+        each: &mut dyn FnMut(EventBatch, Position),
+    ) -> Result<(), LakeError>;
+}
+
+/// Why history can't be written or read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LakeError {
+    /// A file could not be written or read.
+    #[error(transparent)]
+    Storage(#[from] crate::storage::StorageError),
+    /// The log could not be read.
+    #[error(transparent)]
+    Log(#[from] crate::log::LogError),
+    /// A file is not what was written.
+    #[error("lake file {file} is damaged: {reason}; restore it from a backup")]
+    Corrupt {
+        /// Which file.
+        file: String,
+        /// What does not fit.
+        reason: String,
+    },
+}

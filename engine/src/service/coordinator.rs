@@ -1,0 +1,275 @@
+//! The coordinator: cuts a consistent snapshot every few milliseconds, a checkpoint every few seconds, and moves old
+//! events to the lake.
+//!
+//! A cut is a barrier in the log: the log calls it when everything appended before is decided, it is handed to every shard
+//! in log order, and so each shard's view holds exactly the events before one offset. A checkpoint is a cut whose states
+//! are sealed; the files are written here while the workers go on, and count only once a manifest names them (I10).
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Instant;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+
+use crate::checkpoint::manifest::{FORMAT, Manifest, ShardManifest};
+use crate::log::Offset;
+use crate::meter::Meter;
+use crate::shard::permits::Permits;
+use crate::shard::worker::{Commit, Configure, Cut, Part, Seals};
+use crate::shard::{Gate, Operator};
+use crate::snapshot::{Archive, Snapshot};
+
+use super::handle::{Handle, Shared};
+use super::recover::Recovered;
+use super::{EngineError, EngineOptions, Ground, history};
+
+/// Batches of history that may wait for a shard.
+const HISTORY_MAX: usize = 64;
+
+/// What the handle asks of the coordinator.
+pub(super) enum Order<O: Operator> {
+    Cut(Sender<Arc<Snapshot<O::Snapshot>>>),
+    Checkpoint(Sender<Result<(), EngineError>>),
+    Configure(Vec<Meter>, Sender<Result<(), EngineError>>),
+    Stop,
+}
+
+struct Coordinator<O: Operator> {
+    options: EngineOptions,
+    ground: Ground,
+    shards: Vec<Channels<O>>,
+    snapshot: Arc<RwLock<Arc<Snapshot<O::Snapshot>>>>,
+    failure: Arc<Mutex<Option<String>>>,
+    generation: u64,
+    attempts: u64,
+    epoch: u32,
+    archive: Arc<Archive>,
+    checkpointed_until: Option<Offset>,
+}
+
+/// A cut, and what makes it durable if that was asked for.
+type Sealed<O> = (Arc<Snapshot<<O as Operator>::Snapshot>>, Vec<Seals>);
+
+struct Channels<O: Operator> {
+    commits: Sender<Commit<O>>,
+    configures: Sender<Configure>,
+}
+
+/// Starts the workers and the coordinator, and cuts the first snapshot and the epoch's first checkpoint.
+pub(super) fn start<O: Operator, G: Gate>(
+    options: EngineOptions,
+    ground: Ground,
+    recovered: Recovered<O, G>,
+) -> Result<Handle<O>, EngineError> {
+    let alive = Arc::new(AtomicBool::new(true));
+    let permits = Permits::new(options.flight);
+    let (mut queues, mut shards, mut stats, mut threads) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for worker in recovered.workers {
+        let (queue, parts) = bounded::<Part>(options.flight.submissions_max * 2 + 2);
+        let (configures, orders) = bounded(1);
+        queues.push(queue);
+        stats.push(Arc::clone(&worker.stats));
+        shards.push(Channels { commits: worker.commits.0.clone(), configures });
+        let name = format!("shard-{}", worker.shard);
+        threads.push(spawn(name, &alive, move || worker.run(&parts, &orders))?);
+    }
+    let failure = Arc::new(Mutex::new(None));
+    let mut coordinator = Coordinator {
+        options,
+        shards,
+        snapshot: Arc::new(RwLock::new(Arc::new(Snapshot {
+            offset: 0,
+            epoch: recovered.epoch,
+            published_at_us: ground.clock.now_us(),
+            shards: Vec::new(),
+            archive: Arc::clone(&recovered.archive),
+        }))),
+        failure: Arc::clone(&failure),
+        generation: recovered.generation,
+        attempts: 0,
+        epoch: recovered.epoch,
+        archive: recovered.archive,
+        checkpointed_until: None,
+        ground,
+    };
+    coordinator.checkpoint()?;
+    let (orders, inbox) = bounded(16);
+    let shared = Shared {
+        log: Arc::clone(&coordinator.ground.log),
+        permits,
+        queues: RwLock::new(queues),
+        stats,
+        snapshot: Arc::clone(&coordinator.snapshot),
+        orders,
+        threads: Mutex::new(Vec::new()),
+        alive: Arc::clone(&alive),
+        failure,
+    };
+    threads.push(spawn("coordinator".into(), &alive, move || coordinator.run(&inbox))?);
+    *shared.threads.lock().unwrap_or_else(PoisonError::into_inner) = threads;
+    Ok(Handle { shared: Arc::new(shared) })
+}
+
+/// A thread whose end, by panic or otherwise, is noticed.
+fn spawn(
+    name: String,
+    alive: &Arc<AtomicBool>,
+    body: impl FnOnce() + Send + 'static,
+) -> Result<std::thread::JoinHandle<()>, EngineError> {
+    struct Ends(Arc<AtomicBool>);
+    impl Drop for Ends {
+        fn drop(&mut self) {
+            self.0.store(false, Ordering::Release);
+        }
+    }
+    let ends = Ends(Arc::clone(alive));
+    let thread = std::thread::Builder::new().name(name.clone());
+    thread
+        .spawn(move || {
+            let _ends = ends;
+            body();
+        })
+        .map_err(|_| EngineError::Thread(name))
+}
+
+impl<O: Operator> Coordinator<O> {
+    fn run(mut self, inbox: &Receiver<Order<O>>) {
+        let mut checkpoint_at = Instant::now() + self.options.checkpoint_every;
+        let mut publish_at = Instant::now() + self.options.publish_every;
+        loop {
+            match inbox.recv_deadline(publish_at) {
+                Ok(Order::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+                Ok(Order::Cut(reply)) => match self.cut(false) {
+                    // A caller that gave up has no use for the answer, here and below.
+                    Ok((snapshot, _)) => drop(reply.send(snapshot)),
+                    Err(_) => return,
+                },
+                Ok(Order::Checkpoint(reply)) => {
+                    let result = self.checkpoint();
+                    let _ = reply.send(result);
+                }
+                Ok(Order::Configure(meters, reply)) => {
+                    let result = self.configure(meters);
+                    let _ = reply.send(result);
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    if Instant::now() >= checkpoint_at {
+                        if self.is_behind() {
+                            // A full disk heals; until then the log grows and recovery takes longer. The failure is shown.
+                            if let Err(error) = self.checkpoint() {
+                                tracing::error!(%error, "checkpoint failed; it is tried again");
+                            }
+                        }
+                        checkpoint_at = Instant::now() + self.options.checkpoint_every;
+                    } else if self.cut(false).is_err() {
+                        return;
+                    }
+                    publish_at = Instant::now() + self.options.publish_every;
+                }
+            }
+        }
+    }
+
+    fn is_behind(&self) -> bool {
+        self.checkpointed_until != Some(self.ground.log.end())
+    }
+
+    fn cut(&mut self, seal: bool) -> Result<Sealed<O>, EngineError> {
+        let (views, arrived) = bounded(self.shards.len());
+        let (reached, offset) = bounded(1);
+        let commits: Vec<Sender<Commit<O>>> = self.shards.iter().map(|shard| shard.commits.clone()).collect();
+        self.ground.log.barrier(Box::new(move |offset| {
+            for commits in commits {
+                // A worker that is gone leaves the cut incomplete, which is noticed below.
+                let _ = commits.send(Commit::Barrier { offset, seal, views: views.clone() });
+            }
+            let _ = reached.send(offset);
+        }));
+        let gone = |_| EngineError::Thread("shard".into());
+        let offset = offset.recv().map_err(|_| EngineError::Thread("log".into()))?;
+        let mut cuts: Vec<Cut<O>> = Vec::with_capacity(self.shards.len());
+        for _ in 0..self.shards.len() {
+            cuts.push(arrived.recv().map_err(gone)?);
+        }
+        cuts.sort_by_key(|cut| cut.view.shard);
+        let (views, seals): (Vec<_>, Vec<_>) = cuts.into_iter().map(|cut| (cut.view, cut.seals)).unzip();
+        let snapshot = Arc::new(Snapshot {
+            offset,
+            epoch: self.epoch,
+            published_at_us: self.ground.clock.now_us(),
+            shards: views,
+            archive: Arc::clone(&self.archive),
+        });
+        *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&snapshot);
+        Ok((snapshot, seals.into_iter().flatten().collect()))
+    }
+
+    fn checkpoint(&mut self) -> Result<(), EngineError> {
+        let result = self.write_checkpoint();
+        let message = result.as_ref().err().map(|error: &EngineError| format!("checkpoint failed: {error}"));
+        *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = message;
+        result
+    }
+
+    fn write_checkpoint(&mut self) -> Result<(), EngineError> {
+        let (snapshot, seals) = self.cut(true)?;
+        let generation = self.generation + 1;
+        // Files of an attempt that failed stay where they are until they are swept, so each attempt has its own names.
+        self.attempts += 1;
+        let attempt = format!("{generation:020}-{}-{}", self.epoch, self.attempts);
+        let storage = &*self.ground.storage;
+        let mut shards = Vec::with_capacity(seals.len());
+        for (view, seals) in snapshot.shards.iter().zip(seals) {
+            let prefix = format!("checkpoints/{attempt}-{:05}-", view.shard);
+            let mut files = Vec::new();
+            let dedup = seals.dedup.write(storage, &prefix, &mut files).map_err(crate::lake::LakeError::from)?;
+            let operator = seals.operator.write(storage, &prefix, &mut files).map_err(crate::lake::LakeError::from)?;
+            shards.push(ShardManifest { shard: view.shard, watermark_us: view.watermark_us, dedup, operator, files });
+        }
+        let archive = self.archive_if_large(snapshot.offset, &attempt)?;
+        let manifest = Manifest {
+            format: FORMAT,
+            generation,
+            epoch: self.epoch,
+            log_offset: snapshot.offset,
+            created_at_us: self.ground.clock.now_us(),
+            archive: (*archive).clone(),
+            shards,
+        };
+        self.ground.manifests.create(&manifest)?;
+        self.generation = generation;
+        let archived_before = std::mem::replace(&mut self.archive, archive).until;
+        self.checkpointed_until = Some(snapshot.offset);
+        self.ground.manifests.collect_garbage(self.options.checkpoints_kept)?;
+        // One checkpoint late: the kept predecessor and the queries that run on it may still read what was archived now.
+        self.ground.log.trim(archived_before.min(self.ground.manifests.trim_log_before()?))?;
+        Ok(())
+    }
+
+    fn archive_if_large(&self, until: Offset, attempt: &str) -> Result<Arc<Archive>, EngineError> {
+        let from = self.archive.until.max(self.ground.log.start());
+        if self.ground.log.bytes() < self.options.archive_above_bytes || from >= until {
+            return Ok(Arc::clone(&self.archive));
+        }
+        let prefix = format!("lake/events/{attempt}-");
+        let files = self.ground.lake.archive(&*self.ground.log, from, until, &*self.ground.storage, &prefix)?;
+        let mut archive = (*self.archive).clone();
+        archive.files.extend(files);
+        archive.until = until;
+        Ok(Arc::new(archive))
+    }
+
+    fn configure(&mut self, meters: Vec<Meter>) -> Result<(), EngineError> {
+        let meters = Arc::new(meters);
+        let mut waiting = Vec::with_capacity(self.shards.len());
+        for (shard, channels) in self.shards.iter().enumerate() {
+            let (changed, answer) = bounded(1);
+            let (feed, history) = bounded(HISTORY_MAX);
+            let gone = |_| EngineError::Thread(format!("shard {shard}"));
+            channels.configures.send(Configure { meters: Arc::clone(&meters), changed, history }).map_err(gone)?;
+            waiting.push((shard as u16, answer, feed));
+        }
+        history::feed(&self.ground, &self.archive, waiting)?;
+        self.checkpoint()
+    }
+}

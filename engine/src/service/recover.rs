@@ -1,0 +1,169 @@
+//! From what is durable to running workers: newest manifest, history for meters it does not know, tail of the log (I10).
+//!
+//! Shards recover in parallel: one reader walks the log and hands each record to its shard's thread.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::thread::ScopedJoinHandle;
+
+use crossbeam_channel::bounded;
+
+use crate::checkpoint::manifest::Manifest;
+use crate::dedup::Dedup;
+use crate::log::{Offset, Record};
+use crate::meter::Meter;
+use crate::shard::admit::Scratch;
+use crate::shard::worker::{COMMITS_MAX, Configure, ShardStats, Worker};
+use crate::shard::{Gate, Operator};
+use crate::snapshot::Archive;
+use crate::watermark::Watermark;
+
+use super::{EngineError, EngineOptions, Ground, history};
+
+/// Records read ahead of a recovering shard.
+const READ_AHEAD_MAX: usize = 64;
+
+/// Workers with the state of the log's end, and what the next checkpoint builds on.
+pub(super) struct Recovered<O: Operator, G: Gate> {
+    pub(super) workers: Vec<Worker<O, G>>,
+    pub(super) archive: Arc<Archive>,
+    pub(super) generation: u64,
+    pub(super) epoch: u32,
+}
+
+pub(super) fn recover<O: Operator, G: Gate>(
+    options: &EngineOptions,
+    ground: &Ground,
+    meters: &[Meter],
+    operator: impl Fn(u16) -> O,
+    gate: impl Fn(u16, u32) -> G,
+) -> Result<Recovered<O, G>, EngineError> {
+    let manifest = ground.manifests.latest(ground.log.start())?;
+    let epoch = manifest.as_ref().map_or(1, |manifest| manifest.epoch + 1);
+    let generation = ground.manifests.next_generation()? - 1;
+    let from = manifest.as_ref().map_or(0, |manifest| manifest.log_offset);
+    let archive = Arc::new(manifest.as_ref().map(|manifest| manifest.archive.clone()).unwrap_or_default());
+
+    if from > ground.log.end() {
+        return Err(EngineError::LogBehind { log_end: ground.log.end(), checkpoint: from });
+    }
+
+    let mut workers = Vec::with_capacity(usize::from(ground.shards));
+    for shard in 0..ground.shards {
+        workers.push(worker(
+            options,
+            ground,
+            shard,
+            epoch,
+            from,
+            manifest.as_ref(),
+            operator(shard),
+            gate(shard, epoch),
+        )?);
+    }
+    configure(ground, &archive, meters, &mut workers)?;
+    replay(ground, from, &mut workers)?;
+    Ok(Recovered { workers, archive, generation, epoch })
+}
+
+#[allow(clippy::too_many_arguments)]
+fn worker<O: Operator, G: Gate>(
+    options: &EngineOptions,
+    ground: &Ground,
+    shard: u16,
+    epoch: u32,
+    applied: Offset,
+    manifest: Option<&Manifest>,
+    mut operator: O,
+    gate: G,
+) -> Result<Worker<O, G>, EngineError> {
+    let mut dedup = Dedup::new(options.dedup, Arc::clone(&ground.storage));
+    let mut watermark = Watermark::new(options.watermark, ground.clock.now_us());
+    if let Some(state) = manifest.and_then(|manifest| manifest.shards.iter().find(|state| state.shard == shard)) {
+        operator.restore(&state.operator, &*ground.storage)?;
+        dedup.restore(&state.dedup, &*ground.storage)?;
+        watermark.restore(state.watermark_us);
+    }
+    Ok(Worker {
+        shard,
+        epoch,
+        seed: ground.seed,
+        log: Arc::clone(&ground.log),
+        clock: Arc::clone(&ground.clock),
+        operator,
+        gate,
+        dedup,
+        watermark,
+        applied,
+        stats: Arc::new(ShardStats::default()),
+        commits: bounded(COMMITS_MAX),
+        in_flight: VecDeque::new(),
+        scratch: Scratch::default(),
+    })
+}
+
+/// Meters that the checkpoint does not hold as they are now get their history up to it.
+fn configure<O: Operator, G: Gate>(
+    ground: &Ground,
+    archive: &Archive,
+    meters: &[Meter],
+    workers: &mut [Worker<O, G>],
+) -> Result<(), EngineError> {
+    let meters = Arc::new(meters.to_vec());
+    std::thread::scope(|scope| {
+        let mut waiting = Vec::new();
+        for worker in workers {
+            let (changed, answer) = bounded(1);
+            let (feed, history) = bounded(READ_AHEAD_MAX);
+            let shard = worker.shard;
+            let configure = Configure { meters: Arc::clone(&meters), changed, history };
+            scope.spawn(move || worker.configure(&configure));
+            waiting.push((shard, answer, feed));
+        }
+        history::feed(ground, archive, waiting)
+    })
+}
+
+fn replay<O: Operator, G: Gate>(
+    ground: &Ground,
+    from: Offset,
+    workers: &mut [Worker<O, G>],
+) -> Result<(), EngineError> {
+    std::thread::scope(|scope| {
+        let mut queues = Vec::new();
+        let mut threads: Vec<ScopedJoinHandle<'_, Result<(), EngineError>>> = Vec::new();
+        for worker in workers {
+            let (queue, records) = bounded::<(Offset, Record)>(READ_AHEAD_MAX);
+            queues.push(queue);
+            threads.push(scope.spawn(move || {
+                for (offset, record) in records {
+                    worker.recover(offset, &record).map_err(|reason| EngineError::Record { offset, reason })?;
+                }
+                Ok(())
+            }));
+        }
+        let mut read = Ok(());
+        for entry in ground.log.read(from)? {
+            match entry {
+                // A closed queue means that the shard's thread has failed; its error is collected below.
+                Ok((offset, record)) => match queues.get(usize::from(record.header.shard)) {
+                    Some(queue) if queue.send((offset, record)).is_ok() => {}
+                    Some(_) => break,
+                    None => {
+                        read = Err(EngineError::Record { offset, reason: "of a shard that there is not".into() });
+                        break;
+                    }
+                },
+                Err(error) => {
+                    read = Err(error.into());
+                    break;
+                }
+            }
+        }
+        drop(queues);
+        for thread in threads {
+            thread.join().map_err(|_| EngineError::Thread("recovery".into()))??;
+        }
+        read
+    })
+}

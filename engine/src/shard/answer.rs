@@ -1,0 +1,97 @@
+//! The way back: collects the answers of the shards that a submission was split over, and answers once.
+//!
+//! Not here: what the answers are.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::admission::{Outcome, Receipt, Rejection};
+use crate::dedup::DedupError;
+use crate::log::LogError;
+
+use super::permits::Permit;
+
+/// Why a submission has no receipt. Nothing acknowledged is lost; sending the same again is safe (I2).
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SubmitError {
+    /// Too much is in flight; nothing was taken.
+    #[error("too much in flight; retry in {retry_after_ms} ms")]
+    Overloaded {
+        /// When to try again.
+        retry_after_ms: u64,
+    },
+    /// The log could not make it durable.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// What was admitted before can't be looked up.
+    #[error(transparent)]
+    Dedup(#[from] DedupError),
+    /// The engine drains or a worker died.
+    #[error("the engine is shutting down")]
+    Closed,
+}
+
+/// Called once with the answer.
+pub type Done = Box<dyn FnOnce(Result<Receipt, SubmitError>) + Send>;
+
+/// One submission on its way; answers when the last part is in, with `Closed` if a part is dropped unanswered.
+pub(crate) struct Gathering {
+    state: Mutex<State>,
+}
+
+struct State {
+    receipt: Receipt,
+    error: Option<SubmitError>,
+    done: Option<Done>,
+    _permit: Permit,
+}
+
+/// The part of a submission that one shard answers.
+pub(crate) struct Reply {
+    gathering: Arc<Gathering>,
+    /// Row in the submission of each row of the part; none if the part carries only what a door refused.
+    rows: Vec<u32>,
+}
+
+impl Gathering {
+    pub(crate) fn new(rows: usize, done: Done, permit: Permit) -> Arc<Self> {
+        let receipt = Receipt { outcomes: vec![Outcome::Rejected; rows], rejections: Vec::new() };
+        Arc::new(Self { state: Mutex::new(State { receipt, error: None, done: Some(done), _permit: permit }) })
+    }
+
+    pub(crate) fn part(self: &Arc<Self>, rows: Vec<u32>) -> Reply {
+        Reply { gathering: Arc::clone(self), rows }
+    }
+}
+
+impl Reply {
+    /// This part's answer.
+    pub(crate) fn send(self, answer: Result<Receipt, SubmitError>) {
+        let mut state = self.gathering.state.lock().unwrap_or_else(PoisonError::into_inner);
+        match answer {
+            Err(error) => {
+                state.error.get_or_insert(error);
+            }
+            Ok(part) => {
+                for (outcome, &row) in part.outcomes.iter().zip(&self.rows) {
+                    state.receipt.outcomes[row as usize] = *outcome;
+                }
+                let back = |(row, rejection): (u32, Rejection)| (self.rows[row as usize], rejection);
+                state.receipt.rejections.extend(part.rejections.into_iter().map(back));
+            }
+        }
+    }
+}
+
+/// The last [`Reply`] to go, sent or dropped, lets go of the gathering; that is the moment to answer.
+impl Drop for Gathering {
+    fn drop(&mut self) {
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let Some(done) = state.done.take() else { return };
+        let mut receipt = std::mem::take(&mut state.receipt);
+        receipt.rejections.sort_by_key(|(row, _)| *row);
+        done(match state.error.take() {
+            Some(error) => Err(error),
+            None => Ok(receipt),
+        });
+    }
+}

@@ -1,0 +1,327 @@
+//! The one writer of a shard: a thread that admits, appends, waits, answers and applies, in that order.
+//!
+//! Batches overlap: while one waits for its group commit the next is admitted. What is in flight is applied in log order,
+//! because the log calls back in that order. If an append fails, whatever was judged while it was in flight is answered
+//! with the failure too: its duplicates might be of events that are not there (I1); what of it became durable is applied,
+//! and a retry finds it as duplicates (I2).
+//!
+//! Not here: splitting, gathering, writing checkpoints.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crossbeam_channel::{Receiver, Sender, select_biased};
+
+use crate::admission::{Receipt, RejectionCount};
+use crate::clock::Clock;
+use crate::dedup::Dedup;
+use crate::event::batch::EventBatch;
+use crate::event::{fingerprint, ipc};
+use crate::log::{Header, LogError, Offset, Record, SharedLog};
+use crate::meter::Meter;
+use crate::snapshot::ShardView;
+use crate::watermark::Watermark;
+
+use super::admit::{Decision, Ground, Scratch, admit};
+use super::answer::{Reply, SubmitError};
+use super::gate::Gate;
+use super::operator::{Operator, Position, Seal};
+
+/// Appends that may wait for their commit at once; enough to keep the disk busy while the next batch is admitted.
+const IN_FLIGHT_MAX: usize = 16;
+/// Commits and barriers that may wait for the worker: every append in flight, and one cut.
+pub(crate) const COMMITS_MAX: usize = IN_FLIGHT_MAX + 2;
+
+/// A part of a submission that belongs to one shard.
+pub(crate) struct Part {
+    pub(crate) batch: EventBatch,
+    pub(crate) rejected: Vec<RejectionCount>,
+    pub(crate) reply: Reply,
+}
+
+/// What the log tells the worker, in log order.
+pub(crate) enum Commit<O: Operator> {
+    Appended(Result<Offset, LogError>),
+    Barrier { offset: Offset, seal: bool, views: Sender<Cut<O>> },
+}
+
+/// The meters from now on. One message does both halves, so that no event falls between what is backfilled and what is
+/// applied: the worker answers with the meters that need history and with where its own begins, then takes all of it.
+pub(crate) struct Configure {
+    pub(crate) meters: Arc<Vec<Meter>>,
+    pub(crate) changed: Sender<(Vec<String>, Offset)>,
+    pub(crate) history: Receiver<(EventBatch, Position)>,
+}
+
+/// A worker's share of a cut.
+pub(crate) struct Cut<O: Operator> {
+    pub(crate) view: ShardView<O::Snapshot>,
+    pub(crate) seals: Option<Seals>,
+}
+
+/// A worker's share of a checkpoint.
+pub(crate) struct Seals {
+    pub(crate) dedup: Box<dyn Seal>,
+    pub(crate) operator: Box<dyn Seal>,
+}
+
+/// Counters that metrics read while the worker runs.
+#[derive(Debug, Default)]
+pub struct ShardStats {
+    /// Rows admitted, late ones included.
+    pub admitted: AtomicU64,
+    /// Rows admitted behind the watermark.
+    pub late: AtomicU64,
+    /// Rows seen before.
+    pub duplicate: AtomicU64,
+    /// Rows refused.
+    pub rejected: AtomicU64,
+}
+
+/// What a worker works with.
+pub(crate) struct Worker<O: Operator, G: Gate> {
+    pub(crate) shard: u16,
+    pub(crate) epoch: u32,
+    pub(crate) seed: u64,
+    pub(crate) log: SharedLog,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) operator: O,
+    pub(crate) gate: G,
+    pub(crate) dedup: Dedup,
+    pub(crate) watermark: Watermark,
+    pub(crate) applied: Offset,
+    pub(crate) stats: Arc<ShardStats>,
+    pub(crate) commits: (Sender<Commit<O>>, Receiver<Commit<O>>),
+    pub(crate) in_flight: VecDeque<InFlight<G::Spend>>,
+    pub(crate) scratch: Scratch,
+}
+
+/// A batch between admission and commit.
+pub(crate) struct InFlight<S> {
+    batch: EventBatch,
+    keys: Vec<u128>,
+    spend: S,
+    rejected: Vec<RejectionCount>,
+    receipt: Receipt,
+    reply: Reply,
+    header: Header,
+    /// Judged while an append was in flight that failed since.
+    suspect: Option<LogError>,
+    /// Nothing to append; waits for what its duplicates may refer to.
+    appended: bool,
+}
+
+impl<O: Operator, G: Gate> Worker<O, G> {
+    /// Folds a durable record in again, as it was applied the first time.
+    pub(crate) fn recover(&mut self, offset: Offset, record: &Record) -> Result<(), String> {
+        let header = record.header;
+        let position = position(offset, &header);
+        if !record.payload.is_empty() {
+            let batch = ipc::decode(&record.payload).map_err(|error| error.to_string())?;
+            let keys = fingerprint::keys(&batch, self.seed);
+            let payloads = fingerprint::payloads(&batch, self.seed);
+            self.dedup.remember(&keys, &payloads, header.admitted_at_us);
+            self.observe(&batch, header.admitted_at_us);
+            self.operator.apply(&batch, position);
+        }
+        if !record.notes.is_empty() {
+            let counts: Vec<RejectionCount> =
+                serde_json::from_slice(&record.notes).map_err(|error| error.to_string())?;
+            self.operator.reject(&counts, position);
+        }
+        self.watermark.restore(header.watermark_us);
+        self.applied = offset + u64::from(header.rows);
+        Ok(())
+    }
+
+    /// Runs until the queue of parts is closed and nothing is in flight.
+    pub(crate) fn run(mut self, parts: &Receiver<Part>, configures: &Receiver<Configure>) {
+        let commits = self.commits.1.clone();
+        let never_parts = crossbeam_channel::never();
+        let mut open = true;
+        loop {
+            let parts = if open && self.in_flight.len() < IN_FLIGHT_MAX { parts } else { &never_parts };
+            select_biased! {
+                recv(commits) -> commit => match commit {
+                    Ok(commit) => self.commit(commit),
+                    Err(_) => return,
+                },
+                recv(configures) -> configure => match configure {
+                    Ok(configure) => self.configure(&configure),
+                    Err(_) => return,
+                },
+                recv(parts) -> part => match part {
+                    Ok(part) => self.take(part),
+                    Err(_) => open = false,
+                },
+            }
+        }
+    }
+
+    fn take(&mut self, part: Part) {
+        let admitted_at_us = self.clock.now_us();
+        let header = Header {
+            shard: self.shard,
+            epoch: self.epoch,
+            rows: 0,
+            watermark_us: self.watermark.value_us(),
+            admitted_at_us,
+        };
+        let waiting: Vec<&EventBatch> = self.in_flight.iter().map(|entry| &entry.batch).collect();
+        let ground = Ground {
+            seed: self.seed,
+            watermark_us: header.watermark_us,
+            dedup: &mut self.dedup,
+            gate: &mut self.gate,
+            operator: &mut self.operator,
+            in_flight: &waiting,
+            scratch: &mut self.scratch,
+        };
+        let decision = admit(part.batch, ground);
+        let Decision { receipt, admitted, keys, payloads, spend, mut rejected, duplicates } = match decision {
+            Ok(decision) => decision,
+            Err(error) => return part.reply.send(Err(SubmitError::Dedup(error))),
+        };
+        rejected.extend(part.rejected);
+        // A record of rejections only takes one offset too: its place in the log says whether a checkpoint contains it.
+        let header = Header { rows: admitted.len().max(1) as u32, ..header };
+        let nothing_to_append = admitted.is_empty() && rejected.is_empty();
+        let mut entry = InFlight {
+            batch: admitted,
+            keys,
+            spend,
+            rejected,
+            receipt,
+            reply: part.reply,
+            header,
+            suspect: None,
+            appended: !nothing_to_append,
+        };
+        if nothing_to_append {
+            if self.in_flight.is_empty() || duplicates == 0 {
+                return self.finish(entry, Ok(self.applied));
+            }
+            self.in_flight.push_back(entry);
+            return;
+        }
+        let record = match encode(&entry) {
+            Ok(record) => record,
+            Err(message) => {
+                entry.keys.clear();
+                let error = LogError::Poisoned(message);
+                return self.finish(entry, Err(error));
+            }
+        };
+        self.dedup.remember(&entry.keys, &payloads, admitted_at_us);
+        self.observe(&entry.batch, admitted_at_us);
+        self.in_flight.push_back(entry);
+        let commits = self.commits.0.clone();
+        self.log.append(
+            record,
+            Box::new(move |result| {
+                // The worker is gone only if the process is going; then nobody waits for the answer.
+                let _ = commits.send(Commit::Appended(result));
+            }),
+        );
+    }
+
+    fn observe(&mut self, batch: &EventBatch, now_us: i64) {
+        if let Some(time_max_us) = arrow::compute::max(batch.times()) {
+            self.watermark.observe(time_max_us, now_us);
+        }
+    }
+
+    fn commit(&mut self, commit: Commit<O>) {
+        match commit {
+            Commit::Appended(result) => {
+                let entry = self.in_flight.pop_front().expect("the log completes only what was appended, in order");
+                if let Err(error) = &result {
+                    for behind in &mut self.in_flight {
+                        behind.suspect.get_or_insert_with(|| error.clone());
+                    }
+                }
+                self.finish(entry, result);
+                while self.in_flight.front().is_some_and(|entry| !entry.appended) {
+                    let entry = self.in_flight.pop_front().expect("there is a front");
+                    self.finish(entry, Ok(self.applied));
+                }
+            }
+            Commit::Barrier { offset, seal, views } => {
+                self.watermark.tick(self.clock.now_us());
+                let seals =
+                    seal.then(|| Seals { dedup: self.dedup.seal(self.clock.now_us()), operator: self.operator.seal() });
+                let view = ShardView {
+                    shard: self.shard,
+                    applied: self.applied.min(offset),
+                    watermark_us: self.watermark.value_us(),
+                    admitted: self.stats.admitted.load(Ordering::Relaxed),
+                    lag: self.in_flight.iter().map(|entry| entry.batch.len() as u64).sum(),
+                    remembered_ids: self.dedup.len(),
+                    state: self.operator.publish(self.watermark.value_us()),
+                };
+                // The service is gone only if the process is going.
+                let _ = views.send(Cut { view, seals });
+            }
+        }
+    }
+
+    /// Answers, then applies: the answer needs durability only.
+    fn finish(&mut self, entry: InFlight<G::Spend>, result: Result<Offset, LogError>) {
+        let offset = match result {
+            Ok(offset) => offset,
+            Err(error) => {
+                self.dedup.forget(&entry.keys);
+                self.gate.refund(entry.spend);
+                return entry.reply.send(Err(SubmitError::Log(error)));
+            }
+        };
+        match entry.suspect {
+            Some(error) => entry.reply.send(Err(SubmitError::Log(error))),
+            None => {
+                let tally = entry.receipt.tally();
+                self.stats.admitted.fetch_add(tally.admitted, Ordering::Relaxed);
+                self.stats.late.fetch_add(tally.late, Ordering::Relaxed);
+                self.stats.duplicate.fetch_add(tally.duplicate, Ordering::Relaxed);
+                self.stats.rejected.fetch_add(tally.rejected, Ordering::Relaxed);
+                entry.reply.send(Ok(entry.receipt));
+            }
+        }
+        let position = position(offset, &entry.header);
+        if !entry.batch.is_empty() {
+            self.operator.apply(&entry.batch, position);
+        }
+        if !entry.rejected.is_empty() {
+            self.operator.reject(&entry.rejected, position);
+        }
+        self.gate.settle(entry.spend);
+        if entry.appended {
+            self.applied = offset + u64::from(entry.header.rows);
+        }
+    }
+
+    pub(crate) fn configure(&mut self, configure: &Configure) {
+        let changed = self.operator.configure(&configure.meters);
+        // The service is gone only if the process is going.
+        let _ = configure.changed.send((changed.clone(), self.applied));
+        for (batch, position) in &configure.history {
+            self.operator.backfill(&changed, &batch, position);
+        }
+    }
+}
+
+fn position(offset: Offset, header: &Header) -> Position {
+    Position { offset, watermark_us: header.watermark_us, admitted_at_us: header.admitted_at_us }
+}
+
+fn encode<S>(entry: &InFlight<S>) -> Result<Record, String> {
+    let payload = match entry.batch.is_empty() {
+        true => Vec::new(),
+        false => ipc::encode(&entry.batch).map_err(|error| error.to_string())?,
+    };
+    let notes = match entry.rejected.is_empty() {
+        true => Vec::new(),
+        false => serde_json::to_vec(&entry.rejected).map_err(|error| error.to_string())?,
+    };
+    Ok(Record { header: entry.header, payload, notes })
+}

@@ -1,0 +1,132 @@
+//! The engine as a whole, over a counting operator and a gate with one limit: answers, cuts, restarts, failures.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine::admission::{Outcome, Reason};
+use engine::checkpoint::manifest::Manifests;
+use engine::clock::ManualClock;
+use engine::event::batch::EventBatch;
+use engine::event::builder::{Attributes, EventBatchBuilder};
+use engine::log::segment::{SegmentLog, SegmentOptions};
+use engine::service::{EngineOptions, Ground, Handle};
+use engine::shard::SubmitError;
+use engine::storage::SharedStorage;
+use engine::storage::faulty::{Fault, FaultyStorage, Operation, Rule};
+use engine::storage::memory::MemoryStorage;
+
+use crate::counting::{Counting, Counts, Limited, NoLake};
+
+fn open(storage: &SharedStorage, limit: i128) -> Handle<Counting> {
+    let options = EngineOptions {
+        publish_every: Duration::from_secs(3600),
+        checkpoint_every: Duration::from_secs(3600),
+        ..EngineOptions::default()
+    };
+    let log = SegmentLog::open(Arc::clone(storage), "log/events", SegmentOptions::default()).expect("the log opens");
+    let ground = Ground {
+        storage: Arc::clone(storage),
+        log: Arc::new(log),
+        manifests: Arc::new(Manifests::open(Arc::clone(storage), "checkpoints").expect("manifests open")),
+        lake: Arc::new(NoLake),
+        clock: Arc::new(ManualClock::new(1_000_000)),
+        shards: 3,
+        seed: 7,
+    };
+    engine::service::open(options, ground, Vec::new(), |_| Counting::default(), |_, _| Limited::new(limit))
+        .expect("the engine opens")
+}
+
+fn batch(events: impl IntoIterator<Item = (&'static str, u64)>) -> EventBatch {
+    let mut builder = EventBatchBuilder::new();
+    for (tenant, id) in events {
+        let id = &id.to_string();
+        builder.commit(Attributes { tenant, id, source: "test", event_type: "event", subject: None, time_us: 0 });
+    }
+    builder.finish()
+}
+
+/// Events by tenant and rejections, of a fresh cut.
+fn counts(handle: &Handle<Counting>) -> (Counts, u64) {
+    let snapshot = handle.cut().expect("a cut");
+    let mut all = Counts::new();
+    let mut refused = 0;
+    for shard in &snapshot.shards {
+        all.extend(shard.state.0.clone());
+        refused += shard.state.1;
+    }
+    (all, refused)
+}
+
+#[test]
+fn answers_come_back_in_the_order_of_the_rows() {
+    let storage: SharedStorage = Arc::new(MemoryStorage::new());
+    let handle = open(&storage, 2);
+    let events = [("a", 1), ("b", 1), ("a", 1), ("a", 2), ("c", 1), ("a", 3), ("a", 3)];
+    let receipt = handle.submit_and_wait(batch(events)).expect("an answer");
+    use Outcome::{Admitted, Duplicate, Rejected};
+    assert_eq!(receipt.outcomes, [Admitted, Admitted, Duplicate, Admitted, Admitted, Rejected, Rejected]);
+    let reasons: Vec<_> = receipt.rejections.iter().map(|(row, rejection)| (*row, rejection.reason)).collect();
+    assert_eq!(reasons, [(5, Reason::QuotaExceeded), (6, Reason::QuotaExceeded)]);
+    let expect = Counts::from([("a".into(), 2), ("b".into(), 1), ("c".into(), 1)]);
+    assert_eq!(counts(&handle), (expect, 2));
+}
+
+#[test]
+fn a_restart_remembers_events_marks_rejections_and_what_was_used() {
+    for checkpoint in [true, false] {
+        let storage: SharedStorage = Arc::new(MemoryStorage::new());
+        let handle = open(&storage, 3);
+        handle.submit_and_wait(batch([("a", 1), ("a", 2), ("b", 1), ("b", 2), ("b", 3), ("b", 4)])).expect("an answer");
+        if checkpoint {
+            handle.checkpoint().expect("a checkpoint");
+        }
+        // The old engine is left as it is: what it answered must be in the storage, not in it.
+        let handle = open(&storage, 3);
+        let receipt = handle.submit_and_wait(batch([("a", 2), ("a", 3), ("a", 4)])).expect("an answer");
+        assert_eq!(receipt.outcomes, [Outcome::Duplicate, Outcome::Admitted, Outcome::Rejected]);
+        assert_eq!(counts(&handle), (Counts::from([("a".into(), 3), ("b".into(), 3)]), 2));
+    }
+}
+
+#[test]
+fn a_full_disk_is_an_answer_and_leaves_no_trace() {
+    let faulty = Arc::new(FaultyStorage::new(Arc::new(MemoryStorage::new())));
+    let storage: SharedStorage = Arc::clone(&faulty) as SharedStorage;
+    let handle = open(&storage, 2);
+    handle.submit_and_wait(batch([("a", 1)])).expect("an answer");
+    faulty.inject(Rule {
+        operation: Operation::Append,
+        name_contains: "log/events".into(),
+        skip: 0,
+        times: u64::MAX,
+        fault: Fault::Full,
+    });
+    let error = handle.submit_and_wait(batch([("a", 2)])).expect_err("the disk is full");
+    assert!(matches!(error, SubmitError::Log(_)), "{error}");
+    faulty.heal();
+    let receipt = handle.submit_and_wait(batch([("a", 1), ("a", 2), ("a", 3)])).expect("an answer");
+    assert_eq!(receipt.outcomes, [Outcome::Duplicate, Outcome::Admitted, Outcome::Rejected], "quota was given back");
+    assert_eq!(counts(&handle).0, Counts::from([("a".into(), 2)]));
+}
+
+#[test]
+fn many_writers_lose_and_double_nothing() {
+    let storage: SharedStorage = Arc::new(MemoryStorage::new());
+    let handle = open(&storage, i128::MAX);
+    std::thread::scope(|scope| {
+        for writer in 0..8 {
+            let handle = handle.clone();
+            scope.spawn(move || {
+                for round in 0..50 {
+                    // Neighbours overlap by half, so that half of everything is sent twice.
+                    let ids = (0..100).map(|id| ("whale", (writer + round * 8) * 50 + id));
+                    handle.submit_and_wait(batch(ids)).expect("an answer");
+                }
+            });
+        }
+    });
+    assert_eq!(counts(&handle).0, Counts::from([("whale".into(), 8 * 50 * 50 + 50)]));
+    handle.drain().expect("drains");
+    assert_eq!(handle.submit_and_wait(batch([("a", 1)])), Err(SubmitError::Closed));
+}
