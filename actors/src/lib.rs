@@ -1,1 +1,23 @@
-//! actors
+//! What a tenant *is*: facets as pure state machines, and the thin ractor shells around them.
+//!
+//! The only crate that knows ractor; no Arrow compute, no DataFusion, no sockets. Modules stand in the order in which a
+//! command flows through them, then the gate, which is where events meet what was decided.
+
+pub mod facet;
+pub mod facets;
+pub mod api_key;
+pub mod tenant;
+pub mod tenants;
+mod supervisor;
+mod handle;
+mod shell;
+pub mod journal;
+mod publish;
+pub mod directory;
+pub mod snapshots;
+pub mod restore;
+pub mod gate;
+
+pub use directory::{AuthError, Directory, Identity};
+pub use tenant::{Change, Command, PLATFORM, Rejected, TenantState};
+pub use tenants::{AuditEntry, CommandError, Tenants, TenantsError, TenantsHandle, TenantsOptions};

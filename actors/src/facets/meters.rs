@@ -1,0 +1,91 @@
+//! Meters: which there are. A facet of the platform. Not here: computing them.
+
+use std::collections::BTreeMap;
+
+use engine::meter::{Meter, MeterError};
+use serde::{Deserialize, Serialize};
+
+use crate::facet::{Context, Facet};
+
+/// Most meters a platform may define.
+pub const METERS_MAX: usize = 256;
+
+/// State of the facet.
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Meters {
+    /// By name.
+    pub meters: BTreeMap<String, Meter>,
+}
+
+/// What can be asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MetersCommand {
+    /// Defines a meter, or changes it; either way its history is computed anew.
+    Define(Meter),
+    /// Removes a meter and its views.
+    Remove {
+        /// Which.
+        name: String,
+    },
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MetersChange {
+    /// Defined or changed.
+    Defined(Meter),
+    /// Removed.
+    Removed {
+        /// Which.
+        name: String,
+    },
+}
+
+/// Why it did not happen.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MetersRejection {
+    /// The definition is not one.
+    #[error(transparent)]
+    Invalid(#[from] MeterError),
+    /// There are too many.
+    #[error("there are {METERS_MAX} meters already, which is the limit")]
+    TooMany,
+    /// There is no such meter.
+    #[error("there is no meter {0}")]
+    Unknown(String),
+}
+
+impl Facet for Meters {
+    type Command = MetersCommand;
+    type Change = MetersChange;
+    type Rejection = MetersRejection;
+
+    fn decide(&self, command: MetersCommand, _context: Context) -> Result<Vec<MetersChange>, MetersRejection> {
+        match command {
+            MetersCommand::Define(meter) => {
+                meter.validate()?;
+                let known = self.meters.get(&meter.name);
+                if known == Some(&meter) {
+                    return Ok(Vec::new());
+                }
+                if known.is_none() && self.meters.len() >= METERS_MAX {
+                    return Err(MetersRejection::TooMany);
+                }
+                Ok(vec![MetersChange::Defined(meter)])
+            }
+            MetersCommand::Remove { name } if self.meters.contains_key(&name) => {
+                Ok(vec![MetersChange::Removed { name }])
+            }
+            MetersCommand::Remove { name } => Err(MetersRejection::Unknown(name)),
+        }
+    }
+
+    fn apply(&mut self, change: &MetersChange) {
+        match change {
+            MetersChange::Defined(meter) => drop(self.meters.insert(meter.name.clone(), meter.clone())),
+            MetersChange::Removed { name } => drop(self.meters.remove(name)),
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! The actor around a tenant's state: decide, journal, apply, make known. Thin: every rule is in a facet.
+//!
+//! The reply goes out after the changes are durable (I1). State is made known after it is journaled, never before, so a
+//! crash at any point leaves the journal as the truth (I9). Not here: activation, restarts (`supervisor`).
+
+use std::sync::Arc;
+
+use engine::clock::Clock;
+use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
+
+use crate::facet::Context;
+use crate::journal::{Journal, JournalError};
+use crate::publish::Publisher;
+use crate::snapshots::TenantRecord;
+use crate::tenant::{Change, Command, PLATFORM};
+use crate::tenants::CommandError;
+
+/// What a tenant's actor works with; shared by all of them.
+#[derive(Clone)]
+pub(crate) struct Shell {
+    pub(crate) journal: Arc<Journal>,
+    pub(crate) publisher: Arc<Publisher>,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// What a tenant's actor is told.
+pub(crate) enum TenantMessage {
+    /// Decide, and answer when it is durable.
+    Command { command: Command, principal: String, reply: RpcReplyPort<Result<Vec<Change>, CommandError>> },
+}
+
+/// One tenant's state while it is active.
+pub(crate) struct Active {
+    name: String,
+    record: TenantRecord,
+}
+
+impl Actor for Shell {
+    type Msg = TenantMessage;
+    type State = Active;
+    type Arguments = (String, TenantRecord);
+
+    async fn pre_start(
+        &self,
+        _myself: ActorRef<TenantMessage>,
+        (name, record): (String, TenantRecord),
+    ) -> Result<Active, ActorProcessingErr> {
+        Ok(Active { name, record })
+    }
+
+    async fn handle(
+        &self,
+        _myself: ActorRef<TenantMessage>,
+        message: TenantMessage,
+        active: &mut Active,
+    ) -> Result<(), ActorProcessingErr> {
+        let TenantMessage::Command { command, principal, reply } = message;
+        let answer = self.command(active, command, principal).await;
+        // A caller that timed out has gone; what was done stays done.
+        let _ = reply.send(answer);
+        Ok(())
+    }
+}
+
+impl Shell {
+    async fn command(
+        &self,
+        active: &mut Active,
+        command: Command,
+        principal: String,
+    ) -> Result<Vec<Change>, CommandError> {
+        let at_us = self.clock.now_us();
+        let changes = active.record.state.decide(command, Context { now_us: at_us }, active.name == PLATFORM)?;
+        if changes.is_empty() {
+            return Ok(changes);
+        }
+        let sealed = active.record.head.seal(&active.name, at_us, &principal, changes).map_err(JournalError::from)?;
+        let sealed = [sealed];
+        let in_flight = self.publisher.begin(&sealed).await;
+        let appended = self.journal.append(&sealed).await;
+        let [sealed] = sealed;
+        let offset = appended.inspect_err(|_| self.publisher.nothing_happened(&active.name))?;
+        active.record.apply(offset, sealed.entry(), sealed.head().hash).expect("it was sealed behind this record");
+        self.publisher.publish(&active.name, &active.record, &sealed.entry().changes);
+        drop(in_flight);
+        Ok(sealed.into_entry().changes)
+    }
+}

@@ -1,0 +1,54 @@
+//! Snapshots that live as long as the process: for tests, and for nodes without a folder.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use engine::log::Offset;
+
+use super::{Snapshots, SnapshotsError, TenantRecord};
+
+/// A cache in memory.
+#[derive(Debug, Default)]
+pub struct MemorySnapshots(Mutex<Held>);
+
+#[derive(Debug, Default)]
+struct Held {
+    records: HashMap<String, TenantRecord>,
+    valid_until: Offset,
+}
+
+impl MemorySnapshots {
+    fn held(&self) -> MutexGuard<'_, Held> {
+        // Nothing can panic between two writes under the lock.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Snapshots for MemorySnapshots {
+    fn get(&self, tenant: &str) -> Result<Option<TenantRecord>, SnapshotsError> {
+        Ok(self.held().records.get(tenant).cloned())
+    }
+
+    fn for_each(&self, each: &mut dyn FnMut(String, TenantRecord)) -> Result<(), SnapshotsError> {
+        // Called without the lock, so that `each` may ask the cache too.
+        let records = self.held().records.clone();
+        records.into_iter().for_each(|(tenant, record)| each(tenant, record));
+        Ok(())
+    }
+
+    fn put_batch(&self, records: &[(String, TenantRecord)], valid_until: Offset) -> Result<(), SnapshotsError> {
+        let mut held = self.held();
+        held.records.extend(records.iter().cloned());
+        held.valid_until = valid_until;
+        Ok(())
+    }
+
+    fn valid_until(&self) -> Result<Offset, SnapshotsError> {
+        Ok(self.held().valid_until)
+    }
+
+    fn clear(&self) -> Result<(), SnapshotsError> {
+        *self.held() = Held::default();
+        Ok(())
+    }
+}

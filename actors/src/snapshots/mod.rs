@@ -1,0 +1,103 @@
+//! Snapshots: tenants' states as of some point of the journal, so that a start need not replay all of it. A cache: losing
+//! it costs time and nothing else (I9).
+//!
+//! # Contract (each implementation passes `tests/it/snapshots.rs`)
+//! - [`Snapshots::put_batch`] is atomic and, for a store on disk, durable: after a crash the records and the mark of one
+//!   call are all there or none.
+//! - The mark ([`Snapshots::valid_until`]) is the caller's promise that each tenant's cached record has every entry of the
+//!   journal before that offset, and that a tenant without a record has none there. A record may be ahead of the mark, and
+//!   says itself how far it goes. Only durable entries may be in a record.
+//! - What is read is what was put, or an error; a store checks every byte before it trusts it.
+//! - [`Snapshots::clear`] forgets records and mark alike.
+//!
+//! Not here: when to take a snapshot (`shell`), replaying what comes after (`restore`).
+
+use std::sync::Arc;
+
+use engine::log::Offset;
+use serde::{Deserialize, Serialize};
+
+use crate::journal::{ChainBreak, Entry, EntryHash, EnvelopeError, Head};
+use crate::tenant::TenantState;
+
+pub mod memory;
+pub mod sled;
+
+pub use memory::MemorySnapshots;
+pub use sled::SledSnapshots;
+
+/// A tenant as of some point of the journal.
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TenantRecord {
+    /// What it was; shared with everybody who looks at it.
+    pub state: Arc<TenantState>,
+    /// End of its chain.
+    pub head: Head,
+    /// All its entries before this offset of the journal are in the state, and none behind it.
+    pub valid_until: Offset,
+}
+
+impl TenantRecord {
+    /// Moves on over the tenant's next entry, which is at `offset` of the journal.
+    ///
+    /// # Errors
+    /// [`ChainBreak`] if the entry does not follow; nothing has changed then.
+    pub fn apply(&mut self, offset: Offset, entry: &Entry, hash: EntryHash) -> Result<(), ChainBreak> {
+        self.head.follow(entry, hash)?;
+        let state = Arc::make_mut(&mut self.state);
+        entry.changes.iter().for_each(|change| state.apply(change));
+        self.valid_until = offset + 1;
+        Ok(())
+    }
+}
+
+impl From<Arc<TenantState>> for TenantRecord {
+    /// A state that no journal tells of.
+    fn from(state: Arc<TenantState>) -> Self {
+        Self { state, ..Self::default() }
+    }
+}
+
+/// A cache of tenants; see the module for the contract.
+pub trait Snapshots: Send + Sync + 'static {
+    /// The tenant's record, if it has one.
+    fn get(&self, tenant: &str) -> Result<Option<TenantRecord>, SnapshotsError>;
+    /// Gives every record to `each`, in no particular order.
+    fn for_each(&self, each: &mut dyn FnMut(String, TenantRecord)) -> Result<(), SnapshotsError>;
+    /// Puts records in place of older ones and moves the mark.
+    fn put_batch(&self, records: &[(String, TenantRecord)], valid_until: Offset) -> Result<(), SnapshotsError>;
+    /// The journal offset before which nothing is missing; 0 in an empty cache.
+    fn valid_until(&self) -> Result<Offset, SnapshotsError>;
+    /// Forgets everything.
+    fn clear(&self) -> Result<(), SnapshotsError>;
+}
+
+/// What can go wrong with the cache; the journal makes up for all of it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SnapshotsError {
+    /// Another process has it open.
+    #[error("{path} is in use by another process; stop it first")]
+    InUse {
+        /// Folder.
+        path: String,
+    },
+    /// The store could not be opened, read or written.
+    #[error("snapshots: {0}; they are rebuilt from the journal when the node starts without them")]
+    Store(String),
+    /// A record is not what was put.
+    #[error("snapshot of {tenant} is damaged: {reason}; it is rebuilt when the node starts")]
+    Damaged {
+        /// Whose.
+        tenant: String,
+        /// What does not fit.
+        reason: EnvelopeError,
+    },
+    /// A record can't be written.
+    #[error("snapshot of {tenant}: {reason}")]
+    Record {
+        /// Whose.
+        tenant: String,
+        /// Why not.
+        reason: EnvelopeError,
+    },
+}

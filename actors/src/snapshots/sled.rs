@@ -1,0 +1,191 @@
+//! Snapshots in a folder, in sled. The only module that names sled.
+//!
+//! Databases of sled that can't be opened after an abrupt stop are known, and some take the opening thread down with them.
+//! So nothing in the folder is trusted: opening reads every record through its envelope, and whatever goes wrong, the
+//! folder is set aside under another name and an empty one takes its place (I9). The journal fills it again.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use engine::log::Offset;
+
+use super::{Snapshots, SnapshotsError, TenantRecord};
+use crate::journal::EnvelopeError;
+use crate::journal::envelope::{self, Kind};
+
+/// Memory that sled may use for pages, in bytes.
+const PAGE_CACHE_BYTES: u64 = 32 << 20;
+/// Key of the mark; no tenant's name starts with a point.
+const MARK: &[u8] = b".valid_until";
+/// How often and after which pauses a locked folder is tried again: a store that was closed lets go of its lock only when
+/// its last background job has ended.
+const LOCK_ATTEMPTS: u32 = 40;
+const LOCK_PAUSE: Duration = Duration::from_millis(50);
+
+/// A cache in a folder.
+pub struct SledSnapshots {
+    db: sled::Db,
+    rebuilt: u64,
+}
+
+impl SledSnapshots {
+    /// Opens the cache in the folder `path`, or makes it. A folder that can't be used is set aside as
+    /// `<path>.corrupt-<n>`.
+    ///
+    /// # Errors
+    /// [`SnapshotsError::InUse`] if another process has it open for longer than two seconds; [`SnapshotsError::Store`] if
+    /// not even an empty one can be made, for instance without permission or space.
+    pub fn open(path: &Path) -> Result<Self, SnapshotsError> {
+        let mut attempts = 1;
+        let reason = loop {
+            match open_and_check(path) {
+                Ok(db) => return Ok(Self { db, rebuilt: 0 }),
+                Err(SnapshotsError::InUse { .. }) if attempts < LOCK_ATTEMPTS => {
+                    attempts += 1;
+                    std::thread::sleep(LOCK_PAUSE);
+                }
+                Err(in_use @ SnapshotsError::InUse { .. }) => return Err(in_use),
+                Err(reason) => break reason,
+            }
+        };
+        let aside = set_aside(path).map_err(|error| SnapshotsError::Store(format!("{}: {error}", path.display())))?;
+        tracing::warn!(
+            path = %path.display(),
+            aside = ?aside,
+            %reason,
+            "snapshots can't be used; set aside, rebuilding them from the journal"
+        );
+        Ok(Self { db: open_and_check(path)?, rebuilt: 1 })
+    }
+
+    /// How often a folder had to be set aside since the start.
+    pub fn rebuilt(&self) -> u64 {
+        self.rebuilt
+    }
+
+    /// Bytes on disk.
+    ///
+    /// # Errors
+    /// [`SnapshotsError::Store`] if the folder can't be read.
+    pub fn size_bytes(&self) -> Result<u64, SnapshotsError> {
+        self.db.size_on_disk().map_err(store)
+    }
+}
+
+impl Snapshots for SledSnapshots {
+    fn get(&self, tenant: &str) -> Result<Option<TenantRecord>, SnapshotsError> {
+        let bytes = self.db.get(tenant).map_err(store)?;
+        bytes.map(|bytes| decode(tenant.as_bytes(), &bytes).map(|(_, record)| record)).transpose()
+    }
+
+    fn for_each(&self, each: &mut dyn FnMut(String, TenantRecord)) -> Result<(), SnapshotsError> {
+        visit(&self.db, each)
+    }
+
+    fn put_batch(&self, records: &[(String, TenantRecord)], valid_until: Offset) -> Result<(), SnapshotsError> {
+        let mut batch = sled::Batch::default();
+        for named in records {
+            let (tenant, _) = named;
+            let sealed = envelope::seal(Kind::Tenant, named);
+            let bytes = sealed.map_err(|reason| SnapshotsError::Record { tenant: tenant.clone(), reason })?;
+            batch.insert(tenant.as_bytes(), bytes);
+        }
+        let mark = envelope::seal(Kind::Mark, &valid_until).map_err(damaged(MARK))?;
+        batch.insert(MARK, mark);
+        self.db.apply_batch(batch).map_err(store)?;
+        self.db.flush().map_err(store)?;
+        Ok(())
+    }
+
+    fn valid_until(&self) -> Result<Offset, SnapshotsError> {
+        mark(&self.db)
+    }
+
+    fn clear(&self) -> Result<(), SnapshotsError> {
+        // The mark goes first: what is left after a crash in between has no mark, and is replayed from the beginning.
+        self.db.remove(MARK).map_err(store)?;
+        self.db.flush().map_err(store)?;
+        self.db.clear().map_err(store)?;
+        self.db.flush().map_err(store)?;
+        Ok(())
+    }
+}
+
+/// Opens the folder and reads all of it; a panic on the way is an error like any other.
+fn open_and_check(path: &Path) -> Result<sled::Db, SnapshotsError> {
+    let attempt = || {
+        let config = sled::Config::new().path(path).cache_capacity(PAGE_CACHE_BYTES).flush_every_ms(None);
+        let db = config.open().map_err(|error| open_error(path, error))?;
+        mark(&db)?;
+        visit(&db, &mut |_, _| {})?;
+        Ok(db)
+    };
+    catch_unwind(AssertUnwindSafe(attempt)).unwrap_or_else(|panic| Err(SnapshotsError::Store(panic_text(&*panic))))
+}
+
+fn open_error(path: &Path, error: sled::Error) -> SnapshotsError {
+    let text = error.to_string();
+    // Sled has no kind of its own for this, and a folder in use must not be moved away under its user.
+    if text.contains("could not acquire lock") {
+        return SnapshotsError::InUse { path: path.display().to_string() };
+    }
+    SnapshotsError::Store(text)
+}
+
+fn mark(db: &sled::Db) -> Result<Offset, SnapshotsError> {
+    let bytes = db.get(MARK).map_err(store)?;
+    bytes.map_or(Ok(0), |bytes| envelope::open(Kind::Mark, &bytes).map_err(damaged(MARK)))
+}
+
+fn visit(db: &sled::Db, each: &mut dyn FnMut(String, TenantRecord)) -> Result<(), SnapshotsError> {
+    for entry in db.iter() {
+        let (key, bytes) = entry.map_err(store)?;
+        if key != MARK {
+            let (tenant, record) = decode(&key, &bytes)?;
+            each(tenant, record);
+        }
+    }
+    Ok(())
+}
+
+/// The record names its tenant, so that one that ended up under another's key is noticed.
+fn decode(key: &[u8], bytes: &[u8]) -> Result<(String, TenantRecord), SnapshotsError> {
+    let (tenant, record): (String, TenantRecord) = envelope::open(Kind::Tenant, bytes).map_err(damaged(key))?;
+    if tenant.as_bytes() != key {
+        return Err(damaged(key)(EnvelopeError::Kind));
+    }
+    Ok((tenant, record))
+}
+
+/// Moves the folder to the first free name; `None` if there is no folder.
+fn set_aside(path: &Path) -> Result<Option<PathBuf>, std::io::Error> {
+    if !path.try_exists()? {
+        return Ok(None);
+    }
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let mut n = 1u32;
+    loop {
+        let aside = path.with_file_name(format!("{name}.corrupt-{n}"));
+        if !aside.try_exists()? {
+            std::fs::rename(path, &aside)?;
+            return Ok(Some(aside));
+        }
+        n += 1;
+    }
+}
+
+fn store(error: sled::Error) -> SnapshotsError {
+    SnapshotsError::Store(error.to_string())
+}
+
+fn damaged(key: &[u8]) -> impl FnOnce(EnvelopeError) -> SnapshotsError {
+    let tenant = String::from_utf8_lossy(key).into_owned();
+    move |reason| SnapshotsError::Damaged { tenant, reason }
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    format!("sled panicked: {}", text.unwrap_or("without a word"))
+}

@@ -1,0 +1,396 @@
+//! The tenants as a service: `TenantsOptions` → [`Tenants::open`] → a cheap [`TenantsHandle`].
+//!
+//! Opening folds the journal's tail into the snapshots, checks the hash chains, fills the directory and the gate. Not here:
+//! rules (the facets), actors (`shell`, `supervisor`).
+
+use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine::clock::Clock;
+use engine::log::SharedLog;
+use engine::meter::Meter;
+use ractor::rpc::CallResult;
+use ractor::{Actor, ActorRef, RpcReplyPort};
+use tokio::sync::Mutex;
+
+use crate::directory::{AuthError, Directory, Identity};
+use crate::facet::Context;
+use crate::facets::lifecycle::LifecycleCommand;
+use crate::facets::plans::Plan;
+use crate::facets::quota::Limits;
+use crate::gate::GateTable;
+use crate::journal::{ChainBreak, Entry, Head, Journal, JournalError, Sealed};
+use crate::publish::Publisher;
+use crate::restore::{RestoreError, restore};
+use crate::shell::Shell;
+use crate::snapshots::{Snapshots, SnapshotsError, TenantRecord};
+use crate::supervisor::{Supervisor, SupervisorMessage};
+use crate::tenant::{Change, Command, PLATFORM, Rejected, TenantState, is_tenant_name};
+
+/// Tenants created by one journal record at most, which bounds the record.
+const CREATE_AT_ONCE_MAX: usize = 1024;
+
+/// Options of the tenants' actors.
+#[derive(Debug, Clone)]
+pub struct TenantsOptions {
+    /// A tenant without commands for so long is passivated, microseconds.
+    pub idle_us: i64,
+    /// Failures within the window after which a tenant is quarantined.
+    pub restarts_max: usize,
+    /// The window, microseconds.
+    pub restart_window_us: i64,
+    /// Commands that may wait for one tenant (I8).
+    pub commands_waiting_max: usize,
+    /// How long a caller waits for an answer.
+    pub timeout: Duration,
+}
+
+impl Default for TenantsOptions {
+    fn default() -> Self {
+        Self {
+            idle_us: 300_000_000,
+            restarts_max: 5,
+            restart_window_us: 60_000_000,
+            commands_waiting_max: 32,
+            timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Why the tenants can't be recovered.
+#[derive(Debug, thiserror::Error)]
+pub enum TenantsError {
+    /// The journal can't be read.
+    #[error(transparent)]
+    Restore(#[from] RestoreError),
+    /// The platform's chain is broken; without meters, plans and keys there is nothing to run.
+    #[error("the journal's entries of the platform are damaged: {0}; restore the journal from a backup")]
+    PlatformBroken(ChainBreak),
+    /// The platform's first entry could not be written.
+    #[error("the platform could not be set up: {0}")]
+    Platform(CommandError),
+    /// The supervisor did not start.
+    #[error("the tenants' supervisor did not start: {0}")]
+    Supervisor(String),
+}
+
+/// Why a command changed nothing, or may not have.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// A rule says no.
+    #[error(transparent)]
+    Rejected(#[from] Rejected),
+    /// No such tenant.
+    #[error("there is no tenant {0:?}")]
+    Unknown(String),
+    /// The name can't be a tenant's.
+    #[error("{0:?} can't be a tenant's name: use 1 to 128 of A-Z, a-z, 0-9, '.', '_' and '-', not starting with '.'")]
+    Name(String),
+    /// The name is taken.
+    #[error("there is a tenant {0:?} already")]
+    Exists(String),
+    /// Too many commands wait for this tenant.
+    #[error("too many commands wait for this tenant; retry")]
+    Busy,
+    /// No answer in time; the command may still be carried out.
+    #[error("the tenant did not answer in time; look before you retry, it may still be done")]
+    Timeout,
+    /// The tenant's actor failed at it.
+    #[error("the tenant's actor failed; retry, and if it persists see the node's log")]
+    Failed,
+    /// The tenant is kept out.
+    #[error("the tenant is quarantined after repeated failures; release it when the cause is mended")]
+    Quarantined,
+    /// The changes could not be made durable.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The node drains.
+    #[error("the node is shutting down")]
+    Closed,
+}
+
+/// One journaled fact, for the audit trail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditEntry {
+    /// Whose.
+    pub tenant: String,
+    /// Counts the tenant's entries, from 1.
+    pub sequence: u64,
+    /// The node's clock, microseconds.
+    pub at_us: i64,
+    /// Who asked for it.
+    pub principal: String,
+    /// The changes as JSON; keys appear as their hashes.
+    pub changes: String,
+    /// SHA-256 over this entry and the one before.
+    pub hash: [u8; 32],
+}
+
+/// Opens the tenants.
+pub struct Tenants;
+
+/// The tenants; cheap to clone.
+#[derive(Clone)]
+pub struct TenantsHandle {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    options: TenantsOptions,
+    journal: Arc<Journal>,
+    publisher: Arc<Publisher>,
+    snapshots: Arc<dyn Snapshots>,
+    supervisor: ActorRef<SupervisorMessage>,
+    clock: Arc<dyn Clock>,
+    creating: Mutex<()>,
+    /// No tenant's chain was found broken.
+    whole: bool,
+}
+
+impl Tenants {
+    /// Recovers all tenants from snapshots and journal.
+    ///
+    /// # Errors
+    /// [`TenantsError`]; snapshots that can't be used are rebuilt, not an error (I9).
+    pub async fn open(
+        options: TenantsOptions,
+        journal: SharedLog,
+        snapshots: Box<dyn Snapshots>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<TenantsHandle, TenantsError> {
+        let journal = Arc::new(Journal::new(journal));
+        let snapshots: Arc<dyn Snapshots> = Arc::from(snapshots);
+        let publisher = Arc::new(Publisher::new(Arc::default(), Arc::default()));
+        let restored = {
+            let (journal, snapshots) = (Arc::clone(&journal), Arc::clone(&snapshots));
+            let restored = tokio::task::spawn_blocking(move || restore(&*snapshots, &journal));
+            restored.await.map_err(|error| TenantsError::Supervisor(error.to_string()))??
+        };
+        if let Some(reason) = restored.broken.get(PLATFORM) {
+            return Err(TenantsError::PlatformBroken(*reason));
+        }
+        for (tenant, record) in restored.tenants {
+            publisher.directory.publish(&tenant, record);
+        }
+        publisher.put_back(restored.stale);
+        publisher.publish_all_to_gate();
+        let broken: BTreeSet<String> = restored.broken.into_keys().collect();
+        broken.iter().for_each(|tenant| publisher.gate.quarantine(tenant, true));
+        let shell =
+            Shell { journal: Arc::clone(&journal), publisher: Arc::clone(&publisher), clock: Arc::clone(&clock) };
+        let whole = broken.is_empty();
+        let supervisor = Supervisor { shell, options: options.clone(), broken };
+        let (supervisor, _) =
+            Actor::spawn(None, supervisor, ()).await.map_err(|error| TenantsError::Supervisor(error.to_string()))?;
+        let inner =
+            Inner { options, journal, publisher, snapshots, supervisor, clock, creating: Mutex::new(()), whole };
+        let handle = TenantsHandle { inner: Arc::new(inner) };
+        if handle.directory().get(PLATFORM).is_none() {
+            handle.create_all(&[PLATFORM.to_owned()], PLATFORM).await.map_err(TenantsError::Platform)?;
+        }
+        Ok(handle)
+    }
+}
+
+impl TenantsHandle {
+    /// Makes a tenant known and active.
+    ///
+    /// # Errors
+    /// [`CommandError::Name`], [`CommandError::Exists`], or why it could not be made durable.
+    pub async fn create(&self, name: &str, principal: &str) -> Result<(), CommandError> {
+        if !is_tenant_name(name) {
+            return Err(CommandError::Name(name.to_owned()));
+        }
+        match self.create_all(&[name.to_owned()], principal).await? {
+            0 => Err(CommandError::Exists(name.to_owned())),
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes those known and active that are not known; how many. One commit for up to a thousand.
+    ///
+    /// # Errors
+    /// As [`Self::create`]; a name that can't be a tenant's refuses all.
+    pub async fn create_many(&self, names: &[String], principal: &str) -> Result<usize, CommandError> {
+        if let Some(name) = names.iter().find(|name| !is_tenant_name(name)) {
+            return Err(CommandError::Name(name.clone()));
+        }
+        self.create_all(names, principal).await
+    }
+
+    async fn create_all(&self, names: &[String], principal: &str) -> Result<usize, CommandError> {
+        // One at a time: nobody else makes tenants, so a name that is free stays free until the entry is durable.
+        let _creating = self.inner.creating.lock().await;
+        let now_us = self.inner.clock.now_us();
+        let mut created = 0;
+        for names in names.chunks(CREATE_AT_ONCE_MAX) {
+            let mut free: HashSet<&String> = names.iter().collect();
+            free.retain(|name| self.directory().get(name).is_none());
+            // In the order in which they were given, each once.
+            let names = names.iter().filter(|name| free.remove(*name));
+            let entries = names.map(|name| first_entry(name, principal, now_us)).collect::<Result<Vec<_>, _>>()?;
+            if entries.is_empty() {
+                continue;
+            }
+            let publisher = &self.inner.publisher;
+            let _in_flight = publisher.begin(&entries).await;
+            let appended = self.inner.journal.append(&entries).await.inspect_err(|_| {
+                entries.iter().for_each(|sealed| publisher.nothing_happened(&sealed.entry().tenant));
+            })?;
+            for (offset, sealed) in (appended..).zip(&entries) {
+                let (mut record, entry) = (TenantRecord::default(), sealed.entry());
+                record.apply(offset, entry, sealed.head().hash).expect("the first entry follows nothing");
+                publisher.publish(&entry.tenant, &record, &entry.changes);
+            }
+            created += entries.len();
+        }
+        Ok(created)
+    }
+
+    /// Has a tenant decide a command; answers when its changes are durable.
+    ///
+    /// # Errors
+    /// [`CommandError`]: the tenant's own rejection, or why nobody could decide.
+    pub async fn command(&self, tenant: &str, command: Command, principal: &str) -> Result<Vec<Change>, CommandError> {
+        let mut gone = None;
+        // A second try finds the actor that takes the place of one that was just passivated.
+        for _ in 0..2 {
+            let resolve = |reply| SupervisorMessage::Resolve { tenant: tenant.to_owned(), gone, reply };
+            let handle = self.ask(resolve).await??;
+            if let Some(answer) = handle.command(command.clone(), principal).await {
+                return answer;
+            }
+            gone = Some(handle.actor().get_id());
+        }
+        Err(CommandError::Failed)
+    }
+
+    async fn ask<T: Send + 'static>(
+        &self,
+        message: impl FnOnce(RpcReplyPort<T>) -> SupervisorMessage,
+    ) -> Result<T, CommandError> {
+        match self.inner.supervisor.call(message, Some(self.inner.options.timeout)).await {
+            Ok(CallResult::Success(answer)) => Ok(answer),
+            Ok(CallResult::Timeout) => Err(CommandError::Timeout),
+            Ok(CallResult::SenderError) | Err(_) => Err(CommandError::Closed),
+        }
+    }
+
+    /// Every tenant's state as last made durable.
+    pub fn directory(&self) -> &Arc<Directory> {
+        &self.inner.publisher.directory
+    }
+
+    /// A tenant's state.
+    pub fn state(&self, tenant: &str) -> Option<TenantState> {
+        self.directory().get(tenant).map(Arc::unwrap_or_clone)
+    }
+
+    /// Who presents an API key.
+    ///
+    /// # Errors
+    /// [`AuthError`] says why it opens nothing.
+    pub fn authenticate(&self, key: &str) -> Result<Identity, AuthError> {
+        self.directory().authenticate(key, self.inner.clock.now_us())
+    }
+
+    /// The platform's meters, by name.
+    pub fn meters(&self) -> Vec<Meter> {
+        let platform = self.directory().get(PLATFORM);
+        platform.map(|state| state.meters.meters.values().cloned().collect()).unwrap_or_default()
+    }
+
+    /// The plan that a tenant is on.
+    pub fn plan_of(&self, state: &TenantState) -> Plan {
+        self.inner.publisher.plan(&state.plan)
+    }
+
+    /// The limits that hold for a tenant: its own before its plan's.
+    pub fn limits_of(&self, state: &TenantState) -> Limits {
+        self.inner.publisher.limits(state)
+    }
+
+    /// What shards read.
+    pub fn gate_table(&self) -> Arc<GateTable> {
+        Arc::clone(&self.inner.publisher.gate)
+    }
+
+    /// The journal, of one tenant or of all, oldest first.
+    ///
+    /// # Errors
+    /// If it can't be read.
+    pub fn audit(&self, tenant: Option<&str>) -> Result<Vec<AuditEntry>, JournalError> {
+        let mut trail = Vec::new();
+        self.inner.journal.replay(0, |_, entry, hash| {
+            if tenant.is_none_or(|tenant| tenant == entry.tenant) {
+                let changes = serde_json::to_string(&entry.changes).expect("changes have text keys only");
+                let Entry { tenant, sequence, at_us, principal, .. } = entry;
+                trail.push(AuditEntry { tenant, sequence, at_us, principal, changes, hash: hash.0 });
+            }
+            Ok(())
+        })?;
+        Ok(trail)
+    }
+
+    /// How many actors are active, and which tenants are quarantined.
+    ///
+    /// # Errors
+    /// If the supervisor does not answer.
+    pub async fn report(&self) -> Result<(usize, Vec<String>), CommandError> {
+        self.ask(SupervisorMessage::Report).await
+    }
+
+    /// Lets a quarantined tenant in again; whether it was quarantined.
+    ///
+    /// # Errors
+    /// If the supervisor does not answer.
+    pub async fn release(&self, tenant: &str) -> Result<bool, CommandError> {
+        self.ask(|reply| SupervisorMessage::Release { tenant: tenant.to_owned(), reply }).await
+    }
+
+    /// Saves what has changed, so that the next start reads little of the journal. Blocks until commands in flight are
+    /// done: not for the threads of a runtime.
+    ///
+    /// # Errors
+    /// If the cache can't be written; nothing is lost, the journal has it.
+    pub fn save(&self) -> Result<(), SnapshotsError> {
+        let publisher = &self.inner.publisher;
+        let (changed, end) = publisher.take_changed(&self.inner.journal);
+        let saved_records =
+            changed.iter().filter_map(|tenant| Some((tenant.clone(), publisher.directory.record(tenant)?)));
+        let records: Vec<(String, TenantRecord)> = saved_records.collect();
+        // Behind a mark that stays, the next start comes again upon what a dead actor left, and upon broken chains.
+        let mark = end.filter(|_| self.inner.whole).map_or_else(|| self.inner.snapshots.valid_until(), Ok);
+        let saved = mark.and_then(|mark| self.inner.snapshots.put_batch(&records, mark));
+        if saved.is_err() {
+            publisher.put_back(changed);
+        }
+        saved
+    }
+
+    /// Lets every actor finish, saves, stops. The only clean way out.
+    pub async fn drain(&self) {
+        if self.ask(SupervisorMessage::Drain).await.is_err() {
+            return;
+        }
+        self.inner.supervisor.stop(None);
+        let handle = self.clone();
+        let saved = tokio::task::spawn_blocking(move || handle.save()).await;
+        if let Ok(Err(error)) = saved {
+            tracing::warn!(%error, "the tenants' snapshots could not be saved; the next start reads the journal instead");
+        }
+    }
+}
+
+/// A tenant's first entry: known and active.
+fn first_entry(name: &str, principal: &str, now_us: i64) -> Result<Sealed, CommandError> {
+    let mut state = TenantState::default();
+    let mut all = Vec::new();
+    for command in [LifecycleCommand::Provision, LifecycleCommand::Activate] {
+        let changes = state.decide(Command::Lifecycle(command), Context { now_us }, false)?;
+        changes.iter().for_each(|change| state.apply(change));
+        all.extend(changes);
+    }
+    Ok(Head::default().seal(name, now_us, principal, all).map_err(JournalError::from)?)
+}

@@ -1,0 +1,14 @@
+//! What the crate promises across its modules: journal, snapshots and restoring, by their public faces.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test that can't go on has failed, and says why it skips"
+)]
+
+mod arbitrary;
+mod journal;
+mod replay;
+mod restore;
+mod snapshots;
+mod tenants;
+mod world;

@@ -1,0 +1,133 @@
+//! The service as a whole: commands through actors, starting again, and tenants that are kept out.
+
+use std::sync::Arc;
+
+use actors::facets::lifecycle::{LifecycleCommand, Status};
+use actors::journal::Journal;
+use actors::snapshots::{MemorySnapshots, Snapshots, SnapshotsError, TenantRecord};
+use actors::{Command, CommandError, PLATFORM, Tenants, TenantsHandle, TenantsOptions};
+use engine::clock::ManualClock;
+use engine::log::memory::MemoryLog;
+use engine::log::{Offset, SharedLog};
+
+use crate::world::{chain, run};
+
+/// Snapshots that outlive a node.
+#[derive(Clone, Default)]
+struct Kept(Arc<MemorySnapshots>);
+
+impl Snapshots for Kept {
+    fn get(&self, tenant: &str) -> Result<Option<TenantRecord>, SnapshotsError> {
+        self.0.get(tenant)
+    }
+
+    fn for_each(&self, each: &mut dyn FnMut(String, TenantRecord)) -> Result<(), SnapshotsError> {
+        self.0.for_each(each)
+    }
+
+    fn put_batch(&self, records: &[(String, TenantRecord)], valid_until: Offset) -> Result<(), SnapshotsError> {
+        self.0.put_batch(records, valid_until)
+    }
+
+    fn valid_until(&self) -> Result<Offset, SnapshotsError> {
+        self.0.valid_until()
+    }
+
+    fn clear(&self) -> Result<(), SnapshotsError> {
+        self.0.clear()
+    }
+}
+
+async fn open(log: &SharedLog, snapshots: &Kept) -> TenantsHandle {
+    let clock = Arc::new(ManualClock::new(1_000_000));
+    Tenants::open(TenantsOptions::default(), Arc::clone(log), Box::new(snapshots.clone()), clock).await.unwrap()
+}
+
+fn memory() -> (SharedLog, Kept) {
+    (Arc::new(MemoryLog::new().unwrap()), Kept::default())
+}
+
+fn suspend() -> Command {
+    Command::Lifecycle(LifecycleCommand::Suspend { reason: "unpaid".into() })
+}
+
+fn status(tenants: &TenantsHandle, tenant: &str) -> Status {
+    tenants.state(tenant).unwrap().lifecycle.status
+}
+
+#[test]
+fn what_was_answered_is_there_after_a_start_with_and_without_snapshots() {
+    let (log, snapshots) = memory();
+    run(async {
+        let tenants = open(&log, &snapshots).await;
+        let names = ["acme", "globex", "acme"].map(str::to_owned);
+        assert_eq!(tenants.create_many(&names, "ops").await.unwrap(), 2, "a name that is given twice is one tenant");
+        assert!(matches!(tenants.create("acme", "ops").await, Err(CommandError::Exists(_))));
+        tenants.command("acme", suspend(), "ops").await.unwrap();
+        tenants.drain().await;
+        assert_eq!(snapshots.valid_until(), Ok(log.end()));
+        for snapshots in [snapshots, Kept::default()] {
+            let again = open(&log, &snapshots).await;
+            assert_eq!((status(&again, "acme"), status(&again, "globex")), (Status::Suspended, Status::Active));
+            assert_eq!(again.directory().names().len(), 3);
+            again.drain().await;
+        }
+    });
+}
+
+#[test]
+fn entries_behind_the_snapshots_are_in_the_next_ones() {
+    let (log, snapshots) = memory();
+    run(async {
+        let tenants = open(&log, &snapshots).await;
+        tenants.create("acme", "ops").await.unwrap();
+        tenants.drain().await;
+        let crashed = open(&log, &snapshots).await;
+        crashed.command("acme", suspend(), "ops").await.unwrap();
+        // No drain: the snapshots know nothing of it. The next node only starts and stops.
+        open(&log, &snapshots).await.drain().await;
+        assert_eq!(snapshots.valid_until(), Ok(log.end()));
+        assert_eq!(status(&open(&log, &snapshots).await, "acme"), Status::Suspended);
+    });
+}
+
+#[test]
+fn a_tenant_whose_chain_is_broken_is_kept_out_and_the_node_goes_on() {
+    let (log, snapshots) = memory();
+    run(async {
+        open(&log, &snapshots).await.drain().await;
+        let entries = chain("acme", &["a", "b", "c"]);
+        Journal::new(Arc::clone(&log)).append(&[entries[0].clone(), entries[2].clone()]).await.unwrap();
+        // Again and again: saving must not carry the snapshots over the break.
+        for _ in 0..2 {
+            let tenants = open(&log, &snapshots).await;
+            assert!(matches!(tenants.command("acme", suspend(), "ops").await, Err(CommandError::Quarantined)));
+            tenants.release("acme").await.unwrap();
+            assert!(matches!(tenants.command("acme", suspend(), "ops").await, Err(CommandError::Quarantined)));
+            assert_eq!(tenants.report().await.unwrap().1, ["acme"]);
+            let platform = tenants.command(PLATFORM, Command::SetPlan { plan: "x".into() }, "ops").await;
+            assert!(platform.is_ok());
+            tenants.drain().await;
+        }
+    });
+}
+
+#[test]
+fn commands_to_many_tenants_at_once_are_all_in_the_audit_trail() {
+    let (log, snapshots) = memory();
+    run(async {
+        let tenants = open(&log, &snapshots).await;
+        let names: Vec<String> = (0..100).map(|n| format!("tenant-{n}")).collect();
+        tenants.create_many(&names, "ops").await.unwrap();
+        let mut waiting = tokio::task::JoinSet::new();
+        for name in names {
+            let tenants = tenants.clone();
+            waiting.spawn(async move { tenants.command(&name, suspend(), "ops").await.unwrap() });
+        }
+        assert_eq!(waiting.join_all().await.len(), 100);
+        assert_eq!(tenants.audit(None).unwrap().len(), 201);
+        let trail = tenants.audit(Some("tenant-7")).unwrap();
+        assert_eq!(trail.iter().map(|entry| entry.sequence).collect::<Vec<_>>(), [1, 2]);
+        tenants.drain().await;
+    });
+}

@@ -1,0 +1,56 @@
+//! A small node side: a journal in memory and tenants that are driven by commands, as the shell drives them.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::Arc;
+
+use actors::facet::Context;
+use actors::journal::{Head, Journal, Sealed};
+use actors::snapshots::TenantRecord;
+use actors::{Command, PLATFORM, Rejected};
+use engine::log::memory::MemoryLog;
+
+/// A journal in memory.
+pub(crate) fn journal() -> Journal {
+    Journal::new(Arc::new(MemoryLog::new().unwrap()))
+}
+
+/// Runs a future to its end on a runtime of its own.
+pub(crate) fn run<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(future)
+}
+
+/// Tenants by name, live.
+pub(crate) type Tenants = BTreeMap<String, TenantRecord>;
+
+/// Decides, journals, applies: one command as the shell does it.
+pub(crate) fn drive(
+    journal: &Journal,
+    tenants: &mut Tenants,
+    tenant: &str,
+    command: Command,
+    now_us: i64,
+) -> Result<(), Rejected> {
+    let record = tenants.entry(tenant.to_owned()).or_default();
+    let changes = record.state.decide(command, Context { now_us }, tenant == PLATFORM)?;
+    if changes.is_empty() {
+        return Ok(());
+    }
+    let sealed = record.head.seal(tenant, now_us, "test", changes).unwrap();
+    let offset = run(journal.append(std::slice::from_ref(&sealed))).unwrap();
+    record.apply(offset, sealed.entry(), sealed.head().hash).unwrap();
+    Ok(())
+}
+
+/// Puts a tenant on one plan after the other: a chain of as many entries.
+pub(crate) fn chain(tenant: &str, plans: &[&str]) -> Vec<Sealed> {
+    let mut head = Head::default();
+    let mut entries = Vec::new();
+    for (at_us, plan) in plans.iter().enumerate() {
+        let changes = vec![actors::Change::PlanSet { plan: (*plan).to_owned() }];
+        let sealed = head.seal(tenant, at_us as i64, "test", changes).unwrap();
+        head = sealed.head();
+        entries.push(sealed);
+    }
+    entries
+}
