@@ -1,0 +1,168 @@
+//! The states of many groups of one meter, live or while merging.
+//!
+//! Beside the calls' states each group has its marks: the revision (largest offset that contributed), the shard's
+//! watermark at that offset, and the first and last event time. Not here: what a group is.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, UInt32Array, new_null_array};
+use arrow::compute::{concat, take};
+use datafusion::common::Result;
+use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
+
+use super::compile::{CompiledMeter, Evaluated};
+use super::delta;
+
+/// What is kept of a group beside its states.
+#[derive(Debug, Default)]
+pub(super) struct Marks {
+    /// Largest offset that contributed; -1 for none.
+    pub(super) revision: Vec<i64>,
+    /// The shard's watermark when that offset was admitted.
+    pub(super) watermark: Vec<i64>,
+    /// Earliest event time.
+    pub(super) first: Vec<i64>,
+    /// Latest event time.
+    pub(super) last: Vec<i64>,
+}
+
+impl Marks {
+    fn grow(&mut self, total: usize) {
+        self.revision.resize(total, -1);
+        self.watermark.resize(total, i64::MIN);
+        self.first.resize(total, i64::MAX);
+        self.last.resize(total, i64::MIN);
+    }
+
+    fn add(&mut self, group: usize, revision: i64, watermark: i64, first: i64, last: i64) {
+        if revision > self.revision[group] {
+            self.revision[group] = revision;
+            self.watermark[group] = watermark;
+        }
+        self.first[group] = self.first[group].min(first);
+        self.last[group] = self.last[group].max(last);
+    }
+}
+
+/// The states of many groups of one meter.
+pub(super) struct Accumulators {
+    calls: Vec<Box<dyn GroupsAccumulator>>,
+    states: Vec<usize>,
+    marks: Marks,
+}
+
+/// Where the rows of a batch stand.
+#[derive(Debug, Clone)]
+pub(super) struct Stand {
+    /// Group of each row.
+    pub(super) groups: Vec<usize>,
+    /// Offset of each row.
+    pub(super) offsets: Vec<i64>,
+    /// Event time of each row, microseconds.
+    pub(super) times: Vec<i64>,
+    /// The shard's watermark.
+    pub(super) watermark_us: i64,
+    /// How many groups there are.
+    pub(super) total: usize,
+    /// Whether rows were left out, so that groups may have none.
+    pub(super) partial: bool,
+}
+
+impl Stand {
+    /// Only the rows whose flag is set.
+    pub(super) fn filter(&self, kept: &BooleanArray) -> Self {
+        fn pick<T: Copy>(values: &[T], kept: &BooleanArray) -> Vec<T> {
+            values.iter().enumerate().filter(|(row, _)| kept.value(*row)).map(|(_, value)| *value).collect()
+        }
+        Self {
+            groups: pick(&self.groups, kept),
+            offsets: pick(&self.offsets, kept),
+            times: pick(&self.times, kept),
+            partial: true,
+            ..*self
+        }
+    }
+}
+
+impl Accumulators {
+    /// No groups yet.
+    pub(super) fn new(meter: &CompiledMeter) -> Result<Self> {
+        Ok(Self {
+            calls: meter.calls.iter().map(|call| call.accumulator()).collect::<Result<_>>()?,
+            states: meter.calls.iter().map(|call| call.states).collect(),
+            marks: Marks::default(),
+        })
+    }
+
+    /// Folds rows in.
+    pub(super) fn update(&mut self, evaluated: &[Evaluated], stand: &Stand) -> Result<()> {
+        self.marks.grow(stand.total);
+        for (row, &group) in stand.groups.iter().enumerate() {
+            let time = stand.times[row];
+            self.marks.add(group, stand.offsets[row], stand.watermark_us, time, time);
+        }
+        // Without a filter some accumulators take every group for one that got a value.
+        let all = stand.partial.then(|| BooleanArray::from(vec![true; stand.groups.len()]));
+        for (call, input) in self.calls.iter_mut().zip(evaluated) {
+            let condition = input.filter.as_ref().or(all.as_ref());
+            call.update_batch(&input.arguments, &stand.groups, condition, stand.total)?;
+        }
+        Ok(())
+    }
+
+    /// Folds rows of a delta in: `rows[i]` into `groups[i]`.
+    pub(super) fn merge(
+        &mut self,
+        panes: &RecordBatch,
+        rows: &UInt32Array,
+        groups: &[usize],
+        total: usize,
+    ) -> Result<()> {
+        self.marks.grow(total);
+        let layout = delta::Layout::of(panes.schema_ref(), self.states.iter().sum());
+        let [revision, watermark, first, last] = layout.marks(panes);
+        for (at, &group) in groups.iter().enumerate() {
+            let row = rows.value(at) as usize;
+            self.marks.add(group, revision[row], watermark[row], first[row], last[row]);
+        }
+        let mut column = layout.states;
+        for (call, &states) in self.calls.iter_mut().zip(&self.states) {
+            let values = (column..column + states).map(|at| Ok(take(panes.column(at), rows, None)?));
+            call.merge_batch(&values.collect::<Result<Vec<_>>>()?, groups, total)?;
+            column += states;
+        }
+        Ok(())
+    }
+
+    /// The marks and all state columns, for all groups; resets to no groups.
+    pub(super) fn drain(&mut self) -> Result<(Marks, Vec<ArrayRef>)> {
+        let marks = std::mem::take(&mut self.marks);
+        let mut columns = Vec::new();
+        for call in &mut self.calls {
+            columns.extend(call.state(EmitTo::All)?);
+        }
+        // An accumulator that no row of the last groups reached does not know them.
+        let total = marks.revision.len();
+        for column in columns.iter_mut().filter(|column| column.len() < total) {
+            let missing = new_null_array(column.data_type(), total - column.len());
+            *column = concat(&[column.as_ref(), missing.as_ref()])?;
+        }
+        Ok((marks, columns))
+    }
+
+    /// The marks and the value of each call, for all groups; resets to no groups.
+    pub(super) fn evaluate(&mut self) -> Result<(Marks, Vec<ArrayRef>)> {
+        let values = self.calls.iter_mut().map(|call| call.evaluate(EmitTo::All)).collect::<Result<_>>()?;
+        Ok((std::mem::take(&mut self.marks), values))
+    }
+}
+
+impl Marks {
+    /// The mark columns of a delta for groups in the order of `rows`.
+    pub(super) fn columns(&self, rows: &UInt32Array) -> [ArrayRef; 4] {
+        [&self.revision, &self.watermark, &self.first, &self.last].map(|marks| {
+            let column = rows.values().iter().map(|&row| marks[row as usize]);
+            Arc::new(Int64Array::from_iter_values(column)) as ArrayRef
+        })
+    }
+}

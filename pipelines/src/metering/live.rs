@@ -1,0 +1,203 @@
+//! What is folded since the last publish: one table of panes for all meters that group alike.
+//!
+//! Meters of the same event type, dimensions and pane edges share the work of finding each row's group; each has its own
+//! accumulators. Texts are interned per table and forgotten when it is drained, so memory is bounded by what one publish
+//! interval brings.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, UInt32Array};
+use arrow::compute::{filter_record_batch, is_not_null};
+use datafusion::common::Result;
+use engine::shard::Position;
+
+use super::accumulate::{Accumulators, Stand};
+use super::compile::{CompiledMeter, Evaluated};
+use super::delta::Delta;
+use super::key::Keys;
+use super::pane::{Cutter, Edges};
+use super::symbol::Symbols;
+use super::value::Rows;
+
+/// Accumulators are made for a checked meter and fed columns of its input types.
+const FITS: &str = "a checked meter's accumulators take what its expressions give";
+
+/// A table of panes and the meters that share it.
+pub(super) struct Table {
+    /// Which events.
+    pub(super) event_type: String,
+    dimensions: Vec<String>,
+    edges: Edges,
+    cutter: Cutter,
+    symbols: Symbols,
+    keys: Keys,
+    members: Vec<Member>,
+}
+
+struct Member {
+    meter: Arc<CompiledMeter>,
+    accumulators: Accumulators,
+    counts: Counts,
+}
+
+/// How many events a meter saw.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(super) struct Counts {
+    /// Of its type.
+    pub(super) matched: u64,
+    /// Of those, without the value it counts.
+    pub(super) value_missing: u64,
+}
+
+impl std::ops::AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.matched += other.matched;
+        self.value_missing += other.value_missing;
+    }
+}
+
+/// What a meter got from a drained table.
+pub(super) struct Drained {
+    /// Which meter.
+    pub(super) meter: Arc<CompiledMeter>,
+    /// Its new panes, sorted.
+    pub(super) panes: RecordBatch,
+    /// What it saw.
+    pub(super) counts: Counts,
+}
+
+/// Tables for `meters`, each meter in one.
+pub(super) fn tables<'a>(meters: impl Iterator<Item = &'a Arc<CompiledMeter>>) -> Vec<Table> {
+    let mut tables: Vec<Table> = Vec::new();
+    for meter in meters {
+        let fits = |table: &&mut Table| {
+            table.event_type == meter.meter.event_type
+                && table.dimensions == meter.dimensions
+                && table.edges == meter.edges
+        };
+        let member = Member {
+            meter: meter.clone(),
+            accumulators: Accumulators::new(meter).expect(FITS),
+            counts: Counts::default(),
+        };
+        match tables.iter_mut().find(fits) {
+            Some(table) => table.members.push(member),
+            None => tables.push(Table {
+                event_type: meter.meter.event_type.clone(),
+                dimensions: meter.dimensions.clone(),
+                edges: meter.edges.clone(),
+                cutter: meter.edges.cutter().expect("the time zone was loaded when the meter was checked"),
+                symbols: Symbols::default(),
+                keys: Keys::new(1 + meter.dimensions.len()),
+                members: vec![member],
+            }),
+        }
+    }
+    tables
+}
+
+impl Table {
+    /// Folds the events of the table's type into its meters; only those that `only` names, if given.
+    pub(super) fn fold(&mut self, rows: &mut Rows<'_>, position: Position, only: Option<&[String]>) {
+        let wanted = |member: &Member| only.is_none_or(|names| names.contains(&member.meter.meter.name));
+        if !self.members.iter().any(wanted) {
+            return;
+        }
+        let stand = self.place(rows, position);
+        for member in self.members.iter_mut().filter(|member| wanted(member)) {
+            member.fold(rows, &stand);
+        }
+    }
+
+    /// Finds each row's group.
+    fn place(&mut self, rows: &mut Rows<'_>, position: Position) -> Stand {
+        let mut columns = vec![rows.tenant_codes(&mut self.symbols)];
+        columns.extend(self.dimensions.iter().map(|pointer| rows.codes(pointer, &mut self.symbols)));
+        let times = rows.times();
+        let times = Rows::instants(&times);
+        let mut codes = vec![0; columns.len()];
+        let mut groups = Vec::with_capacity(rows.len());
+        for (row, &time) in times.iter().enumerate() {
+            for (code, column) in codes.iter_mut().zip(&columns) {
+                *code = column[row];
+            }
+            groups.push(self.keys.group(&codes, self.cutter.start(time)));
+        }
+        let offsets = (0..rows.len()).map(|row| (position.offset as usize + rows.position(row)) as i64);
+        Stand {
+            groups,
+            offsets: offsets.collect(),
+            times: times.to_vec(),
+            watermark_us: position.watermark_us,
+            total: self.keys.len(),
+            partial: false,
+        }
+    }
+
+    /// Takes what was folded; the table is as new.
+    pub(super) fn drain(&mut self) -> Result<Vec<Drained>> {
+        let mut drained = Vec::new();
+        if self.keys.len() == 0 {
+            return Ok(drained);
+        }
+        let ranks = self.symbols.ranks();
+        let all = self.keys.order(&ranks, |_| true);
+        let keys = Delta::keys(&self.keys, &self.symbols, &ranks, &all);
+        for member in &mut self.members {
+            let (marks, states) = member.accumulators.drain()?;
+            let touched = |group: &u32| marks.revision.get(*group as usize).is_some_and(|&revision| revision >= 0);
+            let panes = if all.values().iter().all(touched) {
+                Delta::build(&member.meter, keys.clone(), &all, &marks, &states)?
+            } else {
+                let order = UInt32Array::from_iter_values(all.values().iter().copied().filter(touched));
+                let keys = Delta::keys(&self.keys, &self.symbols, &ranks, &order);
+                Delta::build(&member.meter, keys, &order, &marks, &states)?
+            };
+            let counts = std::mem::take(&mut member.counts);
+            drained.push(Drained { meter: member.meter.clone(), panes, counts });
+        }
+        self.keys = Keys::new(1 + self.dimensions.len());
+        self.symbols = Symbols::default();
+        Ok(drained)
+    }
+}
+
+impl Member {
+    fn fold(&mut self, rows: &mut Rows<'_>, stand: &Stand) {
+        let (inputs, value) = self.meter.inputs(rows);
+        self.counts.matched += rows.len() as u64;
+        let counted = counted(&inputs, value.as_ref()).map(|(inputs, there)| (inputs, stand.filter(&there)));
+        let (inputs, stand) = counted.as_ref().map_or((&inputs, stand), |(inputs, stand)| (inputs, stand));
+        let folded = match self.meter.evaluate(inputs) {
+            Ok(evaluated) => self.update(&evaluated, stand),
+            Err(_) => {
+                let (evaluated, stand) = self.evaluate_each(inputs, stand);
+                self.update(&evaluated, &stand)
+            }
+        };
+        self.counts.value_missing += (rows.len() - folded) as u64;
+    }
+
+    fn update(&mut self, evaluated: &[Evaluated], stand: &Stand) -> usize {
+        if !stand.groups.is_empty() {
+            self.accumulators.update(evaluated, stand).expect(FITS);
+        }
+        stand.groups.len()
+    }
+
+    /// Leaves out the events on which an SQL expression fails: they were admitted before the meter was there.
+    fn evaluate_each(&self, inputs: &RecordBatch, stand: &Stand) -> (Vec<Evaluated>, Stand) {
+        let works = (0..inputs.num_rows()).map(|row| self.meter.evaluate(&inputs.slice(row, 1)).is_ok());
+        let works = BooleanArray::from_iter(works.map(Some));
+        let rest = filter_record_batch(inputs, &works).expect("one flag per row");
+        // Row by row it worked, so together it works too: expressions look at one row at a time.
+        (self.meter.evaluate(&rest).expect(FITS), stand.filter(&works))
+    }
+}
+
+/// The rows that carry the value and which they are; `None` if all do.
+pub(super) fn counted(inputs: &RecordBatch, value: Option<&ArrayRef>) -> Option<(RecordBatch, BooleanArray)> {
+    let value = value.filter(|value| value.null_count() > 0)?;
+    let there = is_not_null(value).expect("every array has validity");
+    Some((filter_record_batch(inputs, &there).expect("one flag per row"), there))
+}

@@ -1,0 +1,39 @@
+//! Metering: a shard's events become exact, mergeable panes, and panes become windows and billing periods.
+//!
+//! ```text
+//! event batch ─► rows by type ─► values, codes ─► groups ─► accumulators ── publish ──► delta ─► windows, totals
+//!               (value, rest)      (symbol)       (key)    (live)         (merge)     (seal)  (read, window)
+//! ```
+//!
+//! The operator folds events into live accumulators by (tenant, dimensions, pane); publishing drains them into immutable
+//! sorted deltas that snapshots share; reading merges the deltas of all shards into windows. Everything is independent of
+//! the order of arrival, of how batches are cut and of when it is published (I3, I4), because a pane's states merge
+//! associatively and commutatively and ties are broken by event ids.
+//!
+//! Not here: admission, durability (the engine), SQL tables (the views).
+
+pub mod compile;
+mod sql;
+mod functions;
+mod rest;
+mod symbol;
+mod value;
+mod pane;
+mod key;
+mod accumulate;
+mod live;
+mod stored;
+mod delta;
+mod merge;
+mod rejection;
+mod snapshot;
+mod operator;
+mod seal;
+mod window;
+mod read;
+
+pub use functions::functions;
+pub use operator::{MeteringOperator, MeteringOptions};
+pub use read::{MeteringError, WindowFilter, totals, totals_schema, window_schema, windows};
+pub use rejection::{REJECTION_KINDS_MAX, rejections, rejections_schema};
+pub use snapshot::{MeterStatistics, MeteringSnapshot, meter_statistics};

@@ -1,0 +1,287 @@
+//! The operator that a shard's worker owns: folds, publishes, seals, restores, backfills.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::Decimal128Type;
+use engine::admission::{Reason, Rejection, RejectionCount};
+use engine::calendar::Interval;
+use engine::event::batch::EventBatch;
+use engine::meter::{Aggregation, Meter};
+use engine::shard::operator::{RestoreError, Seal};
+use engine::shard::{Operator, Position};
+use engine::storage::{SharedStorage, Storage};
+use engine::units::ONE;
+
+use super::compile::{CompiledMeter, additive};
+use super::delta::{Layout, rows_of};
+use super::live::{Counts, Table, counted, tables};
+use super::merge;
+use super::rejection::Rejections;
+use super::seal::{self, Sealing};
+use super::snapshot::{MeterPanes, MeteringSnapshot};
+use super::value::{NotNumber, Rows};
+
+/// States that were made by a meter's accumulators can be merged by them.
+const OWN_STATES: &str = "states come from the same meter's accumulators";
+
+/// How much a shard keeps at hand.
+#[derive(Debug, Clone)]
+pub struct MeteringOptions {
+    /// Panes that start this far behind the watermark are kept in files only, microseconds; they are read when asked for.
+    pub hot_us: i64,
+    /// Fewest rows that are worth a move to files, per meter.
+    pub cold_rows_min: usize,
+}
+
+impl Default for MeteringOptions {
+    fn default() -> Self {
+        Self { hot_us: 35 * 24 * 3_600_000_000, cold_rows_min: 65_536 }
+    }
+}
+
+/// Folds a shard's events into panes, meter by meter.
+///
+/// [`Operator::restore`] comes before [`Operator::configure`]: the restored meters are what new definitions are compared
+/// with.
+pub struct MeteringOperator {
+    options: MeteringOptions,
+    storage: SharedStorage,
+    /// The watermark of the last record applied.
+    watermark_us: i64,
+    meters: BTreeMap<String, MeterPanes>,
+    live: Vec<Table>,
+    /// Whether something was folded into `live` since it was drained.
+    is_dirty: bool,
+    /// Whether `live` holds history of some meters only: then it must not be mixed with new events.
+    is_backfill: bool,
+    rejections: Arc<Rejections>,
+}
+
+impl MeteringOperator {
+    /// An operator without meters; `storage` is where cold panes are read from.
+    pub fn new(options: MeteringOptions, storage: SharedStorage) -> Self {
+        Self {
+            options,
+            storage,
+            watermark_us: i64::MIN,
+            meters: BTreeMap::new(),
+            live: Vec::new(),
+            is_dirty: false,
+            is_backfill: false,
+            rejections: Arc::default(),
+        }
+    }
+
+    fn fold(&mut self, batch: &EventBatch, position: Position, only: Option<&[String]>) {
+        if self.is_backfill != only.is_some() {
+            self.drain();
+            self.is_backfill = only.is_some();
+        }
+        let mut by_type: Vec<(String, Option<Rows<'_>>)> = Vec::new();
+        for table in &mut self.live {
+            let at = by_type.iter().position(|(event_type, _)| *event_type == table.event_type).unwrap_or_else(|| {
+                by_type.push((table.event_type.clone(), Rows::of_type(batch, &table.event_type)));
+                by_type.len() - 1
+            });
+            if let Some(rows) = &mut by_type[at].1 {
+                table.fold(rows, position, only);
+                self.is_dirty = true;
+            }
+        }
+    }
+
+    /// Turns what is live into deltas.
+    fn drain(&mut self) {
+        if !self.is_dirty {
+            return;
+        }
+        self.is_dirty = false;
+        for drained in self.live.iter_mut().flat_map(|table| table.drain().expect(OWN_STATES)) {
+            if let Some(panes) = self.meters.get_mut(&drained.meter.meter.name) {
+                panes.counts += drained.counts;
+                merge::push(&panes.meter, &mut panes.deltas, drained.panes).expect(OWN_STATES);
+            }
+        }
+    }
+
+    fn snapshot(&self) -> Arc<MeteringSnapshot> {
+        Arc::new(MeteringSnapshot {
+            meters: self.meters.clone(),
+            rejections: self.rejections.clone(),
+            storage: Some(self.storage.clone()),
+        })
+    }
+
+    /// Moves what is old enough into cold deltas; the seal that follows makes them durable.
+    fn cool(&mut self) {
+        let cutoff_us = self.watermark_us.saturating_sub(self.options.hot_us);
+        for MeterPanes { meter, deltas, cold, .. } in self.meters.values_mut() {
+            cold.extend(merge::split(meter, deltas, cutoff_us, self.options.cold_rows_min).expect(OWN_STATES));
+        }
+    }
+}
+
+impl Operator for MeteringOperator {
+    type Snapshot = MeteringSnapshot;
+
+    fn vet(&self, batch: &EventBatch, reject: &mut dyn FnMut(usize, Rejection)) {
+        for MeterPanes { meter, .. } in self.meters.values() {
+            if let Some(mut rows) = Rows::of_type(batch, &meter.meter.event_type) {
+                vet(meter, &mut rows, reject);
+            }
+        }
+    }
+
+    fn units(&self, meter: &str, batch: &EventBatch) -> Option<Vec<i128>> {
+        let meter = &self.meters.get(meter)?.meter;
+        if !meter.meter.aggregation.is_additive() {
+            return None;
+        }
+        let mut units = vec![0; batch.len()];
+        let Some(mut rows) = Rows::of_type(batch, &meter.meter.event_type) else { return Some(units) };
+        let numbers = meter.value.as_ref().map(|pointer| rows.numbers(pointer));
+        let numbers = numbers.as_ref().map(|numbers| numbers.as_primitive::<Decimal128Type>());
+        let is_count = meter.meter.aggregation == Aggregation::Count;
+        for row in 0..rows.len() {
+            units[rows.position(row)] = match numbers {
+                Some(numbers) if !numbers.is_valid(row) => 0,
+                Some(numbers) if !is_count => numbers.value(row),
+                _ => ONE,
+            };
+        }
+        Some(units)
+    }
+
+    fn used(&mut self, tenant: &str, meter: &str, period: Interval) -> i128 {
+        self.drain();
+        let Some(held) = self.meters.get(meter) else { return 0 };
+        if !held.meter.meter.aggregation.is_additive() {
+            return 0;
+        }
+        let mut used: i128 = 0;
+        for delta in
+            held.all().filter(|delta| delta.may_hold(tenant) && delta.reaches((period.start_us, period.end_us)))
+        {
+            match delta.panes(&*self.storage) {
+                Ok(panes) => used += used_of(&panes, tenant, period),
+                Err(error) => {
+                    // What can't be read might be all there is: a hard quota must not be overshot (I7).
+                    tracing::error!(tenant, meter, %error, "usage can't be read, no quota is granted");
+                    return i128::MAX / 2;
+                }
+            }
+        }
+        used
+    }
+
+    fn apply(&mut self, batch: &EventBatch, position: Position) {
+        self.watermark_us = self.watermark_us.max(position.watermark_us);
+        self.fold(batch, position, None);
+    }
+
+    fn reject(&mut self, counts: &[RejectionCount], position: Position) {
+        if counts.is_empty() {
+            return;
+        }
+        let rejections = Arc::make_mut(&mut self.rejections);
+        for count in counts {
+            rejections.add(count, position.admitted_at_us);
+        }
+    }
+
+    fn publish(&mut self, _watermark_us: i64) -> Arc<MeteringSnapshot> {
+        self.drain();
+        self.snapshot()
+    }
+
+    fn seal(&mut self) -> Box<dyn Seal> {
+        self.drain();
+        self.cool();
+        Box::new(Sealing(self.snapshot()))
+    }
+
+    fn restore(&mut self, description: &serde_json::Value, storage: &dyn Storage) -> Result<(), RestoreError> {
+        let MeteringSnapshot { meters, rejections, .. } = seal::restore(description, storage)?;
+        self.live = tables(meters.values().map(|panes| &panes.meter));
+        self.meters = meters;
+        self.rejections = rejections;
+        self.is_dirty = false;
+        Ok(())
+    }
+
+    fn configure(&mut self, meters: &[Meter]) -> Vec<String> {
+        self.drain();
+        let mut before = std::mem::take(&mut self.meters);
+        let mut changed = Vec::new();
+        for meter in meters {
+            let compiled = match CompiledMeter::new(meter) {
+                Ok(compiled) => Arc::new(compiled),
+                Err(error) => {
+                    // Doors check before they journal, so this is a definition of another version.
+                    tracing::error!(meter = meter.name, %error, "a meter can't be compiled and is not counted");
+                    continue;
+                }
+            };
+            let panes = match before.remove(&meter.name) {
+                Some(panes) if panes.meter.identity == compiled.identity => MeterPanes { meter: compiled, ..panes },
+                _ => {
+                    changed.push(meter.name.clone());
+                    MeterPanes { meter: compiled, deltas: Vec::new(), cold: Vec::new(), counts: Counts::default() }
+                }
+            };
+            self.meters.insert(meter.name.clone(), panes);
+        }
+        self.live = tables(self.meters.values().map(|panes| &panes.meter));
+        changed
+    }
+
+    fn backfill(&mut self, meters: &[String], batch: &EventBatch, position: Position) {
+        self.fold(batch, position, Some(meters));
+    }
+}
+
+/// Nano-units of one tenant in a period. Within a series panes are sorted, so a period is one run per series.
+fn used_of(panes: &RecordBatch, tenant: &str, period: Interval) -> i128 {
+    let range = rows_of(panes, tenant);
+    let layout = Layout::of(panes.schema_ref(), 1);
+    let starts = &layout.starts(panes)[range.clone()];
+    let states = panes.column(layout.states).slice(range.start, range.len());
+    let (mut used, mut at) = (0, 0);
+    while at < starts.len() {
+        let run = starts[at..].iter().take_while(|&&start| period.contains(start)).count();
+        used += additive(&states.slice(at, run));
+        at += run.max(1);
+    }
+    used
+}
+
+/// Refuses rows that `meter` could not count exactly.
+fn vet(meter: &CompiledMeter, rows: &mut Rows<'_>, reject: &mut dyn FnMut(usize, Rejection)) {
+    let name = &meter.meter.name;
+    if let Some(pointer) = meter.value.as_ref().filter(|_| !meter.meter.aggregation.takes_text()) {
+        rows.not_numbers(pointer, &mut |row, wrong| {
+            let (reason, found) = match wrong {
+                NotNumber::Type(found) => (Reason::ValueInvalid, format!("is {found}")),
+                NotNumber::Units(found) => (Reason::ValueOverflow, format!("can't be counted exactly: {found}")),
+            };
+            let detail = format!("data member {pointer} {found}; meter {name} needs a number of at most 9 decimals");
+            reject(row, Rejection::new(reason, pointer.as_str(), detail));
+        });
+    }
+    if !meter.is_fallible() {
+        return;
+    }
+    let (inputs, value) = meter.inputs(rows);
+    let counted = counted(&inputs, value.as_ref());
+    if meter.evaluate(counted.as_ref().map_or(&inputs, |(inputs, _)| inputs)).is_ok() {
+        return;
+    }
+    for row in (0..rows.len()).filter(|&row| value.as_ref().is_none_or(|value| value.is_valid(row))) {
+        if let Err(error) = meter.evaluate(&inputs.slice(row, 1)) {
+            let detail = format!("meter {name} can't be computed on this event: {}", error.strip_backtrace());
+            reject(rows.position(row), Rejection::new(Reason::ValueInvalid, name.as_str(), detail));
+        }
+    }
+}

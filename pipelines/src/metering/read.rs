@@ -1,0 +1,291 @@
+//! Reading: the deltas of all shards merged into windows and billing periods.
+//!
+//! A tenant may live in several sub-shards, so panes are merged across shards before anything is computed. Not here:
+//! SQL, visibility (whoever calls restricts the tenants).
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray, UInt32Array,
+};
+use arrow::compute::take;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::common::Result;
+use engine::calendar::{Calendar, Interval, Periods};
+use engine::event::schema::{time_type, units_type};
+use engine::meter::{Meter, Window};
+use engine::snapshot::ShardView;
+use engine::watermark::BEGINNING_US;
+
+use super::MeteringSnapshot;
+use super::compile::CompiledMeter;
+use super::delta::{Layout, rows_of, same_series};
+use super::merge::{Fold, Folded, merge};
+use super::window::{Windows, overlap, sessions};
+
+/// Which windows are wanted; the default is all.
+#[derive(Debug, Clone, Default)]
+pub struct WindowFilter {
+    /// Only of these tenants.
+    pub tenants: Option<Vec<String>>,
+    /// Only those that overlap this interval.
+    pub time: Option<Interval>,
+}
+
+/// Why windows can't be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MeteringError {
+    /// No such meter.
+    #[error("no meter named {0:?}; list them with SELECT name FROM meters")]
+    UnknownMeter(String),
+    /// A computation failed.
+    #[error("meter {meter}: {reason}")]
+    Compute {
+        /// Which meter.
+        meter: String,
+        /// What failed.
+        reason: String,
+    },
+}
+
+fn schema_of(between: impl Iterator<Item = Field>, start: &str, end: &str) -> SchemaRef {
+    let mut fields = vec![Field::new("tenant", DataType::Utf8, false)];
+    fields.extend(between);
+    fields.push(Field::new(start, time_type(), false));
+    fields.push(Field::new(end, time_type(), false));
+    fields.push(Field::new("value", units_type(), true));
+    fields.push(Field::new("revision", DataType::Int64, false));
+    fields.push(Field::new("final", DataType::Boolean, false));
+    fields.push(Field::new("correction", DataType::Boolean, false));
+    Arc::new(Schema::new(fields))
+}
+
+/// Columns of [`windows`]: `tenant` Utf8, one nullable Utf8 per dimension, `window_start` and `window_end`
+/// Timestamp(µs, UTC), `value` Decimal128(38, 9) nullable, `revision` Int64, `final` and `correction` Boolean.
+pub fn window_schema(meter: &Meter) -> SchemaRef {
+    let dimensions = meter.dimensions.iter().map(|d| Field::new(&d.name, DataType::Utf8, true));
+    schema_of(dimensions, "window_start", "window_end")
+}
+
+/// Columns of [`totals`]: as [`window_schema`] without dimensions and with `period_start` and `period_end`.
+pub fn totals_schema() -> SchemaRef {
+    schema_of(std::iter::empty(), "period_start", "period_end")
+}
+
+/// The windows of `meter`, sorted by tenant, dimensions and start.
+///
+/// `revision` is the largest offset that contributed. A window is `final` once its end and the allowed lateness are behind
+/// every shard's watermark; its latest revision is a `correction` if it was final before that revision.
+///
+/// # Errors
+/// If there is no such meter or a computation fails.
+pub fn windows(
+    shards: &[ShardView<MeteringSnapshot>],
+    meter: &str,
+    filter: &WindowFilter,
+) -> Result<RecordBatch, MeteringError> {
+    let reach_us = shards.iter().find_map(|shard| reach_us(&shard.state.meters.get(meter)?.meter.meter));
+    let source = Source::new(shards, meter, filter, reach_us)?;
+    source.windows(filter.time).map_err(|error| source.failed(&error))
+}
+
+/// The billing periods of `meter`, all dimensions merged, sorted by tenant and start; `calendar_of` says which periods a
+/// tenant is billed by. Other columns as in [`windows`].
+///
+/// # Errors
+/// If there is no such meter or a computation fails.
+pub fn totals(
+    shards: &[ShardView<MeteringSnapshot>],
+    meter: &str,
+    calendar_of: &dyn Fn(&str) -> Calendar,
+    filter: &WindowFilter,
+) -> Result<RecordBatch, MeteringError> {
+    let source = Source::new(shards, meter, filter, Some(PERIOD_US_MAX))?;
+    source.totals(calendar_of, filter.time).map_err(|error| source.failed(&error))
+}
+
+/// No calendar period is longer: a year and a day, for time zones that jumped over the date line.
+const PERIOD_US_MAX: i64 = 367 * 86_400 * 1_000_000;
+
+/// How far a window's edges may be from its panes; `None` if no limit is known.
+fn reach_us(meter: &Meter) -> Option<i64> {
+    match meter.window {
+        Window::Tumbling { size_s } | Window::Sliding { size_s, .. } => Some(i64::from(size_s) * 1_000_000),
+        Window::Calendar(_) => Some(PERIOD_US_MAX),
+        Window::Session { .. } => None,
+    }
+}
+
+/// The pane rows that a query reads.
+struct Source {
+    meter: Arc<CompiledMeter>,
+    parts: Vec<(RecordBatch, Range<usize>)>,
+    watermark_us: i64,
+}
+
+impl Source {
+    fn new(
+        shards: &[ShardView<MeteringSnapshot>],
+        name: &str,
+        filter: &WindowFilter,
+        reach_us: Option<i64>,
+    ) -> Result<Self, MeteringError> {
+        let fail = |reason: String| MeteringError::Compute { meter: name.to_owned(), reason };
+        let held: Vec<_> =
+            shards.iter().filter_map(|shard| Some((&shard.state, shard.state.meters.get(name)?))).collect();
+        let Some((_, first)) = held.first() else { return Err(MeteringError::UnknownMeter(name.to_owned())) };
+        if held.iter().any(|(_, panes)| panes.meter.identity != first.meter.identity) {
+            return Err(fail("its definition is just being changed; ask again".to_owned()));
+        }
+        let mut tenants = filter.tenants.clone();
+        if let Some(tenants) = &mut tenants {
+            tenants.sort_unstable();
+            tenants.dedup();
+        }
+        // Panes outside of every window that overlaps the time asked for need not be read.
+        let starts = filter.time.zip(reach_us).map_or((i64::MIN, i64::MAX), |(time, reach_us)| {
+            (time.start_us.saturating_sub(reach_us), time.end_us.saturating_add(reach_us))
+        });
+        let mut parts = Vec::new();
+        for (snapshot, panes) in held.iter().copied() {
+            for delta in panes.all().filter(|delta| delta.reaches(starts)) {
+                if tenants.as_ref().is_some_and(|tenants| !tenants.iter().any(|tenant| delta.may_hold(tenant))) {
+                    continue;
+                }
+                let rows = match (delta.resident(), &snapshot.storage) {
+                    (Some(panes), _) => RecordBatch::clone(&panes),
+                    (None, Some(storage)) => delta.panes(&**storage).map_err(|error| fail(error.to_string()))?,
+                    (None, None) => return Err(fail("cold panes without a storage".to_owned())),
+                };
+                match &tenants {
+                    None => parts.push((rows.clone(), 0..rows.num_rows())),
+                    Some(tenants) => {
+                        let ranges = tenants.iter().map(|tenant| rows_of(&rows, tenant));
+                        parts.extend(ranges.filter(|range| !range.is_empty()).map(|range| (rows.clone(), range)));
+                    }
+                }
+            }
+        }
+        // A shard that never saw an event holds nothing open.
+        let seen = shards.iter().map(|shard| shard.watermark_us).filter(|us| *us != BEGINNING_US);
+        let watermark_us = seen.min().unwrap_or(BEGINNING_US);
+        Ok(Self { meter: first.meter.clone(), parts, watermark_us })
+    }
+
+    fn failed(&self, error: &datafusion::error::DataFusionError) -> MeteringError {
+        MeteringError::Compute { meter: self.meter.meter.name.clone(), reason: error.strip_backtrace() }
+    }
+
+    fn windows(&self, time: Option<Interval>) -> Result<RecordBatch> {
+        let wanted = |interval: Interval| time.is_none_or(|time| overlap(interval, time));
+        let mut fold = Fold::new(&self.meter, true)?;
+        let schema = window_schema(&self.meter.meter);
+        let dimensions = self.meter.meter.dimensions.len();
+        let Some(mut windows) = Windows::of(&self.meter.meter) else {
+            let Window::Session { gap_s } = self.meter.meter.window else {
+                return datafusion::common::internal_err!("only sessions have no fixed edges");
+            };
+            let gap_us = i64::from(gap_s) * 1_000_000;
+            let panes = merge(&self.meter, self.parts.iter().map(|(panes, range)| (panes, range.clone())), |_| true)?;
+            let [_, _, first, last] = Layout::of(panes.schema_ref(), self.meter.states()).marks(&panes);
+            let sessions = sessions(first, last, gap_us, |a, b| same_series(&panes, dimensions, a, b));
+            fold.add(&panes, 0..panes.num_rows(), &mut |pane, starts| starts.push(sessions[pane.row]))?;
+            if fold.is_empty() {
+                return Ok(RecordBatch::new_empty(schema));
+            }
+            let folded = fold.values()?;
+            let intervals = folded.marks.first.iter().zip(&folded.marks.last);
+            let intervals: Vec<_> = intervals
+                .map(|(&start_us, &last)| Interval { start_us, end_us: last.saturating_add(gap_us) })
+                .collect();
+            return self.answer(&folded, &intervals, &wanted, schema, 1 + dimensions);
+        };
+        for (panes, range) in &self.parts {
+            fold.add(panes, range.clone(), &mut |pane, starts| windows.starts(pane.start_us, starts))?;
+        }
+        if fold.is_empty() {
+            return Ok(RecordBatch::new_empty(schema));
+        }
+        let folded = fold.values()?;
+        let intervals: Vec<_> =
+            (0..folded.keys.len()).map(|group| windows.interval(folded.keys.start(group))).collect();
+        self.answer(&folded, &intervals, &wanted, schema, 1 + dimensions)
+    }
+
+    fn totals(&self, calendar_of: &dyn Fn(&str) -> Calendar, time: Option<Interval>) -> Result<RecordBatch> {
+        let wanted = |interval: Interval| time.is_none_or(|time| overlap(interval, time));
+        let mut periods: HashMap<String, Option<Periods>> = HashMap::new();
+        let mut ends: HashMap<(String, i64), i64> = HashMap::new();
+        let mut fold = Fold::new(&self.meter, false)?;
+        for (panes, range) in &self.parts {
+            fold.add(panes, range.clone(), &mut |pane, starts| {
+                if !periods.contains_key(pane.tenant) {
+                    periods.insert(pane.tenant.to_owned(), calendar_of(pane.tenant).periods().ok());
+                }
+                let periods = periods.get_mut(pane.tenant).and_then(Option::as_mut);
+                let found = periods.and_then(|periods| periods.containing(pane.start_us).ok());
+                let period = found.unwrap_or(Interval { start_us: pane.start_us, end_us: pane.start_us });
+                if wanted(period) {
+                    starts.push(period.start_us);
+                    ends.entry((pane.tenant.to_owned(), period.start_us)).or_insert(period.end_us);
+                }
+            })?;
+        }
+        if fold.is_empty() {
+            return Ok(RecordBatch::new_empty(totals_schema()));
+        }
+        let folded = fold.values()?;
+        let interval = |group: usize| {
+            let tenant = folded.symbols.text(folded.keys.codes(group)[0]).unwrap_or_default();
+            let start_us = folded.keys.start(group);
+            let end_us = ends.get(&(tenant.to_owned(), start_us)).copied().unwrap_or(start_us);
+            Interval { start_us, end_us }
+        };
+        let intervals: Vec<_> = (0..folded.keys.len()).map(interval).collect();
+        self.answer(&folded, &intervals, &|_| true, totals_schema(), 1)
+    }
+
+    /// Groups as sorted rows of `schema`, whose first `texts` columns are tenant and dimensions.
+    fn answer(
+        &self,
+        folded: &Folded,
+        intervals: &[Interval],
+        wanted: &dyn Fn(Interval) -> bool,
+        schema: SchemaRef,
+        texts: usize,
+    ) -> Result<RecordBatch> {
+        let order = folded.keys.order(&folded.symbols.ranks(), |group| wanted(intervals[group]));
+        let rows = || order.values().iter().map(|&group| group as usize);
+        let mut columns: Vec<ArrayRef> = Vec::with_capacity(schema.fields().len());
+        for column in 0..texts {
+            let texts = rows().map(|group| folded.symbols.text(folded.keys.codes(group)[column]));
+            columns.push(Arc::new(texts.collect::<StringArray>()));
+        }
+        let instants = |of: fn(&Interval) -> i64| -> ArrayRef {
+            let array = TimestampMicrosecondArray::from_iter_values(rows().map(|group| of(&intervals[group])));
+            Arc::new(array.with_timezone("UTC"))
+        };
+        columns.push(instants(|interval| interval.start_us));
+        columns.push(instants(|interval| interval.end_us));
+        columns.push(self.values(folded, &order, intervals)?);
+        columns.push(Arc::new(Int64Array::from_iter_values(rows().map(|group| folded.marks.revision[group]))));
+        let lateness_us = i64::from(self.meter.meter.allowed_lateness_s) * 1_000_000;
+        let closed = |group: usize, watermark: i64| intervals[group].end_us.saturating_add(lateness_us) <= watermark;
+        let is_final: BooleanArray = rows().map(|group| Some(closed(group, self.watermark_us))).collect();
+        let correction: BooleanArray = rows().map(|group| Some(closed(group, folded.marks.watermark[group]))).collect();
+        columns.push(Arc::new(is_final));
+        columns.push(Arc::new(correction));
+        Ok(RecordBatch::try_new(schema, columns)?)
+    }
+
+    fn values(&self, folded: &Folded, order: &UInt32Array, intervals: &[Interval]) -> Result<ArrayRef> {
+        let picked = folded.columns.iter().map(|column| Ok(take(column, order, None)?));
+        let picked = picked.collect::<Result<Vec<_>>>()?;
+        let intervals: Vec<Interval> = order.values().iter().map(|&group| intervals[group as usize]).collect();
+        let values = self.meter.finish(&picked, &intervals)?;
+        debug_assert_eq!(values.len(), order.len(), "one value per window");
+        Ok(values)
+    }
+}

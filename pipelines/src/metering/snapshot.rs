@@ -1,0 +1,81 @@
+//! What queries read of one shard: immutable, shared, cheap to take.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use engine::meter::Meter;
+use engine::snapshot::ShardView;
+use engine::storage::SharedStorage;
+
+use super::compile::CompiledMeter;
+use super::delta::Delta;
+use super::live::Counts;
+use super::rejection::Rejections;
+
+/// A shard's meters and rejections at one point of its log.
+#[derive(Default)]
+pub struct MeteringSnapshot {
+    pub(super) meters: BTreeMap<String, MeterPanes>,
+    pub(super) rejections: Arc<Rejections>,
+    /// Where cold panes are read from.
+    pub(super) storage: Option<SharedStorage>,
+}
+
+impl std::fmt::Debug for MeteringSnapshot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MeteringSnapshot").field("meters", &self.meters).finish_non_exhaustive()
+    }
+}
+
+/// A meter's panes.
+#[derive(Debug, Clone)]
+pub(super) struct MeterPanes {
+    /// How they are read.
+    pub(super) meter: Arc<CompiledMeter>,
+    /// The panes at hand; several deltas may hold the same one.
+    pub(super) deltas: Vec<Arc<Delta>>,
+    /// Panes that are read only on demand, in stretches of time.
+    pub(super) cold: Vec<Arc<Delta>>,
+    /// What the meter saw.
+    pub(super) counts: Counts,
+}
+
+impl MeterPanes {
+    /// All deltas.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Arc<Delta>> {
+        self.cold.iter().chain(&self.deltas)
+    }
+}
+
+impl MeteringSnapshot {
+    /// The definitions that this snapshot's windows follow, by name.
+    pub fn meters(&self) -> impl Iterator<Item = &Meter> {
+        self.meters.values().map(|panes| &panes.meter.meter)
+    }
+}
+
+/// What a meter saw, over all shards; a meter whose path matches nothing shows it here.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MeterStatistics {
+    /// The meter's name.
+    pub meter: String,
+    /// Events of its type.
+    pub matched: u64,
+    /// Of those, without the value it counts.
+    pub value_missing: u64,
+    /// Pane rows held.
+    pub panes: u64,
+}
+
+/// What each meter saw, by name.
+pub fn meter_statistics(shards: &[ShardView<MeteringSnapshot>]) -> Vec<MeterStatistics> {
+    let mut all: BTreeMap<&str, MeterStatistics> = BTreeMap::new();
+    for (name, panes) in shards.iter().flat_map(|shard| &shard.state.meters) {
+        let statistics =
+            all.entry(name).or_insert_with(|| MeterStatistics { meter: name.clone(), ..Default::default() });
+        statistics.matched += panes.counts.matched;
+        statistics.value_missing += panes.counts.value_missing;
+        statistics.panes += panes.all().map(|delta| delta.len() as u64).sum::<u64>();
+    }
+    all.into_values().collect()
+}

@@ -1,0 +1,280 @@
+//! Meters and states over time: quotas' counters, vetting, changed meters, backfill, damaged checkpoints, rejections.
+
+use arrow::array::{Array, AsArray};
+use arrow::datatypes::Int64Type;
+use engine::admission::{Reason, RejectionCount};
+use engine::calendar::Interval;
+use engine::event::builder::{Attributes, EventBatchBuilder};
+use engine::meter::{Aggregation, Meter, Window};
+use engine::shard::{Operator, RestoreError};
+use engine::units::{ONE, Units};
+use pipelines::metering::{MeteringError, WindowFilter, meter_statistics, rejections, windows};
+use proptest::prelude::*;
+
+use super::event::{BASE, Event, SECOND, Shard, batch, events, meter, operator, position};
+use super::exactness::read;
+
+fn minute() -> Window {
+    Window::Tumbling { size_s: 60 }
+}
+
+fn named(name: &str, aggregation: Aggregation) -> Meter {
+    Meter { name: name.into(), ..meter(aggregation, minute()) }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// I7: the counter that enforces is the counter that bills.
+    #[test]
+    fn used_is_what_units_add_up_to(events in events(5000), publishes in prop::collection::vec(any::<bool>(), 120)) {
+        let meters = [named("calls", Aggregation::Count), named("sum", Aggregation::Sum), named("max", Aggregation::Max)];
+        let mut shard = Shard::new(&meters);
+        shard.apply(&events, 0, |shard, arrival| {
+            if publishes[arrival] {
+                shard.view();
+            }
+            publishes[arrival]
+        });
+        let period = Interval { start_us: BASE + 900 * SECOND, end_us: BASE + 2700 * SECOND };
+        for name in ["calls", "sum"] {
+            let units = shard.operator.units(name, &batch(&events)).unwrap();
+            let of_acme = |event: &Event| event.tenant == "acme" && period.contains(event.time_us);
+            let expect: i128 = events.iter().zip(units).filter(|(event, _)| of_acme(event)).map(|(_, n)| n).sum();
+            prop_assert_eq!(shard.operator.used("acme", name, period), expect, "{}", name);
+        }
+        prop_assert_eq!(shard.operator.units("max", &batch(&events)), None);
+        prop_assert_eq!(shard.operator.used("nobody", "calls", period), 0);
+    }
+
+    #[test]
+    fn a_meter_added_later_counts_history(events in events(600), split in any::<prop::sample::Index>()) {
+        let before = [named("other", Aggregation::Count)];
+        let after = [before[0].clone(), meter(Aggregation::Avg, minute())];
+        let (early, late) = events.split_at(split.index(events.len()));
+        let mut shard = Shard::new(&before);
+        shard.apply(early, 0, |_, _| false);
+        prop_assert_eq!(shard.operator.configure(&after), ["m"]);
+        for (at, event) in early.iter().enumerate() {
+            shard.operator.backfill(&["m".to_owned()], &batch(std::slice::from_ref(event)), position(at));
+        }
+        shard.apply(late, early.len(), |_, _| false);
+        let mut fresh = Shard::new(&after);
+        fresh.apply(&events, 0, |_, _| false);
+        let (got, expect) = (shard.view(), fresh.view());
+        for name in ["m", "other"] {
+            let of = |view| windows(std::slice::from_ref(view), name, &WindowFilter::default()).unwrap();
+            prop_assert_eq!(of(&got), of(&expect), "{}", name);
+        }
+        let counts = |view| meter_statistics(std::slice::from_ref(view)).into_iter().map(|s| (s.meter, s.matched, s.value_missing)).collect::<Vec<_>>();
+        prop_assert_eq!(counts(&got), counts(&expect));
+    }
+}
+
+#[test]
+fn only_what_changes_the_states_needs_history() {
+    let original = meter(Aggregation::Sum, minute());
+    let check = |change: fn(&mut Meter), expect: &[&str]| {
+        let mut shard = Shard::new(std::slice::from_ref(&original));
+        let mut changed = original.clone();
+        change(&mut changed);
+        assert_eq!(shard.operator.configure(&[changed.clone()]), expect, "{changed:?}");
+    };
+    check(|_| {}, &[]);
+    check(|meter| meter.description = "for people".into(), &[]);
+    check(|meter| meter.allowed_lateness_s = 0, &[]);
+    check(|meter| meter.dimensions[0].name = "zone".into(), &[]);
+    check(|meter| meter.dimensions[0].path = "$.zone".into(), &["m"]);
+    check(|meter| meter.dimensions.clear(), &["m"]);
+    check(|meter| meter.value = Some("$.other".into()), &["m"]);
+    check(|meter| meter.aggregation = Aggregation::Max, &["m"]);
+    check(|meter| meter.window = Window::Tumbling { size_s: 30 }, &["m"]);
+    check(|meter| meter.window = Window::Sliding { size_s: 120, slide_s: 60 }, &[]);
+    check(|meter| meter.event_type = "other".into(), &["m"]);
+}
+
+fn row(member: impl FnOnce(&mut EventBatchBuilder)) -> engine::event::batch::EventBatch {
+    let mut builder = EventBatchBuilder::new();
+    member(&mut builder);
+    builder.commit(Attributes {
+        tenant: "acme",
+        id: "1",
+        source: "test",
+        event_type: "call",
+        subject: None,
+        time_us: BASE,
+    });
+    builder.finish()
+}
+
+#[test]
+fn what_can_not_be_counted_exactly_is_refused() {
+    let check = |aggregation: Aggregation, member: fn(&mut EventBatchBuilder), expect: Option<Reason>| {
+        let mut shard = Shard::new(&[meter(aggregation, minute())]);
+        let batch = row(member);
+        let mut found = None;
+        shard.operator.vet(&batch, &mut |row, rejection| {
+            assert_eq!(row, 0);
+            found = Some(rejection.reason);
+        });
+        assert_eq!(found, expect);
+        // History that was never vetted must not stop the shard: it counts what can be counted.
+        shard.operator.apply(&batch, position(0));
+        let counted = usize::from(batch.data("/value").is_some_and(|v| v.data_type().is_decimal()));
+        let rows = read(&mut [shard], &WindowFilter::default());
+        assert!(rows.len() <= 1 && (expect.is_none() || rows.is_empty() || counted == 1));
+    };
+    check(Aggregation::Sum, |row| row.units("/value", Units(5)), None);
+    check(Aggregation::Sum, |_| {}, None);
+    check(Aggregation::Sum, |row| row.json("/value", "null"), None);
+    check(Aggregation::Sum, |row| row.text("/value", "5"), Some(Reason::ValueInvalid));
+    check(Aggregation::Sum, |row| row.boolean("/value", true), Some(Reason::ValueInvalid));
+    check(Aggregation::Sum, |row| row.json("/value", "[1]"), Some(Reason::ValueInvalid));
+    check(Aggregation::Sum, |row| row.json("/value", "1e99"), Some(Reason::ValueOverflow));
+    check(Aggregation::Sum, |row| row.json("/value", "0.0000000001"), Some(Reason::ValueOverflow));
+    check(Aggregation::Count, |row| row.text("/value", "5"), None);
+    let reciprocal = || Aggregation::Sql { expression: "sum(1 / value)".into() };
+    check(reciprocal(), |row| row.units("/value", Units(ONE)), None);
+    check(reciprocal(), |row| row.units("/value", Units(0)), Some(Reason::ValueInvalid));
+}
+
+#[test]
+fn leftover_members_are_values_and_dimensions_too() {
+    let mut shard = Shard::new(&[meter(Aggregation::Sum, minute())]);
+    let mut builder = EventBatchBuilder::new();
+    let regions = ["\"eu\"", "7.50", "null", "[1]"];
+    for (at, region) in regions.iter().enumerate() {
+        builder.json("/value", "12345678901234567.123456789");
+        builder.json("/region", region);
+        builder.commit(Attributes {
+            tenant: "acme",
+            id: &at.to_string(),
+            source: "test",
+            event_type: "call",
+            subject: None,
+            time_us: BASE,
+        });
+    }
+    shard.operator.apply(&builder.finish(), position(0));
+    let rows = read(&mut [shard], &WindowFilter::default());
+    let value = Units::parse("12345678901234567.123456789").unwrap().0;
+    let found: Vec<_> = rows.iter().map(|row| (row.region.as_deref(), row.value.unwrap())).collect();
+    assert_eq!(found, [(Some("7.5"), value), (Some("eu"), value), (None, 2 * value)]);
+}
+
+#[test]
+fn a_meter_that_matches_nothing_shows_it() {
+    let mut shard = Shard::new(&[Meter { value: Some("$.typo".into()), ..meter(Aggregation::Sum, minute()) }]);
+    shard.operator.apply(&row(|row| row.units("/value", Units(5))), position(0));
+    let view = shard.view();
+    let statistics = meter_statistics(std::slice::from_ref(&view));
+    assert_eq!((statistics[0].matched, statistics[0].value_missing, statistics[0].panes), (1, 1, 0));
+    assert_eq!(windows(&[view], "nope", &WindowFilter::default()), Err(MeteringError::UnknownMeter("nope".into())));
+}
+
+#[test]
+fn any_damaged_byte_of_a_checkpoint_is_found() {
+    let mut shard = Shard::new(&[meter(Aggregation::UniqueCount, minute())]);
+    shard.operator.apply(&row(|row| row.text("/region", "eu")), position(0));
+    let mut files = Vec::new();
+    let description = shard.operator.seal().write(&shard.storage, "c/", &mut files).unwrap();
+    assert_eq!(files, ["c/panes"]);
+    let size = engine::storage::Storage::size(&shard.storage, "c/panes").unwrap();
+    for byte in 0..size {
+        shard.storage.flip_bit("c/panes", byte, 3).unwrap();
+        // The manifest's reader checks the trailer, the operator its deltas; between them nothing goes unseen.
+        let checked = engine::checkpoint::file::verify(&shard.storage, "c/panes").map_err(RestoreError::from);
+        let error = checked.and_then(|()| operator(&shard.storage).restore(&description, &shard.storage)).unwrap_err();
+        assert_eq!(error.file, "c/panes");
+        shard.storage.flip_bit("c/panes", byte, 3).unwrap();
+    }
+    operator(&shard.storage).restore(&description, &shard.storage).unwrap();
+    let error = operator(&shard.storage).restore(&serde_json::json!({"format": 99}), &shard.storage).unwrap_err();
+    assert_eq!(error.file, "manifest: metering");
+}
+
+#[test]
+fn a_checkpoint_writes_only_what_is_new() {
+    let mut shard = Shard::new(&[meter(Aggregation::Sum, minute())]);
+    let many: Vec<Event> = (0..400)
+        .map(|at| Event {
+            tenant: format!("t{at}"),
+            id: at.to_string(),
+            event_type: "call",
+            time_us: BASE,
+            value: Some(1),
+            region: None,
+        })
+        .collect();
+    shard.operator.apply(&batch(&many), position(0));
+    let mut files = Vec::new();
+    shard.operator.seal().write(&shard.storage, "1/", &mut files).unwrap();
+    shard.operator.apply(&batch(&many[..1]), position(1));
+    files.clear();
+    shard.operator.seal().write(&shard.storage, "2/", &mut files).unwrap();
+    assert_eq!(files, ["1/panes", "2/panes"]);
+    files.clear();
+    shard.operator.seal().write(&shard.storage, "3/", &mut files).unwrap();
+    assert_eq!(files, ["1/panes", "2/panes"]);
+}
+
+#[test]
+fn cold_panes_are_read_from_files_and_damage_is_an_answer() {
+    let mut shard = Shard::new(&[named("m", Aggregation::Sum)]);
+    let event = |at: usize, time_us| Event {
+        tenant: "acme".into(),
+        id: at.to_string(),
+        event_type: "call",
+        time_us,
+        value: Some(ONE),
+        region: None,
+    };
+    let old: Vec<Event> = (0..5).map(|at| event(at, BASE + at as i64 * 60 * SECOND)).collect();
+    shard.operator.apply(&batch(&old), position(0));
+    shard.operator.apply(&batch(&[event(5, BASE + 7200 * SECOND)]), position(100));
+    let mut files = Vec::new();
+    shard.operator.seal().write(&shard.storage, "c/", &mut files).unwrap();
+    // A correction to a cold pane comes as a delta of its own.
+    shard.operator.apply(&batch(&old[..1]), position(101));
+    let values = |rows: &[super::oracle::Row]| rows.iter().map(|row| row.value.unwrap() / ONE).collect::<Vec<_>>();
+    assert_eq!(values(&read(std::slice::from_mut(&mut shard), &WindowFilter::default())), [2, 1, 1, 1, 1, 1]);
+    let hour = Interval { start_us: BASE, end_us: BASE + 3600 * SECOND };
+    assert_eq!(shard.operator.used("acme", "m", hour), 6 * ONE);
+
+    let size = engine::storage::Storage::size(&shard.storage, "c/panes").unwrap();
+    for byte in 0..size {
+        shard.storage.flip_bit("c/panes", byte, 0).unwrap();
+    }
+    let view = shard.view();
+    let recent = Interval { start_us: BASE + 7200 * SECOND, end_us: BASE + 7260 * SECOND };
+    let recent = WindowFilter { tenants: None, time: Some(recent) };
+    assert_eq!(windows(std::slice::from_ref(&view), "m", &recent).unwrap().num_rows(), 1, "needs no cold panes");
+    let error = windows(&[view], "m", &WindowFilter::default()).unwrap_err();
+    assert!(error.to_string().contains("c/panes: damaged"), "{error}");
+    assert!(shard.operator.used("acme", "m", hour) > i128::from(u64::MAX), "fails closed");
+}
+
+#[test]
+fn rejections_are_counted_and_survive_a_restart() {
+    let mut shard = Shard::new(&[]);
+    let rejected = |tenant: &str, count, id: &str| RejectionCount {
+        tenant: tenant.into(),
+        reason: Reason::QuotaExceeded,
+        field: "calls".into(),
+        count,
+        sample_id: id.into(),
+        sample_detail: "used up".into(),
+    };
+    shard.operator.reject(&[rejected("acme", 3, "a"), rejected("zeta", 1, "z")], position(0));
+    let early = shard.view();
+    shard.operator.reject(&[rejected("acme", 2, "b")], position(40));
+    shard.restart(&[]);
+    let counts = |batch: &arrow::array::RecordBatch| batch.column(3).as_primitive::<Int64Type>().values().to_vec();
+    let all = rejections(&[shard.view()], None);
+    assert_eq!(counts(&all), [5, 1]);
+    assert_eq!(all.column(5).as_string::<i32>().value(0), "b");
+    assert_eq!(counts(&rejections(&[early], None)), [3, 1]);
+    let of_zeta = rejections(&[shard.view()], Some(&["zeta".to_owned()]));
+    assert_eq!((of_zeta.num_rows(), of_zeta.column(0).as_string::<i32>().value(0)), (1, "zeta"));
+    assert_eq!(of_zeta.column(4).null_count(), 0);
+}

@@ -1,0 +1,7 @@
+//! Metering against an independent oracle, and through publish, seal, restore and backfill.
+
+mod event;
+mod exactness;
+mod lifecycle;
+mod oracle;
+mod sql;
