@@ -1,0 +1,121 @@
+//! The SQL catalog `tenantry.public`, built per identity: a session holds only what its identity may see (I6).
+//!
+//! A tenant's session is not the platform's with a filter: its views are confined where their rows are produced, so no
+//! SQL can reach around. All sessions share one memory pool (I8). They only read: see [`verify`].
+//!
+//! **Consistency.** Each execution of a statement takes one cut ([`Cut`]) when it is physically planned, and all its views
+//! read that one; the next execution takes the next, also of a prepared statement and in a session kept for hours.
+//!
+//! Not here: what the views are (`views`), sockets, time-outs and how many queries may run at once (the doors).
+
+pub mod visibility;
+pub mod source;
+pub mod cut;
+mod planner;
+mod schema;
+mod session;
+pub mod verify;
+
+use std::sync::Arc;
+
+use datafusion::dataframe::DataFrame;
+use datafusion::error::DataFusionError;
+use datafusion::execution::session_state::SessionState;
+use datafusion::prelude::SessionContext;
+use datafusion::sql::parser::Statement;
+
+pub use cut::Cut;
+pub(crate) use planner::cut;
+pub use source::Source;
+pub use verify::verify;
+pub use visibility::Visibility;
+
+/// Name of the catalog in every session.
+pub const CATALOG: &str = "tenantry";
+/// Name of the schema in which all views are.
+pub const SCHEMA: &str = "public";
+
+/// Limits of the query side.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CatalogOptions {
+    /// Bytes that all running queries together may hold for sorting, joining and grouping.
+    pub memory_bytes_max: usize,
+    /// Bytes that they may spill to the operating system's temporary folder; 0 forbids spilling.
+    pub spill_bytes_max: u64,
+    /// Rows per batch.
+    pub batch_rows: usize,
+    /// Threads that one query may use.
+    pub partitions: usize,
+}
+
+impl Default for CatalogOptions {
+    fn default() -> Self {
+        Self {
+            memory_bytes_max: 512 << 20,
+            spill_bytes_max: 4 << 30,
+            batch_rows: 8192,
+            partitions: std::thread::available_parallelism().map_or(1, usize::from),
+        }
+    }
+}
+
+/// Why a session can't be had or a statement not be run.
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogError {
+    /// The statement would change something.
+    #[error(
+        "{0}: SQL only reads here; tenants, meters, quotas and keys are changed over the HTTP API or the command line"
+    )]
+    ReadOnly(String),
+    /// DataFusion's answer: syntax, unknown names, limits.
+    #[error(transparent)]
+    DataFusion(#[from] DataFusionError),
+}
+
+impl From<CatalogError> for DataFusionError {
+    fn from(error: CatalogError) -> Self {
+        match error {
+            CatalogError::DataFusion(inner) => inner,
+            refused => Self::Plan(refused.to_string()),
+        }
+    }
+}
+
+/// Makes sessions; see the module.
+pub struct Catalog {
+    source: Arc<dyn Source>,
+    template: SessionState,
+}
+
+impl Catalog {
+    /// A catalog over `source`.
+    pub fn new(source: Arc<dyn Source>, options: CatalogOptions) -> Self {
+        let template = session::template(&source, &options);
+        Self { source, template }
+    }
+
+    /// A session for one identity. May be kept; costs some tens of microseconds and no memory pool of its own.
+    pub fn session(&self, visibility: &Visibility) -> Result<SessionContext, CatalogError> {
+        session::session(&self.template, &self.source, visibility)
+    }
+
+    /// Plans one statement for `visibility`, verified to be read-only. Nothing runs until the frame is executed.
+    pub async fn query(&self, visibility: &Visibility, sql: &str) -> Result<DataFrame, CatalogError> {
+        let session = self.session(visibility)?;
+        let state = session.state();
+        let statement = state.sql_to_statement(sql, &state.config_options().sql_parser.dialect)?;
+        if let Statement::CopyTo(_) | Statement::CreateExternalTable(_) = statement {
+            // Planning these fails for want of a file format, which would not say what is the matter.
+            return Err(CatalogError::ReadOnly("COPY and external tables".to_owned()));
+        }
+        let plan = state.statement_to_plan(statement).await?;
+        verify(&plan)?;
+        Ok(session.execute_logical_plan(plan).await?)
+    }
+}
+
+impl std::fmt::Debug for Catalog {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Catalog")
+    }
+}

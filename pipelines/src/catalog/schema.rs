@@ -1,0 +1,55 @@
+//! The schema `public` of one identity: the views it may know of, and one more per meter.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::catalog::{SchemaProvider, TableProvider};
+use datafusion::common::Result;
+
+use super::source::Source;
+use super::visibility::Visibility;
+use crate::views::{self, View, ViewTable};
+
+/// Views by name, for one identity. Tables can't be added.
+pub(super) struct PublicSchema {
+    pub(super) source: Arc<dyn Source>,
+    pub(super) visibility: Visibility,
+    pub(super) fixed: Vec<Arc<dyn View>>,
+}
+
+impl fmt::Debug for PublicSchema {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PublicSchema({})", self.visibility)
+    }
+}
+
+impl PublicSchema {
+    fn view(&self, name: &str) -> Option<Arc<dyn View>> {
+        if let Some(view) = self.fixed.iter().find(|view| view.name() == name) {
+            return Some(Arc::clone(view));
+        }
+        let meter = name.strip_prefix(views::meter::PREFIX)?;
+        let meter = self.source.meters().into_iter().find(|candidate| candidate.name == meter)?;
+        Some(views::meter::view(meter))
+    }
+}
+
+#[async_trait]
+impl SchemaProvider for PublicSchema {
+    fn table_names(&self) -> Vec<String> {
+        let meters = self.source.meters();
+        let fixed = self.fixed.iter().map(|view| view.name().to_owned());
+        fixed.chain(meters.iter().map(|meter| format!("{}{}", views::meter::PREFIX, meter.name))).collect()
+    }
+
+    async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
+        Ok(self
+            .view(name)
+            .map(|view| Arc::new(ViewTable::new(view, self.visibility.clone())) as Arc<dyn TableProvider>))
+    }
+
+    fn table_exist(&self, name: &str) -> bool {
+        self.view(name).is_some()
+    }
+}

@@ -1,0 +1,73 @@
+//! Sessions: DataFusion's, with the catalog of one identity and nothing that reaches outside of it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use datafusion::catalog::{CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList};
+use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::execution::session_state::SessionState;
+use datafusion::prelude::{SessionConfig, SessionContext};
+
+use super::planner::PinningPlanner;
+use super::schema::PublicSchema;
+use super::source::Source;
+use super::visibility::Visibility;
+use super::{CATALOG, CatalogError, CatalogOptions, SCHEMA};
+use crate::{metering, views};
+
+/// The state that all sessions begin with: functions, limits, planner; no tables.
+pub(super) fn template(source: &Arc<dyn Source>, options: &CatalogOptions) -> SessionState {
+    let config = SessionConfig::new()
+        .with_default_catalog_and_schema(CATALOG, SCHEMA)
+        .with_create_default_catalog_and_schema(false)
+        .with_information_schema(true)
+        .with_batch_size(options.batch_rows)
+        .with_target_partitions(options.partitions);
+    let state = SessionStateBuilder::new()
+        .with_config(config)
+        .with_runtime_env(runtime(options))
+        .with_default_features()
+        // Nothing that reads or writes files: `CREATE EXTERNAL TABLE` and `COPY` find no format even if a door forgot to
+        // verify.
+        .with_table_factories(HashMap::new())
+        .with_file_formats(Vec::new())
+        .with_query_planner(Arc::new(PinningPlanner { source: Arc::clone(source) }));
+    let state = state.build();
+    let mut functions = state.aggregate_functions().values().cloned().collect::<Vec<_>>();
+    functions.extend(metering::functions().into_iter().map(Arc::new));
+    SessionStateBuilder::new_from_existing(state).with_aggregate_functions(functions).build()
+}
+
+/// One pool for all queries, so that together they stay within it (I8); what does not fit spills, within a limit too.
+fn runtime(options: &CatalogOptions) -> Arc<RuntimeEnv> {
+    let mode = match options.spill_bytes_max {
+        0 => DiskManagerMode::Disabled,
+        _ => DiskManagerMode::OsTmpDirectory,
+    };
+    let disk = DiskManagerBuilder::default().with_mode(mode).with_max_temp_directory_size(options.spill_bytes_max);
+    RuntimeEnvBuilder::new()
+        .with_memory_pool(Arc::new(FairSpillPool::new(options.memory_bytes_max)))
+        .with_disk_manager_builder(disk)
+        .build_arc()
+        .expect("only folders named beforehand are touched before the first spill, and none is")
+}
+
+/// A session over `template` that knows only what `visibility` may see (I6).
+pub(super) fn session(
+    template: &SessionState,
+    source: &Arc<dyn Source>,
+    visibility: &Visibility,
+) -> Result<SessionContext, CatalogError> {
+    let schema =
+        PublicSchema { source: Arc::clone(source), visibility: visibility.clone(), fixed: views::all(visibility) };
+    // Doors may add schemas of their own, for instance `pg_catalog`, to the session's catalog; it is nobody else's.
+    let catalog = MemoryCatalogProvider::new();
+    catalog.register_schema(SCHEMA, Arc::new(schema))?;
+    let catalogs = MemoryCatalogProviderList::new();
+    catalogs.register_catalog(CATALOG.to_owned(), Arc::new(catalog));
+    let state = SessionStateBuilder::new_from_existing(template.clone()).with_catalog_list(Arc::new(catalogs)).build();
+    Ok(SessionContext::new_with_state(state))
+}

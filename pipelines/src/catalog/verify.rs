@@ -1,0 +1,36 @@
+//! What may be executed: reading. Doors call [`verify`] before they execute a plan, because DataFusion carries out DDL
+//! and `SET` at once, without planning them.
+
+use datafusion::error::DataFusionError;
+use datafusion::execution::context::SQLOptions;
+use datafusion::logical_expr::{LogicalPlan, Statement};
+
+use super::CatalogError;
+
+/// Options that a session may `SET`: how values look, never how much memory or parallelism a query takes (I8).
+pub const SETTABLE: [&str; 2] = ["datafusion.execution.time_zone", "datafusion.sql_parser.default_null_ordering"];
+
+/// Refuses everything that is not a query, `EXPLAIN`, `SHOW`, a prepared query or a `SET` of [`SETTABLE`].
+pub fn verify(plan: &LogicalPlan) -> Result<(), CatalogError> {
+    let refuse = |what: &str| Err(CatalogError::ReadOnly(what.to_owned()));
+    if let LogicalPlan::Statement(statement) = plan {
+        match statement {
+            Statement::SetVariable(set) if !is_settable(&set.variable) => {
+                return refuse(&format!("SET {}", set.variable));
+            }
+            Statement::ResetVariable(reset) if !is_settable(&reset.variable) => {
+                return refuse(&format!("RESET {}", reset.variable));
+            }
+            _ => {}
+        }
+    }
+    SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).verify_plan(plan).map_err(|error| match error {
+        DataFusionError::Plan(reason) => CatalogError::ReadOnly(reason),
+        other => CatalogError::from(other),
+    })
+}
+
+fn is_settable(variable: &str) -> bool {
+    // The parser has turned the alias `TIME ZONE` into the option's name.
+    SETTABLE.contains(&variable)
+}

@@ -1,0 +1,73 @@
+//! `audit`: the tenants' journal, change by change, hash-chained. As of now, not of the cut.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use arrow::datatypes::SchemaRef;
+
+use super::column::{Column, instant, schema_of, text, whole};
+use super::{Ask, Emit, View, ViewError};
+use crate::catalog::Cut;
+use crate::lake::rows;
+
+/// The columns.
+pub const COLUMNS: &[Column] = &[
+    Column::required("tenant", text, "whose change; platform for the platform's own"),
+    Column::required("sequence", whole, "number of the change within its tenant, from 1"),
+    Column::required("at", instant, "the node's clock"),
+    Column::required("principal", text, "who did it"),
+    Column::required("change", text, "what changed, JSON"),
+    Column::required("hash", text, "SHA-256 over the change and the hash before it, hexadecimal"),
+];
+
+/// One change, as the tenants' side tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditRow {
+    /// Whose change.
+    pub tenant: String,
+    /// Its number within the tenant.
+    pub sequence: u64,
+    /// When, microseconds.
+    pub at_us: i64,
+    /// Who did it.
+    pub principal: String,
+    /// What changed.
+    pub change: String,
+    /// The chain's hash, hexadecimal.
+    pub hash: String,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Audit;
+
+impl View for Audit {
+    fn name(&self) -> &str {
+        "audit"
+    }
+
+    fn schema(&self) -> SchemaRef {
+        schema_of(COLUMNS)
+    }
+
+    fn produce(&self, cut: &Cut, ask: &Ask, emit: &mut Emit<'_>) -> Result<(), ViewError> {
+        let mut changes = cut.source.audit(ask.tenant());
+        changes.retain(|row| ask.may_be("tenant", &row.tenant));
+        let text =
+            |of: fn(&AuditRow) -> &str| -> ArrayRef { Arc::new(StringArray::from_iter_values(changes.iter().map(of))) };
+        let at = changes.iter().map(|row| row.at_us);
+        let batch = RecordBatch::try_new(
+            self.schema(),
+            vec![
+                text(|row| &row.tenant),
+                Arc::new(Int64Array::from_iter_values(changes.iter().map(|row| rows::revision(row.sequence)))),
+                Arc::new(TimestampMicrosecondArray::from_iter_values(at).with_timezone("UTC")),
+                text(|row| &row.principal),
+                text(|row| &row.change),
+                text(|row| &row.hash),
+            ],
+        )?;
+        let _ = emit(batch);
+        Ok(())
+    }
+}

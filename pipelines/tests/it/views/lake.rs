@@ -1,0 +1,186 @@
+//! What is archived is read back: by queries, selected; and by backfills, in log order.
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use engine::event::batch::EventBatch;
+use engine::event::json::data_json;
+use engine::lake::Lake;
+use engine::shard::{Operator, Position};
+use engine::snapshot::{Archive, ShardView};
+use engine::storage::StorageError;
+use pipelines::lake::history::Places;
+use pipelines::lake::{LakeError, ParquetLake, Selection, archive_events, history};
+use pipelines::metering::{self, MeteringOperator, MeteringOptions, WindowFilter};
+
+use super::generate::{Random, batches, meters, tenants};
+use super::node::{SHARDS, TestNode, texts};
+
+fn filled(seed: u64, count: usize) -> (Arc<TestNode>, Vec<(EventBatch, Position)>) {
+    let node = TestNode::new(meters(), tenants());
+    let mut random = Random::new(seed);
+    let appended = batches(&mut random, 0, count).iter().flat_map(|batch| node.append(batch)).collect();
+    (node, appended)
+}
+
+fn read(node: &TestNode, selection: &Selection) -> Vec<Vec<String>> {
+    read_from(node, node.archived(), selection)
+}
+
+fn places<'a>(node: &'a TestNode, archive: Arc<Archive>, archive_now: &'a dyn Fn() -> Arc<Archive>) -> Places<'a> {
+    Places { archive, archive_now, log: &*node.log, storage: &node.storage, shards: SHARDS }
+}
+
+fn read_from(node: &TestNode, archive: Arc<Archive>, selection: &Selection) -> Vec<Vec<String>> {
+    let archive_now = || node.archived();
+    let places = places(node, archive, &archive_now);
+    let mut found = Vec::new();
+    let mut emit = |batch: RecordBatch| {
+        found.extend(texts(&[batch]));
+        ControlFlow::Continue(())
+    };
+    history(&places, node.log.end(), selection, &mut emit).unwrap();
+    found.sort();
+    found
+}
+
+#[test]
+fn history_is_the_same_before_and_after_archiving() {
+    let (node, _) = filled(1, 2000);
+    let selections = [
+        Selection::default(),
+        Selection { bodies: false, late: true, ..Selection::default() },
+        Selection { tenants: Some(BTreeSet::from(["globex".into(), "größe".into()])), ..Selection::default() },
+        Selection { revision: (500, 1499), shard: Some(1), ..Selection::default() },
+        Selection { time_us: (1_774_730_000_000_000, 1_774_732_000_000_000), ..Selection::default() },
+        Selection { tenants: Some(BTreeSet::new()), ..Selection::default() },
+    ];
+    let before = selections.each_ref().map(|selection| read(&node, selection));
+    assert_eq!(before[0].len(), 2000);
+    assert!(before[1..5].iter().all(|rows| !rows.is_empty() && rows.len() < 2000));
+    for until in [1, 777, 777, 2000] {
+        let cut = node.archived();
+        node.archive(until);
+        for (selection, before) in selections.iter().zip(&before) {
+            assert_eq!(&read(&node, selection), before, "{until} {selection:?}");
+            // A query whose cut is from before the move reads on in the lake.
+            assert_eq!(&read_from(&node, Arc::clone(&cut), selection), before, "{until} {selection:?}");
+        }
+    }
+}
+
+#[test]
+fn replay_gives_the_batches_that_were_applied() {
+    let (node, appended) = filled(2, 1500);
+    node.archive(700);
+    node.archive(1500);
+    // Spelled out: columns may be other ones, events may not.
+    let spell = |(batch, position): &(EventBatch, Position)| {
+        let fixed = batch.record_batch().project(&[0, 1, 2, 3, 4, 5]).unwrap();
+        let data = data_json(batch).iter().map(|json| json.map(str::to_owned)).collect::<Vec<_>>();
+        (*position, texts(&[fixed]), data)
+    };
+    let mut events = 0;
+    for shard in 0..SHARDS {
+        let mut replayed = Vec::new();
+        let mut each = |batch, position| replayed.push((batch, position));
+        ParquetLake.read(&node.archived().files, shard, &*node.storage, &mut each).unwrap();
+        // The cut at 700 may have gone through a record.
+        let joined = join(replayed.iter().map(spell).collect());
+        let of_shard = appended
+            .iter()
+            .filter(|(batch, _)| engine::event::split::shard_of(batch.tenants().get(0).unwrap(), SHARDS) == shard);
+        assert_eq!(joined, join(of_shard.map(spell).collect()), "shard {shard}");
+        events += joined.iter().map(|(_, rows, _)| rows.len()).sum::<usize>();
+    }
+    assert_eq!(events, 1500);
+}
+
+type Spelled = (Position, Vec<Vec<String>>, Vec<Option<String>>);
+
+/// Neighbours with one watermark and clock become one.
+fn join(spelled: Vec<Spelled>) -> Vec<Spelled> {
+    let mut joined = Vec::<Spelled>::new();
+    for (position, rows, data) in spelled {
+        match joined.last_mut() {
+            Some((last, last_rows, last_data))
+                if last.offset + last_rows.len() as u64 == position.offset
+                    && last.watermark_us == position.watermark_us
+                    && last.admitted_at_us == position.admitted_at_us =>
+            {
+                last_rows.extend(rows);
+                last_data.extend(data);
+            }
+            _ => joined.push((position, rows, data)),
+        }
+    }
+    joined
+}
+
+#[test]
+fn a_meter_backfilled_from_the_lake_equals_one_that_was_there() {
+    let (node, appended) = filled(3, 2000);
+    node.archive(node.log.end());
+    let files = node.archived().files.clone();
+    let names = meters().into_iter().map(|meter| meter.name).collect::<Vec<_>>();
+    let operator = || {
+        let mut operator = MeteringOperator::new(MeteringOptions::default(), Arc::clone(&node.storage));
+        operator.configure(&meters());
+        operator
+    };
+    let (mut live, mut filled) = (operator(), operator());
+    appended.iter().for_each(|(batch, position)| live.apply(batch, *position));
+    for shard in 0..SHARDS {
+        let mut each = |batch: EventBatch, position| filled.backfill(&names, &batch, position);
+        ParquetLake.read(&files, shard, &*node.storage, &mut each).unwrap();
+    }
+    let view = |operator: &mut MeteringOperator| {
+        let state = operator.publish(0);
+        [ShardView { shard: 0, applied: 0, watermark_us: 0, admitted: 0, lag: 0, remembered_ids: 0, state }]
+    };
+    let (live, filled) = (view(&mut live), view(&mut filled));
+    for name in &names {
+        let windows = |shards| texts(&[metering::windows(shards, name, &WindowFilter::default()).unwrap()]);
+        assert_eq!(windows(&live), windows(&filled), "{name}");
+        assert!(!windows(&live).is_empty(), "{name}");
+    }
+}
+
+#[test]
+fn files_of_an_archiving_that_was_cut_short_are_never_overwritten() {
+    let (node, _) = filled(4, 300);
+    let archive = || archive_events(node.log.read(0).unwrap(), 0..300, &*node.storage, "lake").unwrap();
+    let (first, second) = (archive(), archive());
+    let names = |files: &[engine::snapshot::ArchiveFile]| files.iter().map(|f| f.name.clone()).collect::<Vec<_>>();
+    assert!(names(&first).iter().all(|name| !names(&second).contains(name)));
+    assert_eq!(first.iter().map(|file| file.rows).sum::<u64>(), 300);
+    // Equal input, equal bytes (I4).
+    for (a, b) in first.iter().zip(&second) {
+        assert_eq!(node.storage.read(&a.name).unwrap(), node.storage.read(&b.name).unwrap());
+    }
+}
+
+#[test]
+fn damage_and_absence_are_errors_that_name_the_file() {
+    let (node, _) = filled(5, 300);
+    node.archive(300);
+    let mut archive = Archive::clone(&node.archived());
+    archive.files[0].name = "lake/gone.parquet".into();
+    let read = |archive: &Archive| {
+        let archive_now = || Arc::new(archive.clone());
+        let places = places(&node, archive_now(), &archive_now);
+        history(&places, 300, &Selection::default(), &mut |_| ControlFlow::Continue(()))
+    };
+    let error = read(&archive).unwrap_err();
+    assert!(matches!(&error, LakeError::Storage(StorageError::NotFound { name }) if name == "lake/gone.parquet"));
+
+    node.storage.create_new("lake/noise.parquet", &[7; 4096]).unwrap();
+    archive.files[0].name = "lake/noise.parquet".into();
+    let error = read(&archive).unwrap_err();
+    assert!(error.to_string().starts_with("lake file lake/noise.parquet can't be read"), "{error}");
+
+    let forgotten = Archive::default();
+    assert!(matches!(read(&forgotten), Err(LakeError::Moved)));
+}

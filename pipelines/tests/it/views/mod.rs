@@ -1,0 +1,9 @@
+//! The catalog and its views over a node in memory.
+
+mod node;
+mod generate;
+mod isolation;
+mod consistency;
+mod lake;
+mod export;
+mod stream_equals_batch;

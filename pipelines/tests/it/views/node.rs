@@ -1,0 +1,248 @@
+//! A node without threads: log and storage in memory, operators applied by hand, snapshots when told.
+
+use std::sync::{Arc, Mutex};
+
+use arc_swap::ArcSwap;
+use arrow::array::{ArrayRef, RecordBatch, StringArray};
+use datafusion::prelude::SessionContext;
+use engine::admission::{Reason, RejectionCount};
+use engine::calendar::{Calendar, Interval, Period};
+use engine::event::batch::EventBatch;
+use engine::event::ipc;
+use engine::event::split::{shard_of, split};
+use engine::lake::Lake;
+use engine::log::memory::MemoryLog;
+use engine::log::{Header, Record, SharedLog};
+use engine::meter::Meter;
+use engine::shard::{Operator, Position};
+use engine::snapshot::{Archive, ShardView, Snapshot};
+use engine::storage::SharedStorage;
+use engine::storage::memory::MemoryStorage;
+use engine::units::Units;
+use pipelines::catalog::{Catalog, CatalogOptions, Source, Visibility};
+use pipelines::lake::ParquetLake;
+use pipelines::metering::{MeteringOperator, MeteringOptions, MeteringSnapshot};
+use pipelines::views::audit::AuditRow;
+use pipelines::views::quotas::QuotaRow;
+use pipelines::views::tenants::TenantRow;
+
+pub(crate) const SHARDS: u16 = 3;
+/// How far a shard's watermark trails its latest event.
+const DELAY_US: i64 = 60_000_000;
+pub(crate) const NOW_US: i64 = 1_774_900_000_000_000;
+
+struct Shard {
+    operator: MeteringOperator,
+    watermark_us: i64,
+    applied: u64,
+    admitted: u64,
+}
+
+/// See the module.
+pub(crate) struct TestNode {
+    pub(crate) log: SharedLog,
+    pub(crate) storage: SharedStorage,
+    meters: Mutex<Vec<Meter>>,
+    tenants: Vec<TenantRow>,
+    shards: Mutex<Vec<Shard>>,
+    archive: Mutex<Arc<Archive>>,
+    snapshot: ArcSwap<Snapshot<MeteringSnapshot>>,
+}
+
+impl TestNode {
+    pub(crate) fn new(meters: Vec<Meter>, tenants: Vec<TenantRow>) -> Arc<Self> {
+        let storage: SharedStorage = Arc::new(MemoryStorage::new());
+        let shard = || {
+            let mut operator = MeteringOperator::new(MeteringOptions::default(), Arc::clone(&storage));
+            operator.configure(&meters);
+            Shard { operator, watermark_us: i64::MIN, applied: 0, admitted: 0 }
+        };
+        let empty =
+            Snapshot { offset: 0, epoch: 1, published_at_us: NOW_US, shards: Vec::new(), archive: Arc::default() };
+        let node = Arc::new(Self {
+            log: Arc::new(MemoryLog::new().unwrap()),
+            shards: Mutex::new((0..SHARDS).map(|_| shard()).collect()),
+            storage,
+            meters: Mutex::new(meters),
+            tenants,
+            archive: Mutex::default(),
+            snapshot: ArcSwap::from_pointee(empty),
+        });
+        node.publish();
+        node
+    }
+
+    /// Logs and applies `batch`; each shard's part with the position it got.
+    pub(crate) fn append(&self, batch: &EventBatch) -> Vec<(EventBatch, Position)> {
+        let mut shards = self.shards.lock().unwrap();
+        let mut appended = Vec::new();
+        for (number, part, _) in split(batch, SHARDS) {
+            let shard = &mut shards[usize::from(number)];
+            let watermark_us = shard.watermark_us.max(0);
+            let header = Header {
+                shard: number,
+                epoch: 1,
+                rows: part.len() as u32,
+                watermark_us,
+                admitted_at_us: NOW_US + self.log.end() as i64,
+            };
+            let (done, offset) = std::sync::mpsc::channel();
+            let record = Record { header, payload: ipc::encode(&part).unwrap(), notes: Vec::new() };
+            self.log.append(record, Box::new(move |offset| done.send(offset).unwrap()));
+            let offset = offset.recv().unwrap().unwrap();
+            let position = Position { offset, watermark_us, admitted_at_us: header.admitted_at_us };
+            shard.operator.apply(&part, position);
+            shard.applied = offset + part.len() as u64;
+            shard.admitted += part.len() as u64;
+            let latest_us = part.times().values().iter().max().copied().unwrap_or(i64::MIN);
+            shard.watermark_us = shard.watermark_us.max(latest_us - DELAY_US);
+            appended.push((part, position));
+        }
+        appended
+    }
+
+    /// Counts a rejection of `tenant`.
+    pub(crate) fn reject(&self, tenant: &str) {
+        let count = RejectionCount {
+            tenant: tenant.into(),
+            reason: Reason::QuotaExceeded,
+            field: "requests".into(),
+            count: 3,
+            sample_id: "e1".into(),
+            sample_detail: "the allowance is used up".into(),
+        };
+        let offset = self.log.end();
+        let shard = &mut self.shards.lock().unwrap()[usize::from(shard_of(tenant, SHARDS))];
+        let position = Position { offset, watermark_us: shard.watermark_us, admitted_at_us: NOW_US };
+        shard.operator.reject(&[count], position);
+    }
+
+    /// Cuts a snapshot of everything appended so far.
+    pub(crate) fn publish(&self) {
+        let mut shards = self.shards.lock().unwrap();
+        let view = |(number, shard): (usize, &mut Shard)| ShardView {
+            shard: number as u16,
+            applied: shard.applied,
+            watermark_us: shard.watermark_us.max(0),
+            admitted: shard.admitted,
+            lag: 0,
+            remembered_ids: shard.admitted,
+            state: shard.operator.publish(shard.watermark_us.max(0)),
+        };
+        let shards = shards.iter_mut().enumerate().map(view).collect();
+        let archive = Arc::clone(&self.archive.lock().unwrap());
+        let offset = self.log.end();
+        self.snapshot.store(Arc::new(Snapshot { offset, epoch: 1, published_at_us: NOW_US, shards, archive }));
+    }
+
+    /// Moves the log before `until` to the lake, publishes that, and forgets it in the log.
+    pub(crate) fn archive(&self, until: u64) {
+        let before = self.archived();
+        let files = ParquetLake.archive(&*self.log, before.until, until, &*self.storage, "lake").unwrap();
+        let files = before.files.iter().cloned().chain(files).collect();
+        *self.archive.lock().unwrap() = Arc::new(Archive { until, files });
+        self.publish();
+        self.log.trim(until).unwrap();
+    }
+
+    pub(crate) fn archived(&self) -> Arc<Archive> {
+        Arc::clone(&self.archive.lock().unwrap())
+    }
+
+    pub(crate) fn catalog(self: &Arc<Self>) -> Catalog {
+        let options = CatalogOptions { partitions: 2, batch_rows: 1000, ..CatalogOptions::default() };
+        Catalog::new(Arc::clone(self) as Arc<dyn Source>, options)
+    }
+
+    pub(crate) fn session(self: &Arc<Self>, visibility: Visibility) -> SessionContext {
+        self.catalog().session(&visibility).unwrap()
+    }
+}
+
+impl Source for TestNode {
+    fn snapshot(&self) -> Arc<Snapshot<MeteringSnapshot>> {
+        self.snapshot.load_full()
+    }
+
+    fn log(&self) -> SharedLog {
+        Arc::clone(&self.log)
+    }
+
+    fn storage(&self) -> SharedStorage {
+        Arc::clone(&self.storage)
+    }
+
+    fn meters(&self) -> Vec<Meter> {
+        self.meters.lock().unwrap().clone()
+    }
+
+    fn tenants(&self) -> Vec<TenantRow> {
+        self.tenants.clone()
+    }
+
+    fn quotas(&self, tenant: Option<&str>, now_us: i64) -> Vec<QuotaRow> {
+        let row = |row: &TenantRow| QuotaRow {
+            tenant: row.tenant.clone(),
+            meter: "requests".into(),
+            kind: "allowance".into(),
+            calendar: Some(Calendar { period: Period::Day, time_zone: "UTC".into() }),
+            period: Some(Interval { start_us: now_us, end_us: now_us + 1 }),
+            limit: Units::whole(10),
+            used: Units::whole(3),
+            leased: Units::whole(2),
+            remaining: Units::whole(5),
+            hard: true,
+        };
+        self.tenants.iter().filter(|row| tenant.is_none_or(|only| only == row.tenant)).map(row).collect()
+    }
+
+    fn audit(&self, _: Option<&str>) -> Vec<AuditRow> {
+        // Tells more than it was asked for: the catalog must cut it.
+        let row = |row: &TenantRow| AuditRow {
+            tenant: row.tenant.clone(),
+            sequence: 1,
+            at_us: NOW_US,
+            principal: "test".into(),
+            change: "{}".into(),
+            hash: "00".into(),
+        };
+        self.tenants.iter().map(row).collect()
+    }
+
+    fn now_us(&self) -> i64 {
+        NOW_US + 1_000_000
+    }
+}
+
+pub(crate) fn tenant(name: &str, period: Period, time_zone: &str) -> TenantRow {
+    TenantRow {
+        tenant: name.into(),
+        status: "active".into(),
+        plan: None,
+        billing: Calendar { period, time_zone: time_zone.into() },
+        created_at_us: 0,
+    }
+}
+
+/// The rows of `sql` as texts.
+pub(crate) async fn rows(session: &SessionContext, sql: &str) -> Vec<Vec<String>> {
+    let batches = session.sql(sql).await.unwrap_or_else(|e| panic!("{sql}: {e}")).collect().await;
+    texts(&batches.unwrap_or_else(|e| panic!("{sql}: {e}")))
+}
+
+/// Every cell as text; null is `NULL`.
+pub(crate) fn texts(batches: &[RecordBatch]) -> Vec<Vec<String>> {
+    let column = |column: &ArrayRef| -> StringArray {
+        let text = arrow::compute::cast(column, &arrow::datatypes::DataType::Utf8).unwrap();
+        text.as_any().downcast_ref::<StringArray>().unwrap().clone()
+    };
+    let of_batch = |batch: &RecordBatch| {
+        let columns = batch.columns().iter().map(column).collect::<Vec<_>>();
+        let cell = |column: &StringArray, row| match arrow::array::Array::is_null(column, row) {
+            true => "NULL".to_owned(),
+            false => column.value(row).to_owned(),
+        };
+        (0..batch.num_rows()).map(|row| columns.iter().map(|c| cell(c, row)).collect()).collect::<Vec<Vec<String>>>()
+    };
+    batches.iter().flat_map(of_batch).collect()
+}
