@@ -1,1 +1,17 @@
-//! server
+//! The binary `tenantry`: front doors, command line, and the composition of everything behind them.
+//!
+//! No business rules: if a rule is here it is in the wrong room. Modules stand in the order in which data flows through
+//! them.
+
+pub mod config;
+pub mod telemetry;
+pub mod identity;
+pub mod node;
+pub mod import;
+pub mod demo;
+mod permits;
+pub mod query;
+pub mod http;
+pub mod postgres;
+pub mod serving;
+pub mod cli;

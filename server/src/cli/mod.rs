@@ -1,0 +1,129 @@
+//! The command line: what each command takes, teaches and prints. Results go to standard output, everything else to
+//! standard error, so that results can be piped.
+//!
+//! | exit code | meaning |
+//! |---|---|
+//! | 0 | done |
+//! | 1 | failed; the reason is on standard error |
+//! | 2 | the command line or the configuration is wrong |
+//! | 3 | an import ended, and some of its events were rejected |
+//!
+//! Not here: the work itself, which the node, the import driver and the doors do.
+
+mod place;
+mod remote;
+mod output;
+mod table;
+mod api;
+mod definitions;
+mod progress;
+mod stop;
+mod serve;
+mod demo;
+mod import;
+mod upload;
+mod sql;
+mod tenant;
+mod meter;
+mod plan;
+mod quota;
+mod key;
+mod completions;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::ConfigError;
+
+pub use place::Place;
+
+/// Tenant events in, exact live aggregates out, over SQL.
+#[derive(Debug, Parser)]
+#[command(
+    name = "tenantry",
+    version,
+    max_term_width = 100,
+    after_help = "\
+First steps:
+  tenantry demo                            a node with live tenants, and queries to try on it
+  tenantry key create --platform --data D  a key for a data folder of your own
+  tenantry serve --data D                  the node
+  tenantry sql \"select * from tenants\" --url http://127.0.0.1:8080 --key KEY
+
+Exit codes: 0 done, 1 failed, 2 wrong command line or configuration, 3 imported with rejected events."
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(serve::Serve),
+    Demo(demo::Demo),
+    Import(import::Import),
+    Sql(sql::Sql),
+    #[command(subcommand)]
+    Tenant(tenant::Tenant),
+    #[command(subcommand)]
+    Meter(meter::Meter),
+    #[command(subcommand)]
+    Plan(plan::Plan),
+    #[command(subcommand)]
+    Quota(quota::Quota),
+    #[command(subcommand)]
+    Key(key::Key),
+    Completions(completions::Completions),
+}
+
+/// How a command that did not fail ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    Well,
+    WithRejections,
+}
+
+/// Runs the process's command line; the only place that decides exit codes.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(Ended::Well) => ExitCode::SUCCESS,
+        Ok(Ended::WithRejections) => ExitCode::from(3),
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nothing is left to be done if standard error is gone too.
+            let _ = writeln!(std::io::stderr(), "tenantry: {error:#}");
+            ExitCode::from(if error.is::<ConfigError>() { 2 } else { 1 })
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<Ended> {
+    match cli.command {
+        Command::Serve(command) => command.run(),
+        Command::Demo(command) => command.run(),
+        Command::Import(command) => command.run(),
+        Command::Sql(command) => command.run(),
+        Command::Tenant(command) => command.run(),
+        Command::Meter(command) => command.run(),
+        Command::Plan(command) => command.run(),
+        Command::Quota(command) => command.run(),
+        Command::Key(command) => command.run(),
+        Command::Completions(command) => command.run(),
+    }
+}
+
+/// A runtime for one command; the node's threads are its own.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()
+}
+
+/// `tenantry sql … | head` is no failure.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
+        .any(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe)
+}

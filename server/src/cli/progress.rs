@@ -1,0 +1,106 @@
+//! How far long work has come: a bar on a terminal, plain lines otherwise. Standard error only.
+
+use std::io::{IsTerminal, Write};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use engine::admission::Tally;
+
+/// Between two plain lines.
+const LINE_EVERY: Duration = Duration::from_secs(2);
+
+/// Shows a running [`Tally`].
+pub(super) struct Progress {
+    shown: Shown,
+    started: Instant,
+}
+
+enum Shown {
+    Bar(ProgressBar),
+    Lines { last: Mutex<Instant> },
+}
+
+impl Progress {
+    /// Begins to show; `what` is the source's name.
+    pub(super) fn begin(what: &str) -> Self {
+        let started = Instant::now();
+        if !std::io::stderr().is_terminal() {
+            return Self { shown: Shown::Lines { last: Mutex::new(started) }, started };
+        }
+        let bar = ProgressBar::new_spinner();
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix}  {msg}  {elapsed}") {
+            bar.set_style(style);
+        }
+        bar.set_prefix(what.to_owned());
+        bar.enable_steady_tick(Duration::from_millis(100));
+        Self { shown: Shown::Bar(bar), started }
+    }
+
+    /// What has been answered so far.
+    pub(super) fn show(&self, tally: &Tally) {
+        match &self.shown {
+            Shown::Bar(bar) => bar.set_message(line(tally, self.started.elapsed())),
+            Shown::Lines { last } => {
+                let mut last = last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                if last.elapsed() >= LINE_EVERY {
+                    *last = Instant::now();
+                    note(&line(tally, self.started.elapsed()));
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if let Shown::Bar(bar) = &self.shown {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// A line for people, on standard error.
+pub(super) fn note(line: &str) {
+    // Without a standard error nobody is there to read it.
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+fn line(tally: &Tally, took: Duration) -> String {
+    let answered = tally.admitted + tally.duplicate + tally.rejected;
+    let rate = answered as f64 / took.as_secs_f64().max(0.001);
+    format!(
+        "{} events: {} admitted, {} duplicate, {} rejected ({} a second)",
+        grouped(answered),
+        grouped(tally.admitted),
+        grouped(tally.duplicate),
+        grouped(tally.rejected),
+        grouped(rate as u64),
+    )
+}
+
+/// A number with its thousands set apart.
+pub(super) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped_by_thousands() {
+        for (number, expect) in [(0, "0"), (999, "999"), (1_000, "1,000"), (3_037_902, "3,037,902")] {
+            assert_eq!(grouped(number), expect);
+        }
+    }
+}

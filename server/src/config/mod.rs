@@ -1,0 +1,250 @@
+//! Configuration: every limit and address of a node, each named once, with its unit, in `defaults.toml` (I8).
+//!
+//! The layers are defaults < file < environment < flags ([`layers`]); [`print`] shows the result with the origin of each
+//! value. Not here: what a setting does, which its user documents, and anything that changes while a node runs.
+
+mod layers;
+mod print;
+mod options;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+pub use layers::{Layers, Origin, Settings};
+
+/// The defaults and their documentation, as a configuration file.
+pub const DEFAULTS: &str = include_str!("defaults.toml");
+/// The file that is read from the working folder if no other is named.
+pub const FILE: &str = "tenantry.toml";
+
+/// Every setting of a node; `defaults.toml` says the default and the effect of each.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Folder of the node.
+    pub data: PathBuf,
+    /// How long a drain waits for running work, milliseconds.
+    pub drain_ms_max: u64,
+    /// The HTTP API.
+    pub http: Http,
+    /// The Postgres wire protocol.
+    pub postgres: Postgres,
+    /// Shards, log, watermarks, checkpoints.
+    pub engine: Engine,
+    /// What is accepted as an event.
+    pub events: Events,
+    /// What queries may use, whatever door they come through.
+    pub query: Query,
+    /// The node's own log.
+    pub log: Log,
+}
+
+/// The HTTP API.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Http {
+    /// Where to listen; `None`: nowhere.
+    #[serde(deserialize_with = "address")]
+    pub address: Option<SocketAddr>,
+    /// Connections open at once.
+    pub connections_max: usize,
+    /// Requests worked on at once.
+    pub in_flight_max: usize,
+    /// Bytes of a body after decompression.
+    pub body_bytes_max: usize,
+    /// Events in one body.
+    pub batch_events_max: usize,
+    /// Bytes of one event.
+    pub event_bytes_max: usize,
+    /// Longest request, milliseconds.
+    pub request_timeout_ms: u64,
+}
+
+/// The Postgres wire protocol.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Postgres {
+    /// Where to listen; `None`: nowhere.
+    #[serde(deserialize_with = "address")]
+    pub address: Option<SocketAddr>,
+    /// Connections open at once.
+    pub connections_max: usize,
+    /// Whether clients on other machines may send their key without TLS.
+    pub plaintext_remote: bool,
+    /// PEM file of the certificate chain; empty: no TLS.
+    pub tls_certificate: PathBuf,
+    /// PEM file of the certificate's PKCS #8 key; empty: no TLS.
+    pub tls_key: PathBuf,
+}
+
+/// Shards, log, watermarks, checkpoints.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Engine {
+    /// Shards of a new data folder.
+    pub shards: u16,
+    /// Bytes of one log segment file.
+    pub segment_bytes: u64,
+    /// Bytes waiting for the log at once.
+    pub log_in_flight_bytes_max: usize,
+    /// Batches without an answer.
+    pub in_flight_batches_max: usize,
+    /// Events without an answer.
+    pub in_flight_events_max: usize,
+    /// Distance of the watermark from the latest event time, milliseconds.
+    pub watermark_delay_ms: u64,
+    /// Silence after which a watermark follows the clock, milliseconds.
+    pub watermark_idle_ms: u64,
+    /// Between two snapshots that queries see, milliseconds.
+    pub publish_interval_ms: u64,
+    /// Between two checkpoints, milliseconds.
+    pub checkpoint_interval_ms: u64,
+    /// Checkpoints kept.
+    pub checkpoints_kept: usize,
+    /// Bytes of log beyond which events move to the lake.
+    pub archive_above_bytes: u64,
+}
+
+/// What is accepted as an event.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Events {
+    /// Oldest event time accepted, seconds before now.
+    pub past_s_max: u32,
+    /// Newest event time accepted, seconds after now.
+    pub future_s_max: u32,
+    /// How long ids are remembered, seconds.
+    pub dedup_horizon_s: u32,
+}
+
+/// What queries may use, whatever door they come through.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Query {
+    /// Memory of all running queries together, bytes.
+    pub memory_bytes_max: usize,
+    /// What they may put aside on disk, bytes; 0 forbids it.
+    pub spill_bytes_max: u64,
+    /// Longest statement, milliseconds.
+    pub timeout_ms: u64,
+    /// Statements running at once for one tenant.
+    pub tenant_concurrency_max: usize,
+    /// Statements running at once in all.
+    pub concurrency_max: usize,
+}
+
+/// The node's own log.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    /// A level or directives, as `tracing_subscriber::EnvFilter` reads them.
+    pub filter: String,
+    /// How a line looks.
+    pub format: LogFormat,
+}
+
+/// How a line of the node's own log looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One object a line.
+    Json,
+}
+
+/// A configuration that can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file named can't be read.
+    #[error("{file}: {source}")]
+    Unreadable {
+        /// Which file.
+        file: String,
+        /// The operating system's words.
+        source: std::io::Error,
+    },
+    /// Not TOML.
+    #[error("{origin}: {reason}")]
+    Malformed {
+        /// Which layer.
+        origin: Origin,
+        /// What does not parse, and where.
+        reason: String,
+    },
+    /// A name that no setting has.
+    #[error("{origin}: unknown setting {key}; `tenantry serve --print-config` lists all")]
+    Unknown {
+        /// Which layer.
+        origin: Origin,
+        /// Dotted name.
+        key: String,
+    },
+    /// A value of another type or out of range.
+    #[error("{origin}: {key}: {reason}")]
+    Invalid {
+        /// Which layer.
+        origin: Origin,
+        /// Dotted name.
+        key: String,
+        /// What was found and what would be right.
+        reason: String,
+    },
+}
+
+fn address<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<SocketAddr>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(|_| serde::de::Error::custom("not an address such as 127.0.0.1:8080"))
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let settings = Layers::default().merge().expect("defaults.toml is part of the program and tested");
+        settings.config
+    }
+}
+
+impl Config {
+    /// The first setting that is of the right type but of no use: its dotted name and why.
+    fn unusable(&self) -> Option<(&'static str, String)> {
+        let at_least_one = [
+            ("http.connections_max", self.http.connections_max),
+            ("http.in_flight_max", self.http.in_flight_max),
+            ("http.body_bytes_max", self.http.body_bytes_max),
+            ("http.batch_events_max", self.http.batch_events_max),
+            ("http.event_bytes_max", self.http.event_bytes_max),
+            ("postgres.connections_max", self.postgres.connections_max),
+            ("engine.shards", usize::from(self.engine.shards)),
+            ("engine.log_in_flight_bytes_max", self.engine.log_in_flight_bytes_max),
+            ("engine.in_flight_batches_max", self.engine.in_flight_batches_max),
+            ("engine.in_flight_events_max", self.engine.in_flight_events_max),
+            ("engine.checkpoints_kept", self.engine.checkpoints_kept),
+            ("query.memory_bytes_max", self.query.memory_bytes_max),
+            ("query.tenant_concurrency_max", self.query.tenant_concurrency_max),
+            ("query.concurrency_max", self.query.concurrency_max),
+        ];
+        if let Some((key, _)) = at_least_one.into_iter().find(|(_, value)| *value == 0) {
+            return Some((key, "must be at least 1".into()));
+        }
+        let intervals = [
+            ("http.request_timeout_ms", self.http.request_timeout_ms),
+            ("engine.segment_bytes", self.engine.segment_bytes),
+            ("engine.publish_interval_ms", self.engine.publish_interval_ms),
+            ("engine.checkpoint_interval_ms", self.engine.checkpoint_interval_ms),
+            ("query.timeout_ms", self.query.timeout_ms),
+        ];
+        if let Some((key, _)) = intervals.into_iter().find(|(_, value)| *value == 0) {
+            return Some((key, "must be at least 1".into()));
+        }
+        let certificate = self.postgres.tls_certificate.as_os_str().is_empty();
+        if certificate != self.postgres.tls_key.as_os_str().is_empty() {
+            return Some(("postgres.tls_key", "tls_certificate and tls_key go together".into()));
+        }
+        None
+    }
+}

@@ -1,0 +1,77 @@
+//! The configuration as the options of the rooms that it configures; what it does not name keeps their defaults.
+
+use std::time::Duration;
+
+use engine::dedup::DedupOptions;
+use engine::log::segment::SegmentOptions;
+use engine::service::EngineOptions;
+use engine::shard::FlightLimits;
+use engine::watermark::WatermarkOptions;
+use pipelines::catalog::CatalogOptions;
+
+use crate::http::{HttpOptions, ServerOptions};
+use crate::node::NodeOptions;
+
+use super::Config;
+
+const US_PER_MS: u64 = 1000;
+
+impl Config {
+    /// Of the node.
+    pub fn node_options(&self) -> NodeOptions {
+        let engine = &self.engine;
+        let us = |ms: u64| i64::try_from(ms.saturating_mul(US_PER_MS)).unwrap_or(i64::MAX);
+        let defaults = NodeOptions::new(&self.data);
+        NodeOptions {
+            shards_if_new: engine.shards,
+            segments: SegmentOptions {
+                segment_bytes: engine.segment_bytes,
+                in_flight_bytes_max: engine.log_in_flight_bytes_max,
+            },
+            engine: EngineOptions {
+                watermark: WatermarkOptions {
+                    delay_us: us(engine.watermark_delay_ms),
+                    idle_us: us(engine.watermark_idle_ms),
+                },
+                flight: FlightLimits {
+                    submissions_max: engine.in_flight_batches_max,
+                    rows_max: engine.in_flight_events_max,
+                },
+                publish_every: Duration::from_millis(engine.publish_interval_ms),
+                checkpoint_every: Duration::from_millis(engine.checkpoint_interval_ms),
+                archive_above_bytes: engine.archive_above_bytes,
+                checkpoints_kept: engine.checkpoints_kept,
+                dedup: DedupOptions {
+                    horizon_us: us(u64::from(self.events.dedup_horizon_s) * 1000),
+                    ..defaults.engine.dedup
+                },
+                ..defaults.engine
+            },
+            catalog: CatalogOptions {
+                memory_bytes_max: self.query.memory_bytes_max,
+                spill_bytes_max: self.query.spill_bytes_max,
+                ..defaults.catalog
+            },
+            ..defaults
+        }
+    }
+
+    /// Of the HTTP API.
+    pub fn http_options(&self) -> HttpOptions {
+        HttpOptions {
+            requests_max: self.http.in_flight_max,
+            body_bytes_max: self.http.body_bytes_max,
+            batch_events_max: self.http.batch_events_max,
+            event_bytes_max: self.http.event_bytes_max,
+            request_timeout: Duration::from_millis(self.http.request_timeout_ms),
+            past_max: Duration::from_secs(self.events.past_s_max.into()),
+            future_max: Duration::from_secs(self.events.future_s_max.into()),
+            ..HttpOptions::default()
+        }
+    }
+
+    /// Of the HTTP API's sockets.
+    pub fn socket_options(&self) -> ServerOptions {
+        ServerOptions { connections_max: self.http.connections_max, ..ServerOptions::default() }
+    }
+}

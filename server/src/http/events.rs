@@ -1,0 +1,335 @@
+//! `POST /v1/events`: CloudEvents in, one answer per event out, given when it is durable (I1).
+//!
+//! Body → decompressed and decoded on a blocking thread, of which few run at once → submitted → answered. What the decoder
+//! refuses travels with the batch and becomes durable beside it (I5). Not here: decoding (`engine::event`), admission.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, header};
+use engine::admission::{Receipt, RejectionCount};
+use engine::event::cloudevents::{Context, DecodeError, Decoded, Decoder, Form, Limits, Rejected};
+use engine::service::Submission;
+use engine::shard::SubmitError;
+use pipelines::catalog::Visibility;
+use serde::Serialize;
+use tokio::sync::oneshot;
+use utoipa::ToSchema;
+
+use crate::permits::Permit;
+
+use super::Door;
+use super::binary_mode;
+use super::body::{self, Coding, Reservation};
+use super::caller::MayIngest;
+use super::problem::{Kind, Problem, ProblemBody};
+
+/// Refused events that are named one by one; all are counted.
+const ERRORS_MAX: usize = 1000;
+
+/// What became of the events of a body.
+#[derive(Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub(super) struct Answer {
+    /// Durable and counted, late ones included.
+    admitted: u64,
+    /// Seen before with the same content; nothing changed.
+    duplicate: u64,
+    /// Of the admitted ones, those behind their shard's watermark.
+    late: u64,
+    /// Refused.
+    rejected: u64,
+    /// The refused ones, by index; at most the first 1000.
+    errors: Vec<EventError>,
+}
+
+/// Why one event was refused.
+#[derive(Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub(super) struct EventError {
+    /// Position in the body, from 0.
+    index: u32,
+    /// The event's `id`, if it has a readable one.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    id: String,
+    /// Typed, for instance `quota_exceeded`.
+    reason: &'static str,
+    /// Attribute, data member or meter concerned.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    field: String,
+    /// What was found and what would be right.
+    detail: String,
+}
+
+/// Takes CloudEvents; answers when they are durable.
+///
+/// A single event is `application/cloudevents+json`, or any other body with `ce-` headers; many are
+/// `application/cloudevents-batch+json` or `application/x-ndjson`. Bodies may be gzip or zstd. The tenant is the key's; a
+/// platform key names it in each event's attribute `tenant`. Sending the same events again is safe: they are duplicates.
+#[utoipa::path(post, path = "/v1/events", tag = "events", security(("key" = ["ingest"])),
+    request_body(description = "CloudEvents 1.0", content(
+        (serde_json::Value = "application/cloudevents+json"),
+        (Vec<serde_json::Value> = "application/cloudevents-batch+json"),
+        (String = "application/x-ndjson"))),
+    responses((status = 200, description = "what became of them; of many, some may be refused", body = Answer),
+        (status = 400, description = "not JSON", body = ProblemBody),
+        (status = 401, description = "no valid key", body = ProblemBody),
+        (status = 403, description = "the tenant is not active, or not the key's", body = ProblemBody),
+        (status = 404, description = "no such tenant (single event)", body = ProblemBody),
+        (status = 409, description = "the id was used for other content (single event)", body = ProblemBody),
+        (status = 413, description = "body or event too large", body = ProblemBody),
+        (status = 415, description = "media type or coding not supported", body = ProblemBody),
+        (status = 422, description = "an attribute or value is not acceptable (single event)", body = ProblemBody),
+        (status = 429, description = "quota used up (single event), or too many requests", body = ProblemBody),
+        (status = 503, description = "busy or out of disk space; nothing was admitted, send it again", body = ProblemBody)))]
+pub(super) async fn ingest(
+    State(door): State<Arc<Door>>,
+    MayIngest(identity): MayIngest,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Answer>, Problem> {
+    let shape = Shape::of(&headers)?;
+    let coding = Coding::of(&headers)?;
+    let visibility = identity.visibility();
+    let permit = door.ingest.take(&visibility)?;
+    let mut reservation = door.bodies.reserve();
+    let (bytes_max, timeout) = (door.options.body_bytes_max, door.options.request_timeout);
+    let bytes = body::read(&headers, body, bytes_max, timeout, &mut reservation).await?;
+    let body = Incoming { headers, bytes, coding, shape, visibility: visibility.clone(), reservation };
+    let (Decoded { batch, index, rejected }, reservation) = decode(&door, body).await?;
+
+    let counts = counts(&visibility, &rejected);
+    let ids = batch.clone();
+    let receipt = submit(&door, Submission { batch, rejected: counts.clone() }, (permit, reservation)).await?;
+    door.metrics.count_refused(&counts);
+    door.metrics.count_receipt(&receipt);
+
+    let refused = receipt.rejections.iter().map(|(_, refused)| refused);
+    if shape.is_single()
+        && let Some(refused) = refused.chain(rejected.iter().map(|refused| &refused.rejection)).next()
+    {
+        return Err(Problem::from(refused));
+    }
+    let id_of = |row: usize| ids.ids().value(row).to_owned();
+    Ok(Json(answer(&index, id_of, &receipt, &rejected)))
+}
+
+/// How the events lie in the request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    /// In the body.
+    Structured(Form),
+    /// One event: its attributes in headers, its data in the body.
+    Binary,
+}
+
+impl Shape {
+    fn of(headers: &HeaderMap) -> Result<Self, Problem> {
+        let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let media = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        match media.as_str() {
+            "application/cloudevents+json" => Ok(Self::Structured(Form::Single)),
+            "application/cloudevents-batch+json" => Ok(Self::Structured(Form::Batch)),
+            "application/x-ndjson" | "application/ndjson" => Ok(Self::Structured(Form::Ndjson)),
+            _ if headers.contains_key("ce-specversion") => Ok(Self::Binary),
+            _ => {
+                let expect = "send application/cloudevents+json, application/cloudevents-batch+json, \
+                              application/x-ndjson, or one event's attributes as ce- headers";
+                let detail = format!("media type {media:?} is not supported; {expect}");
+                Err(Kind::UnsupportedMedia.with(detail).field("Content-Type", "unsupported", expect))
+            }
+        }
+    }
+
+    fn is_single(self) -> bool {
+        matches!(self, Self::Structured(Form::Single) | Self::Binary)
+    }
+}
+
+/// A body that was read but not yet looked at.
+struct Incoming {
+    headers: HeaderMap,
+    bytes: Vec<u8>,
+    coding: Coding,
+    shape: Shape,
+    visibility: Visibility,
+    reservation: Reservation,
+}
+
+/// Decompresses and decodes on a blocking thread; few at once, because each needs a core and a decompressed body.
+async fn decode(door: &Arc<Door>, body: Incoming) -> Result<(Decoded, Reservation), Problem> {
+    let turn = Arc::clone(&door.decoders).acquire_owned().await.expect("the semaphore is never closed");
+    let now_us = door.node()?.clock.now_us();
+    let door = Arc::clone(door);
+    let work = move || {
+        let _turn = turn;
+        let Incoming { headers, bytes, coding, shape, visibility, mut reservation } = body;
+        let compressed = bytes.len();
+        let mut bytes = body::decompress(bytes, coding, door.options.body_bytes_max)?;
+        // The columns are about as large as the text; the compressed bytes are gone.
+        reservation.grow(bytes.len().saturating_sub(compressed))?;
+        door.metrics.body_bytes.inc_by(bytes.len() as u64);
+        let form = match shape {
+            Shape::Structured(form) => form,
+            Shape::Binary => {
+                bytes = binary_mode::structured(&headers, &bytes)?;
+                Form::Single
+            }
+        };
+        let options = &door.options;
+        let limits = Limits {
+            body_bytes_max: bytes.len(),
+            events_max: options.batch_events_max,
+            event_bytes_max: options.event_bytes_max,
+            ..Limits::default()
+        };
+        let context = Context {
+            tenant: visibility.tenant(),
+            platform: visibility == Visibility::Platform,
+            now_us,
+            past_max_us: Some(micros(options.past_max)),
+            future_max_us: micros(options.future_max),
+        };
+        Ok((Decoder::new(limits).decode(&bytes, form, &context)?, reservation))
+    };
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| Kind::Internal.with(format!("decoding failed: {error}")))?
+}
+
+fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
+
+impl From<DecodeError> for Problem {
+    fn from(error: DecodeError) -> Self {
+        let kind = match error {
+            DecodeError::TooLarge { .. } | DecodeError::TooMany { .. } => Kind::TooLarge,
+            DecodeError::Malformed { .. } => Kind::Malformed,
+        };
+        kind.with(error.to_string())
+    }
+}
+
+/// Submits and waits for durability. What is `held` is held until the engine has answered, even if the client has gone.
+async fn submit(door: &Door, submission: Submission, held: (Permit, Reservation)) -> Result<Receipt, Problem> {
+    if submission.batch.is_empty() && submission.rejected.is_empty() {
+        return Ok(Receipt::default());
+    }
+    let (send, receive) = oneshot::channel();
+    let done = move |answer| {
+        drop(held);
+        // Nobody waits any more if the client has gone; what is durable stays so.
+        let _ = send.send(answer);
+    };
+    let answered = match door.node()?.engine.submit(submission, done) {
+        Ok(()) => receive.await.unwrap_or(Err(SubmitError::Closed)),
+        Err(refused) => Err(refused),
+    };
+    if let Err(SubmitError::Log(error)) = &answered {
+        tracing::error!(%error, "events could not be made durable");
+        door.note_storage_trouble(error.to_string());
+    }
+    Ok(answered?)
+}
+
+/// Refusals of the decoder, by tenant, reason and field. Without a readable tenant they are the credential's.
+fn counts(visibility: &Visibility, rejected: &[Rejected]) -> Vec<RejectionCount> {
+    let mut counts: BTreeMap<_, RejectionCount> = BTreeMap::new();
+    for Rejected { tenant, id, rejection, .. } in rejected {
+        // A tenant's credential answers for what it sends, whatever the events say.
+        let tenant = visibility.tenant().unwrap_or(tenant);
+        let count = counts.entry((tenant, rejection.reason, &rejection.field)).or_insert_with(|| RejectionCount {
+            tenant: tenant.to_owned(),
+            reason: rejection.reason,
+            field: rejection.field.to_string(),
+            count: 0,
+            sample_id: id.clone(),
+            sample_detail: rejection.detail.to_string(),
+        });
+        count.count += 1;
+    }
+    counts.into_values().collect()
+}
+
+/// Puts both kinds of refusals, the decoder's and the engine's, in the order of the body.
+fn answer(index: &[u32], id_of: impl Fn(usize) -> String, receipt: &Receipt, rejected: &[Rejected]) -> Answer {
+    let tally = receipt.tally();
+    let by_engine = receipt.rejections.iter().map(|(row, rejection)| {
+        let row = *row as usize;
+        (index[row], id_of(row), rejection)
+    });
+    let by_decoder = rejected.iter().map(|refused| (refused.index, refused.id.clone(), &refused.rejection));
+    let mut errors: Vec<_> = by_engine.chain(by_decoder).collect();
+    errors.sort_by_key(|(index, ..)| *index);
+    let named = errors.into_iter().take(ERRORS_MAX).map(|(index, id, rejection)| EventError {
+        index,
+        id,
+        reason: rejection.reason.as_str(),
+        field: rejection.field.to_string(),
+        detail: rejection.detail.to_string(),
+    });
+    Answer {
+        admitted: tally.admitted,
+        duplicate: tally.duplicate,
+        late: tally.late,
+        rejected: tally.rejected + rejected.len() as u64,
+        errors: named.collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use engine::admission::{Outcome, Reason, Rejection};
+
+    use super::*;
+
+    fn refused(index: u32, tenant: &str, reason: Reason) -> Rejected {
+        let rejection = Rejection::new(reason, "field", "detail");
+        Rejected { index, tenant: tenant.into(), id: format!("id{index}"), rejection }
+    }
+
+    #[test]
+    fn refusals_stand_in_the_order_of_the_body() {
+        let by_engine = Rejection::new(Reason::QuotaExceeded, "calls", "detail");
+        let receipt = Receipt {
+            outcomes: vec![Outcome::Admitted, Outcome::Rejected, Outcome::Late],
+            rejections: vec![(1, by_engine)],
+        };
+        let by_decoder = [refused(0, "a", Reason::Malformed), refused(4, "a", Reason::TooOld)];
+        let got = answer(&[1, 2, 3], |row| format!("row{row}"), &receipt, &by_decoder);
+        assert_eq!((got.admitted, got.late, got.rejected), (2, 1, 3));
+        let errors: Vec<_> = got.errors.iter().map(|error| (error.index, error.id.as_str(), error.reason)).collect();
+        assert_eq!(errors, [(0, "id0", "malformed"), (2, "row1", "quota_exceeded"), (4, "id4", "too_old")]);
+    }
+
+    #[test]
+    fn refusals_are_counted_for_the_credential() {
+        let rejected = [
+            refused(0, "other", Reason::TenantMismatch),
+            refused(1, "", Reason::Malformed),
+            refused(2, "", Reason::Malformed),
+        ];
+        let of_tenant = counts(&Visibility::Tenant("mine".into()), &rejected);
+        assert!(of_tenant.iter().all(|count| count.tenant == "mine"));
+        assert_eq!(of_tenant.iter().map(|count| count.count).sum::<u64>(), 3);
+        let of_platform = counts(&Visibility::Platform, &rejected);
+        assert_eq!(of_platform.iter().map(|count| count.tenant.as_str()).collect::<Vec<_>>(), ["", "other"]);
+    }
+
+    fn check(content_type: &str, expect: Option<Shape>) {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_TYPE, content_type.parse().unwrap());
+        assert_eq!(Shape::of(&headers).ok(), expect, "{content_type}");
+    }
+
+    #[test]
+    fn the_media_type_decides_the_shape() {
+        check("application/cloudevents+json; charset=utf-8", Some(Shape::Structured(Form::Single)));
+        check("Application/CloudEvents-Batch+JSON", Some(Shape::Structured(Form::Batch)));
+        check("application/x-ndjson", Some(Shape::Structured(Form::Ndjson)));
+        check("application/json", None);
+        check("text/plain", None);
+    }
+}

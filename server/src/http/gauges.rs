@@ -1,0 +1,109 @@
+//! `/metrics`: the counters, and gauges read off the node at the moment it is asked.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+
+use axum::extract::State;
+use axum::http::{HeaderName, header};
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+
+use crate::node::Node;
+use crate::telemetry::metrics::{Metrics, UnsignedGauge};
+
+use super::Door;
+
+/// OpenMetrics, which Prometheus asks for.
+const TEXT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Shard {
+    shard: u16,
+}
+
+/// What the node looks like from outside.
+#[derive(Debug, Default)]
+pub(super) struct Gauges {
+    applied: Family<Shard, UnsignedGauge>,
+    watermark: Family<Shard, Gauge<i64, AtomicI64>>,
+    lag: Family<Shard, UnsignedGauge>,
+    remembered: Family<Shard, UnsignedGauge>,
+    snapshot_offset: UnsignedGauge,
+    snapshot_age: Gauge<i64, AtomicI64>,
+    log_bytes: UnsignedGauge,
+    log_start: UnsignedGauge,
+    log_end: UnsignedGauge,
+    rows_in_flight: UnsignedGauge,
+    tenants_active: UnsignedGauge,
+    tenants_known: UnsignedGauge,
+    tenants_quarantined: UnsignedGauge,
+    ingest_in_flight: UnsignedGauge,
+}
+
+impl Gauges {
+    pub(super) fn register(metrics: &Metrics) -> Self {
+        let gauges = Self::default();
+        let by_shard = [
+            ("shard_applied_offset", "End of the last applied record", gauges.applied.clone()),
+            ("shard_lag_rows", "Rows admitted but not yet applied", gauges.lag.clone()),
+            ("shard_remembered_ids", "Ids remembered for dedup", gauges.remembered.clone()),
+        ];
+        for (name, help, gauge) in by_shard {
+            metrics.register(name, help, gauge);
+        }
+        let watermark = gauges.watermark.clone();
+        metrics.register("shard_watermark_us", "No earlier event is expected, microseconds since 1970", watermark);
+        metrics.register("snapshot_age_us", "Age of what queries see, microseconds", gauges.snapshot_age.clone());
+        let of_node = [
+            ("snapshot_offset", "End of what queries see", gauges.snapshot_offset.clone()),
+            ("log_bytes", "Bytes of the event log", gauges.log_bytes.clone()),
+            ("log_start_offset", "First offset in the log", gauges.log_start.clone()),
+            ("log_end_offset", "End of what is durable", gauges.log_end.clone()),
+            ("rows_in_flight", "Rows without an answer yet", gauges.rows_in_flight.clone()),
+            ("tenant_actors", "Tenants with a running actor", gauges.tenants_active.clone()),
+            ("tenants_quarantined", "Tenants kept out after repeated failures", gauges.tenants_quarantined.clone()),
+            ("tenants", "Tenants known", gauges.tenants_known.clone()),
+            ("ingest_in_flight", "Requests with events under way", gauges.ingest_in_flight.clone()),
+        ];
+        for (name, help, gauge) in of_node {
+            metrics.register(name, help, gauge);
+        }
+        gauges
+    }
+
+    async fn read(&self, node: &Node) {
+        let snapshot = node.engine.snapshot();
+        for view in &snapshot.shards {
+            let shard = Shard { shard: view.shard };
+            self.applied.get_or_create(&shard).set(view.applied);
+            self.watermark.get_or_create(&shard).set(view.watermark_us);
+            self.lag.get_or_create(&shard).set(view.lag);
+            self.remembered.get_or_create(&shard).set(view.remembered_ids);
+        }
+        self.snapshot_offset.set(snapshot.offset);
+        self.snapshot_age.set(node.clock.now_us().saturating_sub(snapshot.published_at_us).max(0));
+        let log = node.engine.log();
+        self.log_bytes.set(log.bytes());
+        self.log_start.set(log.start());
+        self.log_end.set(log.end());
+        self.rows_in_flight.set(node.engine.rows_in_flight() as u64);
+        self.tenants_known.set(node.tenants.directory().len() as u64);
+        // A supervisor that does not answer leaves the figures of the last time.
+        if let Ok((active, quarantined)) = node.tenants.report().await {
+            self.tenants_active.set(active as u64);
+            self.tenants_quarantined.set(quarantined.len() as u64);
+        }
+    }
+}
+
+/// Metrics for Prometheus; no tenant's figures are in them.
+#[utoipa::path(get, path = "/metrics", tag = "service",
+    responses((status = 200, description = "OpenMetrics text", content_type = "application/openmetrics-text")))]
+pub(super) async fn metrics(State(door): State<Arc<Door>>) -> ([(HeaderName, &'static str); 1], String) {
+    if let Some(node) = door.node.get() {
+        door.gauges.read(node).await;
+    }
+    door.gauges.ingest_in_flight.set(door.ingest.taken() as u64);
+    ([(header::CONTENT_TYPE, TEXT)], door.metrics.encode())
+}

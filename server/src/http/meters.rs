@@ -1,0 +1,74 @@
+//! `/v1/meters`: what is metered. Defining a meter computes its history too.
+
+use std::sync::Arc;
+
+use actors::facets::meters::MetersCommand;
+use actors::{Command, PLATFORM};
+use axum::Json;
+use axum::extract::State;
+use engine::meter::Meter;
+use serde_json::{Map, Value};
+
+use super::Door;
+use super::caller::{MayGovern, MayQuery};
+use super::command::Done;
+use super::json::{Body, Names};
+use super::openapi::MeterSchema;
+use super::problem::{Kind, Problem, ProblemBody};
+
+/// All meters.
+#[utoipa::path(get, path = "/v1/meters", tag = "meters", security(("key" = ["query"])),
+    responses((status = 200, description = "the definitions", body = Vec<MeterSchema>)))]
+pub(super) async fn list(State(door): State<Arc<Door>>, _: MayQuery) -> Result<Json<Vec<Meter>>, Problem> {
+    Ok(Json(door.node()?.tenants.meters()))
+}
+
+/// One meter.
+#[utoipa::path(get, path = "/v1/meters/{meter}", tag = "meters", security(("key" = ["query"])),
+    params(("meter" = String, Path, description = "its name")),
+    responses((status = 200, description = "the definition", body = MeterSchema),
+        (status = 404, description = "no such meter", body = ProblemBody)))]
+pub(super) async fn show(
+    State(door): State<Arc<Door>>,
+    _: MayQuery,
+    Names(name): Names<String>,
+) -> Result<Json<Meter>, Problem> {
+    let found = door.node()?.tenants.meters().into_iter().find(|meter| meter.name == name);
+    found.map(Json).ok_or_else(|| Kind::NotFound.with(format!("no meter is called {name:?}")))
+}
+
+/// Defines a meter, or changes it. Its history is computed from the log and the lake before the answer; if that fails, or
+/// takes longer than a request may, the definition holds and the history follows.
+#[utoipa::path(put, path = "/v1/meters/{meter}", tag = "meters", request_body = MeterSchema,
+    security(("key" = ["admin"])), params(("meter" = String, Path, description = "its name")),
+    responses((status = 200, description = "it is defined; `pending` says what is still to come", body = Done),
+        (status = 422, description = "a field is not acceptable", body = ProblemBody)))]
+pub(super) async fn define(
+    State(door): State<Arc<Door>>,
+    MayGovern(identity): MayGovern,
+    Names(name): Names<String>,
+    Body(mut fields): Body<Map<String, Value>>,
+) -> Result<Json<Done>, Problem> {
+    let named = fields.entry("name").or_insert_with(|| Value::from(name.as_str()));
+    if named.as_str() != Some(name.as_str()) {
+        return Err(Problem::invalid_field("name", format!("must be {name:?} as in the path, or left out")));
+    }
+    let meter: Meter = serde_json::from_value(Value::Object(fields))
+        .map_err(|error| Kind::Invalid.with(error.to_string()).field("", "invalid", error.to_string()))?;
+    let command = Command::Meters(MetersCommand::Define(meter));
+    Ok(Json(door.change(PLATFORM, command, &identity).await?))
+}
+
+/// Removes a meter and its views. The events stay: defining it again computes the same history.
+#[utoipa::path(delete, path = "/v1/meters/{meter}", tag = "meters", security(("key" = ["admin"])),
+    params(("meter" = String, Path, description = "its name")),
+    responses((status = 200, description = "it is removed", body = Done),
+        (status = 404, description = "no such meter", body = ProblemBody)))]
+pub(super) async fn remove(
+    State(door): State<Arc<Door>>,
+    MayGovern(identity): MayGovern,
+    Names(name): Names<String>,
+) -> Result<Json<Done>, Problem> {
+    let command = Command::Meters(MetersCommand::Remove { name });
+    Ok(Json(door.change(PLATFORM, command, &identity).await?))
+}

@@ -1,0 +1,78 @@
+//! What happens around every request: the in-flight limit, the time limit, the measurement, and answers for no route.
+//!
+//! Not here: limits of sockets (`server`) and of single kinds of requests (their handlers).
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::extract::{Request, State};
+use axum::http::{Method, Uri};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::MethodRouter;
+
+use super::Door;
+use super::problem::{Kind, Problem};
+
+/// Routes that must answer even when the node is at its limit.
+const ALWAYS: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
+
+#[derive(Clone)]
+struct Route {
+    path: &'static str,
+    door: Arc<Door>,
+}
+
+/// `methods`, bounded and measured under the name `path`.
+pub(super) fn measured(
+    path: &'static str,
+    methods: MethodRouter<Arc<Door>>,
+    door: &Arc<Door>,
+) -> MethodRouter<Arc<Door>> {
+    methods.layer(from_fn_with_state(Route { path, door: Arc::clone(door) }, around))
+}
+
+async fn around(State(Route { path, door }): State<Route>, request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let method = request.method().clone();
+    let response = bounded(path, &door, request, next).await;
+    let status = response.status();
+    let took = started.elapsed();
+    door.metrics.observe_request(method.as_str(), path, status.as_u16(), took);
+    if status.is_server_error() {
+        tracing::warn!(%method, route = path, status = status.as_u16(), took_us = took.as_micros(), "request failed");
+    } else {
+        tracing::debug!(%method, route = path, status = status.as_u16(), took_us = took.as_micros(), "request");
+    }
+    response
+}
+
+async fn bounded(path: &'static str, door: &Door, request: Request, next: Next) -> Response {
+    if ALWAYS.contains(&path) {
+        return next.run(request).await;
+    }
+    let Ok(_place) = door.requests.try_acquire() else {
+        let limit = door.options.requests_max;
+        return Kind::Overloaded.with(format!("{limit} requests are under way; try again")).into_response();
+    };
+    match tokio::time::timeout(door.options.request_timeout, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => {
+            let limit_ms = door.options.request_timeout.as_millis();
+            let detail = format!(
+                "no answer within {limit_ms} ms; what was sent may have taken effect, sending it again is safe"
+            );
+            Kind::Overloaded.with(detail).into_response()
+        }
+    }
+}
+
+/// The answer where there is no route.
+pub(super) async fn no_such_route(uri: Uri) -> Problem {
+    Kind::NotFound.with(format!("there is no {}; /openapi.json lists what there is", uri.path()))
+}
+
+/// The answer where a route has another method.
+pub(super) async fn no_such_method(method: Method, uri: Uri) -> Problem {
+    Kind::MethodNotAllowed.with(format!("{} does not take {method}; /openapi.json lists what it takes", uri.path()))
+}

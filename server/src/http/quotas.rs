@@ -1,0 +1,75 @@
+//! `/v1/tenants/{tenant}/quotas`: a tenant's own limits, and what is left of all that hold for it.
+
+use std::sync::Arc;
+
+use actors::Command;
+use actors::facets::quota::{Limit, QuotaCommand};
+use axum::Json;
+use axum::extract::State;
+use axum::response::Response;
+use datafusion::prelude::{col, lit};
+
+use super::Door;
+use super::caller::{MayGovern, MayQuery};
+use super::command::Done;
+use super::json::{Body, Names};
+use super::openapi::LimitSchema;
+use super::problem::{Kind, Problem, ProblemBody};
+use super::query;
+use super::rows::Format;
+
+/// The limits that hold for a tenant, its plan's too, with what is used and left.
+#[utoipa::path(get, path = "/v1/tenants/{tenant}/quotas", tag = "tenants", security(("key" = ["query"])),
+    params(("tenant" = String, Path, description = "its name")),
+    responses((status = 200, description = "rows of the view `quotas`", body = Vec<serde_json::Value>),
+        (status = 404, description = "not yours", body = ProblemBody)))]
+pub(super) async fn list(
+    State(door): State<Arc<Door>>,
+    MayQuery(identity): MayQuery,
+    Names(tenant): Names<String>,
+) -> Result<Response, Problem> {
+    identity.require_tenant(&tenant)?;
+    query::answer(&door, &identity.visibility(), Format::Json, async |node, visibility| {
+        let quotas = node.catalog.session(visibility)?.table("quotas").await?;
+        Ok(quotas.filter(col("tenant").eq(lit(tenant.as_str())))?)
+    })
+    .await
+}
+
+/// Sets a tenant's own limit of a meter, which stands before its plan's.
+#[utoipa::path(put, path = "/v1/tenants/{tenant}/quotas/{meter}", tag = "tenants", request_body = LimitSchema,
+    security(("key" = ["admin"])),
+    params(("tenant" = String, Path, description = "its name"), ("meter" = String, Path, description = "the meter")),
+    responses((status = 200, description = "it holds from the next event on", body = Done),
+        (status = 404, description = "no such tenant or meter", body = ProblemBody),
+        (status = 422, description = "a field is not acceptable", body = ProblemBody)))]
+pub(super) async fn set(
+    State(door): State<Arc<Door>>,
+    MayGovern(identity): MayGovern,
+    Names((tenant, meter)): Names<(String, String)>,
+    Body(limit): Body<Limit>,
+) -> Result<Json<Done>, Problem> {
+    if !door.node()?.tenants.meters().iter().any(|known| known.name == meter) {
+        return Err(Kind::NotFound.with(format!("no meter is called {meter:?}")).field(
+            "meter",
+            "unknown",
+            "define it first",
+        ));
+    }
+    let command = Command::Quota(QuotaCommand::Set { meter, limit });
+    Ok(Json(door.change(&tenant, command, &identity).await?))
+}
+
+/// Removes a tenant's own limit; its plan's holds again.
+#[utoipa::path(delete, path = "/v1/tenants/{tenant}/quotas/{meter}", tag = "tenants", security(("key" = ["admin"])),
+    params(("tenant" = String, Path, description = "its name"), ("meter" = String, Path, description = "the meter")),
+    responses((status = 200, description = "it is removed", body = Done),
+        (status = 404, description = "no such tenant, or no limit of its own", body = ProblemBody)))]
+pub(super) async fn remove(
+    State(door): State<Arc<Door>>,
+    MayGovern(identity): MayGovern,
+    Names((tenant, meter)): Names<(String, String)>,
+) -> Result<Json<Done>, Problem> {
+    let command = Command::Quota(QuotaCommand::Remove { meter });
+    Ok(Json(door.change(&tenant, command, &identity).await?))
+}

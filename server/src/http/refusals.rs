@@ -1,0 +1,151 @@
+//! How the rooms' errors become problems: one arm for each way to fail, so that a new one has to be thought of here.
+
+use actors::facets::keys::KeysRejection;
+use actors::facets::lifecycle::LifecycleRejection;
+use actors::facets::meters::MetersRejection;
+use actors::facets::plans::PlansRejection;
+use actors::facets::quota::QuotaRejection;
+use actors::journal::JournalError;
+use actors::{CommandError, Rejected};
+use datafusion::error::DataFusionError;
+use engine::log::LogError;
+use engine::shard::SubmitError;
+use engine::storage::StorageError;
+use pipelines::catalog::CatalogError;
+
+use crate::identity::Refusal;
+use crate::query::Busy;
+
+use super::problem::{Kind, Problem};
+use crate::permits::Full;
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let kind = match refusal {
+            Refusal::Missing | Refusal::NotBearer | Refusal::Key(_) => Kind::Unauthenticated,
+            Refusal::Scope(_) | Refusal::PlatformOnly => Kind::Forbidden,
+            // Another tenant is not told apart from one that is not there (I6).
+            Refusal::OtherTenant(_) => Kind::NotFound,
+        };
+        kind.with(refusal.to_string())
+    }
+}
+
+impl From<Full> for Problem {
+    fn from(full: Full) -> Self {
+        let kind = match full {
+            Full::Tenant(_) => Kind::TooMany,
+            Full::Node(_) => Kind::Overloaded,
+        };
+        kind.with(full.to_string())
+    }
+}
+
+impl From<Busy> for Problem {
+    fn from(busy: Busy) -> Self {
+        let kind = match busy {
+            Busy::Asker { .. } => Kind::TooMany,
+            Busy::Node => Kind::Overloaded,
+        };
+        kind.with(busy.to_string())
+    }
+}
+
+impl From<SubmitError> for Problem {
+    fn from(error: SubmitError) -> Self {
+        let text = error.to_string();
+        match error {
+            SubmitError::Overloaded { retry_after_ms } => Kind::Overloaded.with(text).retry_after_ms(retry_after_ms),
+            SubmitError::Log(LogError::Closed) | SubmitError::Closed => Kind::Unavailable.with(text),
+            SubmitError::Log(LogError::Storage(StorageError::Full { .. })) => {
+                Kind::Storage.with("the disk is full; nothing of this request was admitted, send it again later")
+            }
+            SubmitError::Log(_) | SubmitError::Dedup(_) => Kind::Storage.with(text),
+        }
+    }
+}
+
+impl From<CatalogError> for Problem {
+    fn from(error: CatalogError) -> Self {
+        match error {
+            CatalogError::DataFusion(error) => error.into(),
+            refused @ CatalogError::ReadOnly(_) => Kind::Query.with(refused.to_string()),
+        }
+    }
+}
+
+impl From<DataFusionError> for Problem {
+    fn from(error: DataFusionError) -> Self {
+        let kind = match error.find_root() {
+            DataFusionError::ResourcesExhausted(_) => Kind::Overloaded,
+            DataFusionError::Internal(_) => Kind::Internal,
+            _ => Kind::Query,
+        };
+        // A backtrace is for the log, not for the client.
+        kind.with(error.strip_backtrace())
+    }
+}
+
+/// What a tenant's facets refuse.
+impl From<Rejected> for Problem {
+    fn from(rejected: Rejected) -> Self {
+        let text = rejected.to_string();
+        let kind = match &rejected {
+            Rejected::Lifecycle(LifecycleRejection::NotNow { .. } | LifecycleRejection::NotExported) => Kind::Conflict,
+            Rejected::Quota(rejection) => return quota(rejection, text),
+            Rejected::Keys(rejection) => match rejection {
+                KeysRejection::OutOfRange { field, .. } => {
+                    return Kind::Invalid.with(&text).field(*field, "invalid", text);
+                }
+                KeysRejection::Unknown(_) => Kind::NotFound,
+                KeysRejection::Taken(_)
+                | KeysRejection::Spent(_)
+                | KeysRejection::Rotated { .. }
+                | KeysRejection::TooMany => Kind::Conflict,
+            },
+            Rejected::Meters(rejection) => match rejection {
+                MetersRejection::Invalid(error) => return Self::invalid_field(&error.field, &error.reason),
+                MetersRejection::Unknown(_) => Kind::NotFound,
+                MetersRejection::TooMany => Kind::Conflict,
+            },
+            Rejected::Plans(rejection) => match rejection {
+                PlansRejection::Name => return Kind::Invalid.with(&text).field("name", "invalid", text),
+                PlansRejection::Limit { meter, .. } => {
+                    return Kind::Invalid.with(&text).field(format!("limits.{meter}"), "invalid", text);
+                }
+                PlansRejection::Calendar(_) => return Kind::Invalid.with(&text).field("billing", "invalid", text),
+            },
+            Rejected::PlatformOnly(_) | Rejected::PlatformLifecycle => Kind::Conflict,
+        };
+        kind.with(text)
+    }
+}
+
+fn quota(rejection: &QuotaRejection, text: String) -> Problem {
+    let field = match rejection {
+        QuotaRejection::Unknown(_) => return Kind::NotFound.with(text),
+        QuotaRejection::Empty => "limit",
+        QuotaRejection::OutOfRange { field, .. } => field,
+        QuotaRejection::Calendar(_) => "allowance.per",
+    };
+    Kind::Invalid.with(&text).field(field, "invalid", text)
+}
+
+impl From<CommandError> for Problem {
+    fn from(error: CommandError) -> Self {
+        let kind = match error {
+            CommandError::Rejected(rejected) => return rejected.into(),
+            CommandError::Name(_) => return Self::invalid_field("tenant", error.to_string()),
+            CommandError::Unknown(_) => Kind::NotFound,
+            CommandError::Exists(_) => Kind::Conflict,
+            CommandError::Busy => Kind::TooMany,
+            CommandError::Timeout => Kind::Overloaded,
+            CommandError::Failed | CommandError::Closed => Kind::Unavailable,
+            CommandError::Quarantined => Kind::TenantInactive,
+            CommandError::Journal(JournalError::Log(_)) => Kind::Storage,
+            CommandError::Journal(JournalError::Unwritable(_)) => Kind::TooLarge,
+            CommandError::Journal(_) => Kind::Internal,
+        };
+        kind.with(error.to_string())
+    }
+}

@@ -1,0 +1,154 @@
+//! Query results on their way out, streamed (I8): encoded by `pipelines::export`, bounded in time here.
+//!
+//! What fails before the first bytes is a problem; what fails later cuts the connection, so that half a result never looks
+//! like a whole one. Not here: queries.
+
+use std::pin::Pin;
+
+use axum::body::Body;
+use axum::http::{HeaderValue, header};
+use axum::response::Response;
+use datafusion::execution::SendableRecordBatchStream;
+use futures::{Stream, StreamExt, stream};
+use pipelines::export::{self, ExportError};
+use serde::Deserialize;
+use tokio::time::{Instant, timeout_at};
+use utoipa::ToSchema;
+
+use super::problem::{Kind, Problem};
+
+/// How rows are written.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Format {
+    /// An array of objects.
+    #[default]
+    Json,
+    /// One object a line.
+    Ndjson,
+    /// RFC 4180 with a header line.
+    Csv,
+    /// One Parquet file.
+    Parquet,
+    /// A frame for people.
+    Table,
+}
+
+impl Format {
+    fn exported(self) -> export::Format {
+        match self {
+            Self::Json | Self::Ndjson => export::Format::Ndjson,
+            Self::Csv => export::Format::Csv,
+            Self::Parquet => export::Format::Parquet,
+            Self::Table => export::Format::Table,
+        }
+    }
+
+    fn content_type(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            other => other.exported().content_type(),
+        }
+    }
+}
+
+/// Encoded rows.
+pub(super) type Chunks = Pin<Box<dyn Stream<Item = Result<Vec<u8>, Problem>> + Send>>;
+
+/// The rows of `batches` as bytes, all of which must have come before `deadline`.
+pub(super) fn chunks(batches: SendableRecordBatchStream, format: Format, deadline: Instant) -> Chunks {
+    let encoded = Box::pin(export::chunks(batches, format.exported()));
+    let timed = stream::unfold(Some(encoded), move |encoded| async move {
+        let mut encoded = encoded?;
+        match timeout_at(deadline, encoded.next()).await {
+            Ok(chunk) => chunk.map(|chunk| (chunk.map_err(Problem::from), Some(encoded))),
+            Err(_) => {
+                let problem = Kind::QueryTimeout.with("the query ran longer than it may; ask for less");
+                Some((Err(problem), None))
+            }
+        }
+    });
+    match format {
+        Format::Json => Box::pin(array(timed)),
+        _ => Box::pin(timed),
+    }
+}
+
+/// One object a line becomes an array of objects. A line break ends a line and nothing else: within strings it is escaped.
+fn array(
+    lines: impl Stream<Item = Result<Vec<u8>, Problem>> + Send,
+) -> impl Stream<Item = Result<Vec<u8>, Problem>> + Send {
+    let mut before: &[u8] = b"[";
+    let rows = lines.map(move |chunk| {
+        let chunk = chunk?;
+        let mut out = Vec::with_capacity(chunk.len() + 1);
+        for line in chunk.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            out.extend_from_slice(before);
+            out.extend_from_slice(line);
+            before = b",\n";
+        }
+        Ok((out, before == b"["))
+    });
+    let end = |empty: bool| if empty { b"[]\n".to_vec() } else { b"]\n".to_vec() };
+    // `None` stands for the end, which must know whether there were rows.
+    rows.map(Some).chain(stream::iter([None])).scan(true, move |empty, item| {
+        let out = match item {
+            Some(Ok((bytes, still_empty))) => {
+                *empty = still_empty;
+                Ok(bytes)
+            }
+            Some(Err(problem)) => Err(problem),
+            None => Ok(end(*empty)),
+        };
+        futures::future::ready(Some(out))
+    })
+}
+
+/// Answers with `chunks`; `held` (a permit) is held until the last of them.
+pub(super) async fn answer<G: Send + 'static>(
+    mut chunks: Chunks,
+    format: Format,
+    held: G,
+) -> Result<Response, Problem> {
+    let first = chunks.next().await.transpose()?;
+    let rest = chunks.map(move |chunk| {
+        let _until_the_end = &held;
+        chunk.map_err(|problem| {
+            tracing::warn!(detail = problem.detail, "a result broke off");
+            std::io::Error::other(problem.detail)
+        })
+    });
+    let bytes = stream::iter(first.map(Ok)).chain(rest);
+    let mut response = Response::new(Body::from_stream(bytes));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
+    Ok(response)
+}
+
+impl From<ExportError> for Problem {
+    fn from(error: ExportError) -> Self {
+        match error {
+            ExportError::Query(error) => error.into(),
+            other => Kind::Query.with(other.to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn check(lines: &[&str], expect: &str) {
+        let chunks = lines.iter().map(|chunk| Ok(chunk.as_bytes().to_vec())).collect::<Vec<_>>();
+        let got: Vec<_> = array(stream::iter(chunks)).map(Result::unwrap).collect().await;
+        assert_eq!(String::from_utf8(got.concat()).unwrap(), expect);
+    }
+
+    #[tokio::test]
+    async fn lines_become_an_array() {
+        check(&[], "[]\n").await;
+        check(&[""], "[]\n").await;
+        check(&["{\"a\":1}\n"], "[{\"a\":1}]\n").await;
+        check(&["{\"a\":1}\n{\"a\":2}\n", "{\"a\":\"x\\ny\"}\n", ""], "[{\"a\":1},\n{\"a\":2},\n{\"a\":\"x\\ny\"}]\n")
+            .await;
+    }
+}

@@ -1,0 +1,245 @@
+//! Sockets of the HTTP door: accepts, bounds, drains. Knows nothing of what is served.
+//!
+//! Limits (I8): so many connections at once (further ones wait in the kernel's queue), so long for a request's head (a
+//! slow sender can't hold a connection), so long for a drain. HTTP/1.1 only: without TLS nobody negotiates HTTP/2, and a
+//! protocol that is not there needs no limits.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::{JoinHandle, JoinSet};
+
+/// Between two attempts to accept when the machine is out of file descriptors.
+const ACCEPT_RETRY: Duration = Duration::from_millis(50);
+/// Largest head of a request, bytes.
+const HEAD_BYTES_MAX: usize = 64 << 10;
+
+/// Limits of the sockets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerOptions {
+    /// Connections at once.
+    pub connections_max: usize,
+    /// Longest time for the head of a request to arrive; also how long an idle connection is kept.
+    pub head_timeout: Duration,
+}
+
+impl Default for ServerOptions {
+    fn default() -> Self {
+        Self { connections_max: 1024, head_timeout: Duration::from_secs(15) }
+    }
+}
+
+/// Why the door does not open.
+#[derive(Debug, thiserror::Error)]
+#[error("can't listen for HTTP on {address}: {source}; choose another address, or stop what uses it")]
+pub struct BindError {
+    /// Which address.
+    pub address: SocketAddr,
+    /// The operating system's words.
+    pub source: std::io::Error,
+}
+
+/// A door that is open; drop closes it at once, [`HttpServer::drain`] in order.
+#[derive(Debug)]
+pub struct HttpServer {
+    address: SocketAddr,
+    stop: watch::Sender<Option<Duration>>,
+    task: JoinHandle<usize>,
+}
+
+impl HttpServer {
+    /// Listens on `address` (port 0: a free one) and serves `router`.
+    pub async fn bind(address: SocketAddr, router: Router, options: ServerOptions) -> Result<Self, BindError> {
+        let failed = |source| BindError { address, source };
+        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let (stop, stopped) = watch::channel(None);
+        // Owned: `closed` and `drain` notice its end, dropping the server aborts it.
+        let task = tokio::spawn(accept(listener, router, options, stopped));
+        Ok(Self { address, stop, task })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Ends only if the door has closed by itself, which it should not.
+    pub async fn closed(&mut self) {
+        // Both an end and a panic mean closed.
+        let _ = (&mut self.task).await;
+    }
+
+    /// Stops accepting, lets requests under way end within `deadline`; says how many connections were cut off.
+    pub async fn drain(mut self, deadline: Duration) -> usize {
+        // A door that has closed already has nobody to tell.
+        let _ = self.stop.send(Some(deadline));
+        (&mut self.task).await.unwrap_or(0)
+    }
+}
+
+impl Drop for HttpServer {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn accept(
+    listener: TcpListener,
+    router: Router,
+    options: ServerOptions,
+    mut stopped: watch::Receiver<Option<Duration>>,
+) -> usize {
+    let places = Arc::new(Semaphore::new(options.connections_max));
+    let mut connections = JoinSet::new();
+    let mut drain = stopped.clone();
+    loop {
+        tokio::select! {
+            _ = drain.changed() => break,
+            Some(ended) = connections.join_next() => report(ended),
+            (stream, place) = next(&listener, &places) => {
+                connections.spawn(serve(stream, place, router.clone(), options.clone(), stopped.clone()));
+            }
+        }
+    }
+    drop(listener);
+    let deadline = stopped.borrow_and_update().unwrap_or_default();
+    let all = async {
+        while let Some(ended) = connections.join_next().await {
+            report(ended)
+        }
+    };
+    if tokio::time::timeout(deadline, all).await.is_ok() {
+        return 0;
+    }
+    let cut_off = connections.len();
+    connections.shutdown().await;
+    cut_off
+}
+
+fn report(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = ended
+        && error.is_panic()
+    {
+        tracing::error!(%error, "a connection's task panicked");
+    }
+}
+
+/// A place first, then a connection for it.
+async fn next(listener: &TcpListener, places: &Arc<Semaphore>) -> (TcpStream, OwnedSemaphorePermit) {
+    let place = Arc::clone(places).acquire_owned().await.expect("the semaphore is never closed");
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => return (stream, place),
+            Err(error) => {
+                tracing::warn!(%error, "can't accept a connection");
+                tokio::time::sleep(ACCEPT_RETRY).await;
+            }
+        }
+    }
+}
+
+async fn serve(
+    stream: TcpStream,
+    place: OwnedSemaphorePermit,
+    router: Router,
+    options: ServerOptions,
+    mut stopped: watch::Receiver<Option<Duration>>,
+) {
+    // Answers are small and complete: waiting for more only delays them.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "can't set TCP_NODELAY");
+    }
+    let mut builder = auto::Builder::new(TokioExecutor::new()).http1_only();
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(options.head_timeout).max_buf_size(HEAD_BYTES_MAX);
+    let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    let mut connection = std::pin::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        _ = stopped.changed() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "connection ended");
+    }
+    drop(place);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::sync::Notify;
+
+    use super::*;
+
+    const ANYWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
+
+    async fn ask(address: SocketAddr) -> TcpStream {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+        stream
+    }
+
+    #[tokio::test]
+    async fn a_drain_lets_requests_end_and_takes_no_new_ones() {
+        let (entered, leave) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (at_work, may_end) = (Arc::clone(&entered), Arc::clone(&leave));
+        let handler = move || async move {
+            at_work.notify_one();
+            may_end.notified().await;
+            "done"
+        };
+        let router = Router::new().route("/", get(handler));
+        let server = HttpServer::bind(ANYWHERE, router, ServerOptions::default()).await.unwrap();
+        let address = server.address();
+        let mut stream = ask(address).await;
+        entered.notified().await;
+        let drain = tokio::spawn(server.drain(Duration::from_secs(60)));
+        // Refused as soon as the listener is gone.
+        while TcpStream::connect(address).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+        leave.notify_one();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("done"), "{answer}");
+        assert_eq!(drain.await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_drain_cuts_off_what_outlasts_its_deadline() {
+        let entered = Arc::new(Notify::new());
+        let at_work = Arc::clone(&entered);
+        let handler = move || async move {
+            at_work.notify_one();
+            std::future::pending::<&str>().await
+        };
+        let router = Router::new().route("/", get(handler));
+        let server = HttpServer::bind(ANYWHERE, router, ServerOptions::default()).await.unwrap();
+        let _stream = ask(server.address()).await;
+        entered.notified().await;
+        assert_eq!(server.drain(Duration::ZERO).await, 1);
+    }
+
+    #[tokio::test]
+    async fn a_sender_that_never_ends_its_head_is_cut_off() {
+        let options = ServerOptions { head_timeout: Duration::from_millis(20), ..ServerOptions::default() };
+        let server = HttpServer::bind(ANYWHERE, Router::new(), options).await.unwrap();
+        let mut stream = TcpStream::connect(server.address()).await.unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\nhost").await.unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.unwrap();
+    }
+}

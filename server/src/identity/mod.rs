@@ -1,0 +1,128 @@
+//! Who asks, and which tenant's rows they may see: the one place where a credential becomes a visibility (I6).
+//!
+//! Used by every door. A key belongs to a tenant; those of the tenant `platform` see all. Not here: what keys look like
+//! and where they are kept (`actors`), how a door carries them. Keys never get into errors or logs (I12).
+
+use actors::{AuthError, PLATFORM, TenantsHandle};
+use pipelines::catalog::Visibility;
+
+pub use actors::facets::keys::{Scope, Scopes};
+
+/// In place of a key's id in the audit trail.
+const OPERATOR: &str = "operator";
+
+/// The caller that `key` belongs to, if it is good now.
+///
+/// # Errors
+/// [`Refusal::Key`] says what is wrong with it, and nothing about keys that it resembles.
+pub fn identify(tenants: &TenantsHandle, key: &str) -> Result<Identity, Refusal> {
+    Ok(Identity::from(tenants.authenticate(key)?))
+}
+
+/// A caller whose key is good now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    known: actors::Identity,
+    principal: String,
+}
+
+impl From<actors::Identity> for Identity {
+    fn from(known: actors::Identity) -> Self {
+        let principal = format!("{}/{}", known.tenant, known.key_id);
+        Self { known, principal }
+    }
+}
+
+/// Why a caller does not get what it asks for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// No credential.
+    #[error("no API key: send the header `Authorization: Bearer tn_…`")]
+    Missing,
+    /// Not the way to send one.
+    #[error("the header Authorization is not `Bearer tn_…`")]
+    NotBearer,
+    /// A key that opens nothing.
+    #[error(transparent)]
+    Key(#[from] AuthError),
+    /// The key is good, but not for this.
+    #[error("this key has not the scope {}; use one that has, or have one made", .0.as_str())]
+    Scope(Scope),
+    /// The key is a tenant's.
+    #[error("this takes a key of the platform")]
+    PlatformOnly,
+    /// The key is another tenant's.
+    #[error("no tenant is called {0:?}, or it is not yours")]
+    OtherTenant(String),
+}
+
+impl Identity {
+    /// Whoever may write the data folder: the command line on this machine. It has no key and may do everything.
+    pub fn operator() -> Self {
+        Self::from(actors::Identity { tenant: PLATFORM.into(), scopes: Scopes::all(), key_id: OPERATOR.into() })
+    }
+
+    /// Whose rows it may see.
+    pub fn visibility(&self) -> Visibility {
+        if self.is_platform() { Visibility::Platform } else { Visibility::Tenant(self.known.tenant.to_string()) }
+    }
+
+    /// Name for the audit trail: tenant and id of the key, for instance `acme/0123456789abcdef`.
+    pub fn principal(&self) -> &str {
+        &self.principal
+    }
+
+    /// Refuses a caller without `scope`.
+    pub fn require(&self, scope: Scope) -> Result<(), Refusal> {
+        if self.known.scopes.contains(scope) { Ok(()) } else { Err(Refusal::Scope(scope)) }
+    }
+
+    /// Refuses a caller that is not the platform.
+    pub fn require_platform(&self) -> Result<(), Refusal> {
+        if self.is_platform() { Ok(()) } else { Err(Refusal::PlatformOnly) }
+    }
+
+    /// Refuses a caller that is neither `tenant` nor the platform.
+    pub fn require_tenant(&self, tenant: &str) -> Result<(), Refusal> {
+        if self.is_platform() || *self.known.tenant == *tenant {
+            Ok(())
+        } else {
+            Err(Refusal::OtherTenant(tenant.to_owned()))
+        }
+    }
+
+    fn is_platform(&self) -> bool {
+        self.known.is_platform()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(tenant: &str, scopes: &[Scope]) -> Identity {
+        let scopes = scopes.iter().copied().collect();
+        Identity::from(actors::Identity { tenant: tenant.into(), scopes, key_id: "0707070707070707".into() })
+    }
+
+    #[test]
+    fn a_tenants_key_sees_its_tenant() {
+        let identity = of("acme", &[Scope::Query]);
+        assert_eq!(identity.visibility(), Visibility::Tenant("acme".into()));
+        assert_eq!(identity.principal(), "acme/0707070707070707");
+        assert_eq!(identity.require(Scope::Query), Ok(()));
+        assert_eq!(identity.require(Scope::Ingest), Err(Refusal::Scope(Scope::Ingest)));
+        assert_eq!(identity.require_tenant("acme"), Ok(()));
+        assert_eq!(identity.require_tenant("other"), Err(Refusal::OtherTenant("other".into())));
+        assert_eq!(identity.require_platform(), Err(Refusal::PlatformOnly));
+    }
+
+    #[test]
+    fn the_platforms_key_sees_all() {
+        let identity = of(PLATFORM, &[Scope::Admin]);
+        assert_eq!(identity.visibility(), Visibility::Platform);
+        assert_eq!(identity.require_tenant("other"), Ok(()));
+        assert_eq!(identity.require_platform(), Ok(()));
+        assert_eq!(identity.require(Scope::Ingest), Err(Refusal::Scope(Scope::Ingest)));
+    }
+}

@@ -1,0 +1,187 @@
+//! A node: one data folder, its engine, its tenants and its catalog, composed. Every door and command works on this.
+//!
+//! Opening takes the folder's lock, recovers tenants from the journal and events from log and checkpoint, and is ready.
+//! [`Node::drain`] is the only clean way out; kill -9 is the other one, and loses nothing that was answered (I1).
+//!
+//! Not here: rules of any kind, sockets.
+
+mod options;
+mod source;
+
+pub use options::NodeOptions;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use actors::gate::ShardGate;
+use actors::snapshots::{SledSnapshots, SnapshotsError};
+use actors::{Change, Command, CommandError, PLATFORM, Tenants, TenantsError, TenantsHandle};
+use engine::checkpoint::folder::{self, DataFolder, FolderError};
+use engine::checkpoint::manifest::Manifests;
+use engine::clock::Clock;
+use engine::event::batch::EventBatch;
+use engine::log::segment::SegmentLog;
+use engine::log::{LogError, SharedLog};
+use engine::service::{EngineError, Ground, Handle};
+use engine::storage::{SharedStorage, StorageError};
+use pipelines::catalog::Catalog;
+use pipelines::lake::ParquetLake;
+use pipelines::metering::{MeteringOperator, MeteringOptions};
+
+use crate::import::ImportError;
+
+/// The composed node.
+pub struct Node {
+    /// Events in, aggregates out.
+    pub engine: Handle<MeteringOperator>,
+    /// Who the tenants are and what they may.
+    pub tenants: TenantsHandle,
+    /// SQL.
+    pub catalog: Arc<Catalog>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    runtime: tokio::runtime::Handle,
+    /// Dropped last: the lock on the folder.
+    _folder: DataFolder,
+}
+
+/// Why a node does not open.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// The data folder can't be used.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// A log can't be opened.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// Files can't be used.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// Checkpoints can't be read.
+    #[error(transparent)]
+    Checkpoint(#[from] engine::checkpoint::CheckpointError),
+    /// Tenants can't be recovered.
+    #[error(transparent)]
+    Tenants(#[from] TenantsError),
+    /// The tenants' snapshots can be neither opened nor rebuilt.
+    #[error(transparent)]
+    Snapshots(#[from] SnapshotsError),
+    /// Events can't be recovered.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// A thread of the engine could not be joined.
+    #[error("a thread of the node died: {0}")]
+    Thread(String),
+}
+
+/// Why an administrative command was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum AdminError {
+    /// The tenant's own rules say no.
+    #[error(transparent)]
+    Command(#[from] CommandError),
+    /// The meter can't be computed.
+    #[error(transparent)]
+    Meter(#[from] engine::meter::MeterError),
+    /// The meter is defined, but its history could not be computed; it is tried again at the next start.
+    #[error("the meter is defined, its history is not yet computed: {0}")]
+    Backfill(String),
+}
+
+impl Node {
+    /// Opens `options.data`, making it if it is not there; ready when it returns.
+    pub async fn open(options: NodeOptions, clock: Arc<dyn Clock>) -> Result<Arc<Self>, NodeError> {
+        let runtime = tokio::runtime::Handle::current();
+        let mut seed = [0; 8];
+        getrandom::fill(&mut seed).map_err(|error| NodeError::Thread(error.to_string()))?;
+        let new = folder::Node {
+            format: folder::FORMAT,
+            shards: options.shards_if_new,
+            seed: u64::from_le_bytes(seed),
+            created_at_us: clock.now_us(),
+        };
+        let folder = DataFolder::open(&options.data, new)?;
+        let storage = folder.storage();
+
+        let journal: SharedLog = Arc::new(SegmentLog::open(Arc::clone(&storage), "log/journal", options.segments)?);
+        let snapshots = Box::new(SledSnapshots::open(&options.data.join("cache"))?);
+        let tenants = Tenants::open(options.tenants.clone(), journal, snapshots, Arc::clone(&clock)).await?;
+
+        let engine = {
+            let (options, clock, tenants) = (options.clone(), Arc::clone(&clock), tenants.clone());
+            let (storage, shards, seed) = (Arc::clone(&storage), folder.node().shards, folder.node().seed);
+            let open = move || open_engine(options, storage, clock, &tenants, shards, seed);
+            tokio::task::spawn_blocking(open).await.map_err(|error| NodeError::Thread(error.to_string()))??
+        };
+        let source = source::NodeSource::new(engine.clone(), tenants.clone(), storage, Arc::clone(&clock));
+        let catalog = Arc::new(Catalog::new(Arc::new(source), options.catalog.clone()));
+        Ok(Arc::new(Self { engine, tenants, catalog, clock, runtime, _folder: folder }))
+    }
+
+    /// Carries out a command on a tenant; a change of the platform's meters is in force when it returns, history included.
+    pub async fn command(&self, tenant: &str, command: Command, principal: &str) -> Result<Vec<Change>, AdminError> {
+        if let Some(meter) = command.defines_meter() {
+            pipelines::metering::compile::check(meter)?;
+        }
+        let before = (tenant == PLATFORM).then(|| self.tenants.meters());
+        let changes = self.tenants.command(tenant, command, principal).await?;
+        if before.is_some_and(|before| before != self.tenants.meters()) {
+            self.configure_meters().await?;
+        }
+        Ok(changes)
+    }
+
+    async fn configure_meters(&self) -> Result<(), AdminError> {
+        let (engine, meters) = (self.engine.clone(), self.tenants.meters());
+        let configured = tokio::task::spawn_blocking(move || engine.configure(meters)).await;
+        match configured {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(AdminError::Backfill(error.to_string())),
+            Err(error) => Err(AdminError::Backfill(error.to_string())),
+        }
+    }
+
+    /// Creates and activates the tenants of `batch` that the node does not know; how many. Blocks: for importers' threads.
+    pub(crate) fn create_missing(&self, batch: &EventBatch) -> Result<usize, ImportError> {
+        let directory = self.tenants.directory();
+        let names: HashSet<&str> = batch.tenants().values.iter().flatten().collect();
+        let missing: Vec<String> =
+            names.into_iter().filter(|name| directory.get(name).is_none()).map(str::to_owned).collect();
+        if missing.is_empty() {
+            return Ok(0);
+        }
+        let created = self.runtime.block_on(self.tenants.create_many(&missing, "import"));
+        created.map_err(|error| ImportError::Tenant { tenant: missing[0].clone(), reason: error.to_string() })
+    }
+
+    /// Stops taking events, answers what is in flight, checkpoints, passivates the tenants.
+    pub async fn drain(&self) -> Result<(), NodeError> {
+        let engine = self.engine.clone();
+        let drained = tokio::task::spawn_blocking(move || engine.drain()).await;
+        self.tenants.drain().await;
+        Ok(drained.map_err(|error| NodeError::Thread(error.to_string()))??)
+    }
+}
+
+fn open_engine(
+    options: NodeOptions,
+    storage: SharedStorage,
+    clock: Arc<dyn Clock>,
+    tenants: &TenantsHandle,
+    shards: u16,
+    seed: u64,
+) -> Result<Handle<MeteringOperator>, NodeError> {
+    let log: SharedLog = Arc::new(SegmentLog::open(Arc::clone(&storage), "log/events", options.segments)?);
+    let ground = Ground {
+        storage: Arc::clone(&storage),
+        log,
+        manifests: Arc::new(Manifests::open(Arc::clone(&storage), "checkpoints")?),
+        lake: Arc::new(ParquetLake),
+        clock: Arc::clone(&clock),
+        shards,
+        seed,
+    };
+    let operator = |_shard| MeteringOperator::new(MeteringOptions::default(), Arc::clone(&storage));
+    let gate = |shard, _epoch| ShardGate::new(tenants.gate_table(), shard, Arc::clone(&clock));
+    Ok(engine::service::open(options.engine, ground, tenants.meters(), operator, gate)?)
+}

@@ -1,0 +1,39 @@
+//! What a node is opened with. The configuration file, environment and flags become this (`config`).
+
+use std::path::PathBuf;
+
+use actors::TenantsOptions;
+use engine::log::segment::SegmentOptions;
+use engine::service::EngineOptions;
+use pipelines::catalog::CatalogOptions;
+
+/// Options of a node.
+#[derive(Debug, Clone)]
+pub struct NodeOptions {
+    /// The data folder.
+    pub data: PathBuf,
+    /// Shards of a new folder; an existing one keeps its own.
+    pub shards_if_new: u16,
+    /// Of both logs.
+    pub segments: SegmentOptions,
+    /// Of the engine.
+    pub engine: EngineOptions,
+    /// Of the tenants' actors.
+    pub tenants: TenantsOptions,
+    /// Of the query side.
+    pub catalog: CatalogOptions,
+}
+
+impl NodeOptions {
+    /// Defaults on the folder `data`.
+    pub fn new(data: impl Into<PathBuf>) -> Self {
+        Self {
+            data: data.into(),
+            shards_if_new: 4,
+            segments: SegmentOptions::default(),
+            engine: EngineOptions::default(),
+            tenants: TenantsOptions::default(),
+            catalog: CatalogOptions::default(),
+        }
+    }
+}

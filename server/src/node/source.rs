@@ -1,0 +1,199 @@
+//! What the catalog reads of a node: the engine's snapshot, and the tenants' facts as rows.
+//!
+//! Not here: who may see what (the catalog decides), rules.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use actors::facets::quota::Limit;
+use actors::{TenantState, TenantsHandle};
+use arrow::array::AsArray;
+use arrow::datatypes::{Decimal128Type, TimestampMicrosecondType};
+use engine::calendar::{Calendar, Interval};
+use engine::clock::Clock;
+use engine::log::SharedLog;
+use engine::meter::Meter;
+use engine::service::Handle;
+use engine::snapshot::Snapshot;
+use engine::storage::SharedStorage;
+use engine::units::Units;
+use pipelines::catalog::Source;
+use pipelines::metering::{MeteringOperator, MeteringSnapshot, WindowFilter, totals};
+use pipelines::views::audit::AuditRow;
+use pipelines::views::quotas::QuotaRow;
+use pipelines::views::tenants::TenantRow;
+
+/// A node as the catalog's source.
+pub(super) struct NodeSource {
+    engine: Handle<MeteringOperator>,
+    tenants: TenantsHandle,
+    storage: SharedStorage,
+    clock: Arc<dyn Clock>,
+}
+
+impl NodeSource {
+    pub(super) fn new(
+        engine: Handle<MeteringOperator>,
+        tenants: TenantsHandle,
+        storage: SharedStorage,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { engine, tenants, storage, clock }
+    }
+
+    /// Allowances of one tenant: of the period that holds `now_us`, and of those that were drawn on in this epoch.
+    fn allowances(&self, tenant: &str, meter: &str, per: &Calendar, now_us: i64) -> Vec<(Interval, Units)> {
+        let mut periods: BTreeMap<Interval, Units> = BTreeMap::new();
+        if let Ok(now) = per.periods().and_then(|mut periods| periods.containing(now_us)) {
+            periods.insert(now, Units(0));
+        }
+        for (leased_meter, period, lease) in self.tenants.gate_table().leases(tenant) {
+            if leased_meter == meter {
+                periods.insert(period, Units(lease.leased));
+            }
+        }
+        periods.into_iter().collect()
+    }
+
+    fn limit_rows(&self, tenant: &str, meter: &str, limit: &Limit, now_us: i64, used: &Used, rows: &mut Vec<QuotaRow>) {
+        let row = |kind: &str, limit_units: Units| QuotaRow {
+            tenant: tenant.to_owned(),
+            meter: meter.to_owned(),
+            kind: kind.to_owned(),
+            calendar: None,
+            period: None,
+            limit: limit_units,
+            used: Units(0),
+            leased: Units(0),
+            remaining: limit_units,
+            hard: limit.hard,
+        };
+        if let Some(allowance) = &limit.allowance {
+            for (period, leased) in self.allowances(tenant, meter, &allowance.per, now_us) {
+                let key = (meter.to_owned(), allowance.per.clone());
+                let used = used.get(&key).and_then(|used| used.get(&(tenant.to_owned(), period.start_us)));
+                let used = used.copied().unwrap_or_default();
+                rows.push(QuotaRow {
+                    calendar: Some(allowance.per.clone()),
+                    period: Some(period),
+                    used,
+                    leased,
+                    remaining: Units((allowance.units.0 - used.0).max(0)),
+                    ..row("allowance", allowance.units)
+                });
+            }
+        }
+        if let Some(rate) = &limit.rate {
+            rows.push(row("rate", rate.units_per_s));
+        }
+    }
+
+    /// What the panes say was used of each (meter, calendar), by tenant and start of the period: the figures that bill.
+    fn used(&self, wanted: BTreeMap<(String, Calendar), BTreeSet<String>>) -> Used {
+        let snapshot = self.engine.snapshot();
+        let mut all = Used::new();
+        for ((meter, calendar), tenants) in wanted {
+            let filter = WindowFilter { tenants: Some(tenants.into_iter().collect()), time: None };
+            let Ok(batch) = totals(&snapshot.shards, &meter, &|_| calendar.clone(), &filter) else { continue };
+            let names = batch.column(0).as_string::<i32>();
+            let starts = batch.column(1).as_primitive::<TimestampMicrosecondType>();
+            let values = batch.column_by_name("value").map(|values| values.as_primitive::<Decimal128Type>().clone());
+            let Some(values) = values else { continue };
+            let used = (0..batch.num_rows())
+                .map(|row| ((names.value(row).to_owned(), starts.value(row)), Units(values.value(row))))
+                .collect();
+            all.insert((meter, calendar), used);
+        }
+        all
+    }
+}
+
+type Used = BTreeMap<(String, Calendar), BTreeMap<(String, i64), Units>>;
+
+impl Source for NodeSource {
+    fn snapshot(&self) -> Arc<Snapshot<MeteringSnapshot>> {
+        self.engine.snapshot()
+    }
+
+    fn log(&self) -> SharedLog {
+        self.engine.log()
+    }
+
+    fn storage(&self) -> SharedStorage {
+        Arc::clone(&self.storage)
+    }
+
+    fn meters(&self) -> Vec<Meter> {
+        self.tenants.meters()
+    }
+
+    fn tenants(&self) -> Vec<TenantRow> {
+        let mut rows = Vec::with_capacity(self.tenants.directory().len());
+        self.tenants.directory().for_each(|tenant, state| {
+            rows.push(TenantRow {
+                tenant: tenant.to_string(),
+                status: state.lifecycle.status.as_str().to_owned(),
+                plan: Some(state.plan.clone()),
+                billing: self.tenants.plan_of(state).billing,
+                created_at_us: state.lifecycle.created_at_us,
+            });
+        });
+        rows.sort_by(|a, b| a.tenant.cmp(&b.tenant));
+        rows
+    }
+
+    fn quotas(&self, tenant: Option<&str>, now_us: i64) -> Vec<QuotaRow> {
+        let mut limited = Vec::new();
+        let mut look = |name: &str, state: &TenantState| {
+            let limits = self.tenants.limits_of(state);
+            if !limits.is_empty() {
+                limited.push((name.to_owned(), limits));
+            }
+        };
+        match tenant {
+            Some(tenant) => {
+                if let Some(state) = self.tenants.state(tenant) {
+                    look(tenant, &state);
+                }
+            }
+            None => self.tenants.directory().for_each(|tenant, state| look(tenant, state)),
+        }
+        limited.sort_by(|a, b| a.0.cmp(&b.0));
+        let mut wanted: BTreeMap<(String, Calendar), BTreeSet<String>> = BTreeMap::new();
+        for (tenant, limits) in &limited {
+            for (meter, limit) in limits {
+                if let Some(allowance) = &limit.allowance {
+                    wanted.entry((meter.clone(), allowance.per.clone())).or_default().insert(tenant.clone());
+                }
+            }
+        }
+        let used = self.used(wanted);
+        let mut rows = Vec::new();
+        for (tenant, limits) in &limited {
+            for (meter, limit) in limits {
+                self.limit_rows(tenant, meter, limit, now_us, &used, &mut rows);
+            }
+        }
+        rows
+    }
+
+    fn audit(&self, tenant: Option<&str>) -> Vec<AuditRow> {
+        let trail = self.tenants.audit(tenant).unwrap_or_else(|error| {
+            tracing::error!(%error, "the audit trail can't be read");
+            Vec::new()
+        });
+        let row = |entry: actors::AuditEntry| AuditRow {
+            tenant: entry.tenant,
+            sequence: entry.sequence,
+            at_us: entry.at_us,
+            principal: entry.principal,
+            change: entry.changes,
+            hash: entry.hash.iter().map(|byte| format!("{byte:02x}")).collect(),
+        };
+        trail.into_iter().map(row).collect()
+    }
+
+    fn now_us(&self) -> i64 {
+        self.clock.now_us()
+    }
+}

@@ -1,0 +1,125 @@
+//! One connection: who is asking, and the SQL session that this one may see.
+//!
+//! Not here: statements ([`super::statements`]) and how a connection begins ([`super::startup`]).
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use datafusion::catalog::{CatalogProviderList, SchemaProvider};
+use datafusion::error::DataFusionError;
+use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::session_state::SessionState;
+use datafusion::prelude::SessionContext;
+use datafusion_postgres::datafusion_pg_catalog::pg_catalog::context::EmptyContextProvider;
+use datafusion_postgres::datafusion_pg_catalog::pg_catalog::{
+    PgCatalogSchemaProvider, PgCatalogStaticTables, setup_pg_catalog,
+};
+use datafusion_postgres::hooks::QueryHook;
+use datafusion_postgres::hooks::cursor::CursorStatementHook;
+use datafusion_postgres::hooks::set_show::SetShowHook;
+use datafusion_postgres::hooks::transactions::TransactionStatementHook;
+use datafusion_postgres::pgwire::api::query::ExtendedQueryHandler;
+use datafusion_postgres::pgwire::error::PgWireResult;
+use datafusion_postgres::{DfSessionService, Parser};
+use pipelines::catalog::{CATALOG, Catalog, Visibility};
+use tokio_util::sync::CancellationToken;
+
+use super::Door;
+use super::cancel::Registration;
+use super::sqlstate;
+
+/// One connection.
+pub(super) struct Session {
+    pub(super) door: Arc<Door>,
+    /// Whether the connection came beyond the limit and is only to be told so.
+    pub(super) full: bool,
+    asker: OnceLock<Asker>,
+    /// Cancels the statement that runs now.
+    running: Arc<Mutex<CancellationToken>>,
+}
+
+/// Who was let in, and what this one asks with.
+pub(super) struct Asker {
+    /// The key, checked again before each statement; `Secret`-like: never logged (I12).
+    key: String,
+    pub(super) visibility: Visibility,
+    pub(super) context: Arc<SessionContext>,
+    pub(super) service: DfSessionService,
+    pub(super) parser: Arc<Parser>,
+    pub(super) hooks: Vec<Arc<dyn QueryHook>>,
+    _registration: Registration,
+}
+
+impl Session {
+    pub(super) fn new(door: Arc<Door>, full: bool) -> Self {
+        Self { door, full, asker: OnceLock::new(), running: Arc::default() }
+    }
+
+    /// Lets `visibility` in with a SQL session of its own.
+    pub(super) fn admit(
+        &self,
+        key: String,
+        visibility: Visibility,
+        registration: impl FnOnce(Arc<Mutex<CancellationToken>>) -> Registration,
+    ) -> PgWireResult<()> {
+        let context =
+            Arc::new(self.door.pg_catalog.session(&self.door.node.catalog, &visibility).map_err(sqlstate::from)?);
+        let hooks: Vec<Arc<dyn QueryHook>> =
+            vec![Arc::new(CursorStatementHook), Arc::new(SetShowHook), Arc::new(TransactionStatementHook)];
+        let service = DfSessionService::new_with_hooks(Arc::clone(&context), hooks.clone());
+        let parser = service.query_parser();
+        let registration = registration(Arc::clone(&self.running));
+        let asker = Asker { key, visibility, context, service, parser, hooks, _registration: registration };
+        self.asker.set(asker).map_err(|_| sqlstate::fatal("08P01", "this connection is already authenticated"))
+    }
+
+    /// Who is asking, if the key is still good. pgwire goes on reading after a failed login, so this is also what keeps
+    /// strangers out.
+    pub(super) fn asker(&self) -> PgWireResult<&Asker> {
+        let asker = self.asker.get().ok_or_else(|| sqlstate::fatal("28000", "not authenticated"))?;
+        super::startup::identify(&self.door, &asker.key)?;
+        Ok(asker)
+    }
+
+    /// A token for the statement that begins now.
+    pub(super) fn begin(&self) -> CancellationToken {
+        let token = CancellationToken::new();
+        *self.running.lock().unwrap_or_else(PoisonError::into_inner) = token.clone();
+        token
+    }
+}
+
+/// What Postgres clients expect to find beside the views: `pg_catalog` and its functions.
+pub(crate) struct PgCatalog {
+    /// Functions and planners of Postgres over those of the catalog; its tables are not used.
+    template: SessionState,
+    tables: Arc<PgCatalogStaticTables>,
+}
+
+impl PgCatalog {
+    /// Reads the static tables once for all connections.
+    pub(super) fn new(catalog: &Catalog) -> Result<Self, DataFusionError> {
+        let context = catalog.session(&Visibility::Platform)?;
+        setup_pg_catalog(&context, CATALOG, EmptyContextProvider).map_err(|error| *error)?;
+        Ok(Self { template: context.state(), tables: Arc::new(PgCatalogStaticTables::try_new()?) })
+    }
+
+    /// A session over the views that `visibility` may see. `pg_catalog` lists those and no others, under object ids that
+    /// hold for the life of the session.
+    pub(super) fn session(
+        &self,
+        catalog: &Catalog,
+        visibility: &Visibility,
+    ) -> Result<SessionContext, DataFusionError> {
+        let views = catalog.session(visibility)?;
+        let list: Arc<dyn CatalogProviderList> = Arc::clone(views.state().catalog_list());
+        let pg_catalog: Arc<dyn SchemaProvider> = Arc::new(PgCatalogSchemaProvider::try_new(
+            Arc::clone(&list),
+            Arc::clone(&self.tables),
+            EmptyContextProvider,
+        )?);
+        let missing = || DataFusionError::Internal(format!("no catalog {CATALOG}"));
+        list.catalog(CATALOG).ok_or_else(missing)?.register_schema("pg_catalog", pg_catalog)?;
+        let state = SessionStateBuilder::new_from_existing(self.template.clone()).with_catalog_list(list).build();
+        Ok(SessionContext::new_with_state(state))
+    }
+}

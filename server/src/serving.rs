@@ -1,0 +1,122 @@
+//! A node with its doors: opened in the order in which callers may come, drained in the opposite one.
+//!
+//! Used by `serve`, by the demo and by tests. Not here: signals and what is printed (`cli`).
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine::clock::Clock;
+
+use crate::config::Config;
+use crate::http::{self, BindError, HttpServer};
+use crate::node::{Node, NodeError};
+use crate::postgres::{Postgres, PostgresError};
+use crate::query::Permits;
+use crate::telemetry::metrics::Metrics;
+
+/// A node that is being served.
+pub struct Serving {
+    /// The node.
+    pub node: Arc<Node>,
+    door: Arc<http::Door>,
+    http: Option<HttpServer>,
+    postgres: Option<Postgres>,
+    drain_max: Duration,
+}
+
+/// Why a node is not served.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The HTTP door does not open.
+    #[error(transparent)]
+    Http(#[from] BindError),
+    /// The Postgres door does not open.
+    #[error(transparent)]
+    Postgres(#[from] PostgresError),
+    /// The node does not open, or does not drain.
+    #[error(transparent)]
+    Node(#[from] NodeError),
+    /// A door closed by itself.
+    #[error("the {0} door closed by itself; the log says why")]
+    Closed(&'static str),
+}
+
+impl Serving {
+    /// Opens the HTTP door, which says that the node is starting, then the node, then the Postgres door.
+    ///
+    /// # Errors
+    /// If an address is taken or the node does not open.
+    pub async fn open(config: &Config, clock: Arc<dyn Clock>) -> Result<Self, ServeError> {
+        let permits = Permits::new(&config.query);
+        let door = http::Door::new(config.http_options(), permits.clone(), Arc::new(Metrics::default()));
+        let http = match config.http.address {
+            Some(address) => {
+                Some(HttpServer::bind(address, http::router(Arc::clone(&door)), config.socket_options()).await?)
+            }
+            None => None,
+        };
+        let node = Node::open(config.node_options(), clock).await?;
+        door.open(Arc::clone(&node));
+        let postgres = match config.postgres.address {
+            Some(address) => Some(Postgres::bind(address, &config.postgres, Arc::clone(&node), permits).await?),
+            None => None,
+        };
+        Ok(Self { node, door, http, postgres, drain_max: Duration::from_millis(config.drain_ms_max) })
+    }
+
+    /// Where HTTP is answered.
+    pub fn http_address(&self) -> Option<SocketAddr> {
+        self.http.as_ref().map(HttpServer::address)
+    }
+
+    /// Where the Postgres wire is answered.
+    pub fn postgres_address(&self) -> Option<SocketAddr> {
+        self.postgres.as_ref().map(Postgres::address)
+    }
+
+    /// Ends only if a door closes by itself, which none should: the process is then of no use and should end.
+    pub async fn broken(&mut self) -> ServeError {
+        let http = async {
+            match &mut self.http {
+                Some(http) => http.closed().await,
+                None => std::future::pending().await,
+            }
+        };
+        let postgres = async {
+            match &mut self.postgres {
+                Some(postgres) => postgres.closed().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = http => ServeError::Closed("HTTP"),
+            () = postgres => ServeError::Closed("Postgres"),
+        }
+    }
+
+    /// Announces the drain, closes the doors once what they are doing has ended, then drains the node.
+    ///
+    /// # Errors
+    /// If the node's last checkpoint can't be written; what was acknowledged is durable all the same (I1).
+    pub async fn drain(self) -> Result<(), ServeError> {
+        self.door.announce_drain();
+        let http = async {
+            match self.http {
+                Some(http) => http.drain(self.drain_max).await,
+                None => 0,
+            }
+        };
+        let postgres = async {
+            match self.postgres {
+                Some(postgres) => postgres.drain(self.drain_max).await,
+                None => 0,
+            }
+        };
+        let (requests, statements) = tokio::join!(http, postgres);
+        if requests + statements > 0 {
+            tracing::warn!(requests, statements, "cut off at the end of the drain");
+        }
+        Ok(self.node.drain().await?)
+    }
+}
