@@ -1,0 +1,31 @@
+//! Configuration through the binary: layers, origins, and mistakes that are named.
+
+use crate::cli::{expect, stderr, stdout};
+
+#[test]
+fn the_settings_in_force_are_printed_with_their_origin() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("tenantry.toml"), "[engine]\nshards = 2\nsegment_bytes = 1000000\n").unwrap();
+    let printed = stdout(&expect(folder.path(), &["serve", "--shards", "3", "--print-config"], 0));
+    assert!(printed.contains("shards = 3 # flag --shards\n"), "{printed}");
+    assert!(printed.contains("segment_bytes = 1000000 # file tenantry.toml\n"), "{printed}");
+    assert!(printed.contains("checkpoint_interval_ms = 10000 # default\n"), "{printed}");
+
+    std::fs::write(folder.path().join("again.toml"), &printed).unwrap();
+    let again = stdout(&expect(folder.path(), &["serve", "--config", "again.toml", "--print-config"], 0));
+    assert!(again.contains("shards = 3 # file again.toml\n"), "{again}");
+}
+
+#[test]
+fn mistakes_are_named_with_layer_and_setting() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("typo.toml"), "[engine]\nshard = 2\n").unwrap();
+    let check = |args: &[&str], expected: &str| {
+        let told = stderr(&expect(folder.path(), args, 2));
+        assert!(told.contains(expected), "{args:?}: {told}");
+    };
+    check(&["serve", "--config", "typo.toml"], "file typo.toml: unknown setting engine.shard;");
+    check(&["serve", "--config", "absent.toml"], "absent.toml: ");
+    check(&["serve", "--http", "here"], "flag --http: http.address: not an address");
+    check(&["serve", "--set", "engine.shards=0"], "flag --set: engine.shards: must be at least 1");
+}

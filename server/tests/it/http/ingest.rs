@@ -1,0 +1,145 @@
+//! Events in: all shapes and codings, and answers that tell what became of each.
+
+use std::io::Write;
+
+use serde_json::{Value, json};
+
+use super::rig::{Rig, event, rig, with};
+
+fn counts(answer: &Value) -> [u64; 4] {
+    ["admitted", "duplicate", "late", "rejected"].map(|name| answer[name].as_u64().unwrap())
+}
+
+fn check(rig: &Rig, key: &str, headers: &[(&str, &str)], body: &[u8], expect: [u64; 4]) {
+    let answer = rig.send("POST", "/v1/events", key, headers, body);
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    assert_eq!(counts(&answer.json()), expect, "{headers:?} {}", answer.text);
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[test]
+fn an_event_counts_once_however_often_it_is_sent() {
+    let rig = rig();
+    let key = rig.tenant("acme");
+    assert_eq!(counts(&rig.single(&key, &event("1", 3)).json()), [1, 0, 0, 0]);
+    assert_eq!(counts(&rig.single(&key, &event("1", 3)).json()), [0, 1, 0, 0]);
+    rig.single(&key, &event("1", 4)).is_problem(409, "conflict");
+    let batch = rig.batch(&key, &[event("1", 3), event("1", 4), event("2", 1)]);
+    let answer = batch.json();
+    assert_eq!(counts(&answer), [1, 1, 0, 1]);
+    assert_eq!((&answer["errors"][0]["index"], &answer["errors"][0]["reason"]), (&json!(1), &json!("conflict")));
+}
+
+#[test]
+fn all_shapes_and_codings_mean_the_same() {
+    let rig = rig();
+    let key = rig.tenant("acme");
+    let (batch, ndjson) =
+        (("content-type", "application/cloudevents-batch+json"), ("content-type", "application/x-ndjson"));
+    let array = Value::from(vec![event("1", 1), event("2", 2)]).to_string();
+    let lines = format!("{}\n{}\n", event("1", 1), event("2", 2));
+    check(&rig, &key, &[batch], array.as_bytes(), [2, 0, 0, 0]);
+    check(&rig, &key, &[ndjson], lines.as_bytes(), [0, 2, 0, 0]);
+    check(&rig, &key, &[batch, ("content-encoding", "gzip")], &gzip(array.as_bytes()), [0, 2, 0, 0]);
+    let packed = zstd::encode_all(lines.as_bytes(), 3).unwrap();
+    check(&rig, &key, &[ndjson, ("content-encoding", "zstd")], &packed, [0, 2, 0, 0]);
+    let binary = [
+        ("content-type", "application/json"),
+        ("ce-specversion", "1.0"),
+        ("ce-id", "2"),
+        ("ce-source", "/test"),
+        ("ce-type", "call"),
+        ("ce-time", "2026-11-23T11:59:00Z"),
+    ];
+    check(&rig, &key, &binary, br#"{"tokens":2}"#, [0, 1, 0, 0]);
+    check(&rig, &key, &[batch], b"[]", [0, 0, 0, 0]);
+}
+
+#[test]
+fn the_platform_names_the_tenant_in_each_event() {
+    let rig = rig();
+    let (acme, _) = (rig.tenant("acme"), rig.tenant("globex"));
+    let events = [with(event("1", 1), "tenant", "acme".into()), with(event("1", 1), "tenant", "globex".into())];
+    assert_eq!(counts(&rig.batch(&rig.platform, &events).json()), [2, 0, 0, 0]);
+    assert_eq!(
+        rig.sql(&acme, "SELECT tenant, count(*) AS n FROM events GROUP BY tenant"),
+        json!([{"tenant": "acme", "n": 1}])
+    );
+    rig.single(&rig.platform, &with(event("2", 1), "tenant", "nobody".into())).is_problem(404, "not-found");
+    rig.single(&acme, &with(event("2", 1), "tenant", "globex".into())).is_problem(403, "forbidden");
+}
+
+#[test]
+fn a_broken_event_does_not_take_its_neighbours_with_it() {
+    let rig = rig();
+    rig.meter();
+    let key = rig.tenant("acme");
+    let events = [
+        event("ok", 1),
+        json!(17),
+        with(event("2", 1), "id", Value::Null),
+        with(event("3", 1), "type", json!(3)),
+        with(event("4", 1), "time", "yesterday".into()),
+        with(event("5", 1), "time", "1916-01-01T00:00:00Z".into()),
+        with(event("6", 1), "time", "2026-11-23T14:00:00Z".into()),
+        with(event("7", 1), "data", json!({"tokens": "many"})),
+        with(event("8", 1), "tenant", "other".into()),
+        with(event("9", 1), "specversion", "0.3".into()),
+    ];
+    let answer = rig.batch(&key, &events).json();
+    assert_eq!(counts(&answer), [1, 0, 0, 9], "{answer}");
+    let errors = answer["errors"].as_array().unwrap();
+    let reasons: Vec<_> =
+        errors.iter().map(|error| (error["index"].as_u64().unwrap(), error["reason"].as_str().unwrap())).collect();
+    assert_eq!(
+        reasons,
+        [
+            (1, "malformed"),
+            (2, "missing_attribute"),
+            (3, "invalid_attribute"),
+            (4, "invalid_attribute"),
+            (5, "too_old"),
+            (6, "too_new"),
+            (7, "value_invalid"),
+            (8, "tenant_mismatch"),
+            (9, "invalid_attribute"),
+        ]
+    );
+    assert!(errors.iter().all(|error| !error["detail"].as_str().unwrap().is_empty()));
+    // I5: what was refused can be asked for.
+    let refused = rig.sql(&key, "SELECT sum(count) AS n FROM rejections");
+    assert_eq!(refused[0]["n"].to_string().trim_matches('"'), "9", "{refused}");
+}
+
+#[test]
+fn a_value_that_overflows_is_refused_and_counts_nowhere() {
+    let rig = rig();
+    rig.meter();
+    let key = rig.tenant("acme");
+    let huge = r#"{"specversion":"1.0","id":"1","source":"/test","type":"call","data":{"tokens":1e30}}"#;
+    let media = [("content-type", "application/cloudevents+json")];
+    let answer = rig.send("POST", "/v1/events", &key, &media, huge.as_bytes());
+    answer.is_problem(422, "invalid");
+    assert_eq!(answer.json()["errors"][0]["reason"], "value_overflow");
+    assert_eq!(rig.sql(&key, "SELECT * FROM usage"), json!([]));
+}
+
+#[test]
+fn a_hard_quota_answers_429_and_is_never_overshot() {
+    let rig = rig();
+    rig.meter();
+    let key = rig.tenant("acme");
+    let limit = json!({"allowance": {"units": "5", "per": {"period": "day", "time_zone": "UTC"}}, "hard": true});
+    assert_eq!(rig.put("/v1/tenants/acme/quotas/tokens", &rig.platform, &limit).status, 200);
+    assert_eq!(rig.single(&key, &event("1", 3)).status, 200);
+    rig.single(&key, &event("2", 3)).is_problem(429, "quota-exceeded");
+    assert_eq!(rig.single(&key, &event("3", 2)).status, 200);
+    assert_eq!(rig.single(&key, &event("1", 3)).json()["duplicate"], 1, "a duplicate needs no quota");
+    assert_eq!(rig.delete("/v1/tenants/acme/quotas/tokens", &rig.platform).status, 200);
+    assert_eq!(rig.single(&key, &event("2", 3)).status, 200);
+}

@@ -1,0 +1,8 @@
+//! The HTTP door over real loopback sockets, with a whole node behind it.
+
+mod rig;
+mod ingest;
+mod refusals;
+mod admin;
+mod query;
+mod service;

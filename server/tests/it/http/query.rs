@@ -1,0 +1,118 @@
+//! Numbers out: SQL, usage, and the billing export's cursor.
+
+use serde_json::{Value, json};
+
+use super::rig::{Rig, event, rig, with};
+
+#[test]
+fn rows_come_in_every_format() {
+    let rig = rig();
+    let key = rig.tenant("acme");
+    let ask = |format: &str| rig.post("/v1/sql", &key, &json!({"sql": "SELECT 1 AS a, 'x' AS b", "format": format}));
+    assert_eq!(ask("json").json(), json!([{"a": 1, "b": "x"}]));
+    assert_eq!(ask("ndjson").text, "{\"a\":1,\"b\":\"x\"}\n");
+    assert_eq!(ask("csv").text, "a,b\n1,x\n");
+    assert!(ask("table").text.contains("| a | b |"));
+    let parquet = ask("parquet");
+    assert_eq!(parquet.header("content-type"), Some("application/vnd.apache.parquet"));
+    assert!(parquet.text.starts_with("PAR1"));
+    ask("xml").is_problem(422, "invalid");
+}
+
+#[test]
+fn sql_that_is_wrong_or_writes_is_refused() {
+    let rig = rig();
+    let key = rig.tenant("acme");
+    for sql in [
+        "SELEC 1",
+        "SELECT * FROM nowhere",
+        "SELECT nothing FROM events",
+        "SELECT 1; SELECT 2",
+        "SELECT 1 / 0",
+        "DROP TABLE events",
+        "CREATE TABLE x AS SELECT 1",
+        "COPY events TO 'x.csv'",
+        "SET datafusion.execution.batch_size = 1",
+        "",
+    ] {
+        let answer = rig.post("/v1/sql", &key, &json!({"sql": sql}));
+        assert_eq!(answer.status, 400, "{sql}: {}", answer.text);
+        answer.is_problem(400, "query");
+    }
+    assert_eq!(rig.post("/v1/sql", &key, &json!({"sql": "SELECT 1", "limit": 3})).status, 422);
+}
+
+#[test]
+fn a_tenant_sees_its_own_rows_through_every_route() {
+    let rig = rig();
+    rig.meter();
+    let (acme, globex) = (rig.tenant("acme"), rig.tenant("globex"));
+    rig.single(&acme, &event("1", 3));
+    rig.single(&globex, &event("1", 5));
+    rig.node.engine.cut().unwrap();
+    let tenants = |answer: Value| {
+        answer.as_array().unwrap().iter().map(|row| row["tenant"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(tenants(rig.get("/v1/usage", &acme).json()), ["acme"]);
+    assert_eq!(tenants(rig.get("/v1/usage?tenant=globex", &acme).json()), Vec::<String>::new());
+    assert_eq!(tenants(rig.get("/v1/usage/export", &acme).json()), ["acme"]);
+    assert_eq!(tenants(rig.sql(&acme, "SELECT * FROM events")), ["acme"]);
+    assert_eq!(tenants(rig.get("/v1/usage", &rig.platform).json()), ["acme", "globex"]);
+}
+
+#[test]
+fn usage_is_filtered_by_its_parameters() {
+    let rig = rig();
+    rig.meter();
+    let key = rig.tenant("acme");
+    let early = with(event("1", 1), "time", "2026-11-23T10:00:30Z".into());
+    rig.batch(&key, &[early, event("2", 2)]);
+    rig.node.engine.cut().unwrap();
+    let values = |path: &str| {
+        let answer = rig.get(path, &key);
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        answer.json().as_array().unwrap().len()
+    };
+    assert_eq!(values("/v1/usage"), 2);
+    assert_eq!(values("/v1/usage?meter=tokens&from=2026-11-23T11:00:00Z"), 1);
+    assert_eq!(values("/v1/usage?to=2026-11-23T11:00:00Z"), 1);
+    assert_eq!(values("/v1/usage?limit=1"), 1);
+    assert_eq!(values("/v1/usage?meter=other"), 0);
+    rig.get("/v1/usage?from=noon", &key).is_problem(400, "malformed");
+    rig.get("/v1/usage?form=x", &key).is_problem(400, "malformed");
+    rig.get("/v1/usage?limit=100001", &key).is_problem(422, "invalid");
+}
+
+/// The rows and the next cursor of an export after `after`.
+fn export(rig: &Rig, after: Option<&str>) -> (Vec<(String, String)>, String) {
+    rig.node.engine.cut().unwrap();
+    let after = after.map(|after| format!("?after={after}")).unwrap_or_default();
+    let answer = rig.get(&format!("/v1/usage/export{after}"), &rig.platform);
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    let text = |row: &Value, name: &str| row[name].to_string().trim_matches('"').to_owned();
+    let rows = answer.json().as_array().unwrap().iter().map(|row| (text(row, "tenant"), text(row, "value"))).collect();
+    (rows, answer.header("tenantry-next").unwrap().to_owned())
+}
+
+#[test]
+fn an_export_gives_each_change_once() {
+    let rig = rig();
+    rig.meter();
+    let (acme, globex) = (rig.tenant("acme"), rig.tenant("globex"));
+    let (rows, next) = export(&rig, None);
+    assert!(rows.is_empty());
+    rig.single(&acme, &event("1", 3));
+    let (rows, next) = export(&rig, Some(&next));
+    assert_eq!(rows.len(), 1);
+    assert!(rows[0].1.starts_with('3'), "{rows:?}");
+    let (again, unchanged) = export(&rig, Some(&next));
+    assert_eq!((again.len(), &unchanged), (0, &next));
+    rig.single(&acme, &event("1", 3));
+    rig.single(&globex, &event("1", 5));
+    let (rows, next) = export(&rig, Some(&next));
+    assert_eq!(rows.iter().map(|(tenant, _)| tenant.as_str()).collect::<Vec<_>>(), ["globex"]);
+    rig.single(&acme, &event("2", 4));
+    let (rows, _) = export(&rig, Some(&next));
+    assert_eq!(rows.len(), 1);
+    assert!(rows[0].0 == "acme" && rows[0].1.starts_with('7'), "{rows:?}");
+}

@@ -1,0 +1,207 @@
+//! A node in a temporary folder, its HTTP door on a free port, and a client.
+
+use std::io::Read;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actors::api_key::ApiKey;
+use actors::facets::keys::{KeysCommand, Scope};
+use actors::{Command, PLATFORM};
+use engine::clock::ManualClock;
+use serde_json::{Value, json};
+use server::config::Config;
+use server::http::{self, Door, HttpOptions, HttpServer, ServerOptions};
+use server::node::{Node, NodeOptions};
+use server::query::Permits;
+use server::telemetry::metrics::Metrics;
+use ureq::http::Request;
+
+/// 2026-11-23T12:00:00Z, when all tests happen.
+pub(super) const NOW_US: i64 = 1_795_435_200_000_000;
+
+pub(super) struct Rig {
+    pub(super) node: Arc<Node>,
+    pub(super) door: Arc<Door>,
+    pub(super) server: Option<HttpServer>,
+    pub(super) address: SocketAddr,
+    /// A key of the platform with all scopes.
+    pub(super) platform: String,
+    pub(super) runtime: tokio::runtime::Runtime,
+    agent: ureq::Agent,
+    _folder: tempfile::TempDir,
+}
+
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) headers: ureq::http::HeaderMap,
+    pub(super) text: String,
+}
+
+impl Answer {
+    pub(super) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
+    }
+
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    /// A problem of the kind `slug`, with everything that problems have.
+    pub(super) fn is_problem(&self, status: u16, slug: &str) {
+        assert_eq!(
+            (self.status, self.header("content-type")),
+            (status, Some("application/problem+json")),
+            "{}",
+            self.text
+        );
+        let problem = self.json();
+        assert_eq!(problem["type"], format!("/problems/{slug}"), "{}", self.text);
+        assert_eq!(problem["status"], status);
+        assert!(!problem["detail"].as_str().unwrap().is_empty(), "{}", self.text);
+        assert_eq!(self.header("retry-after").is_some(), matches!(status, 429 | 503), "{}", self.text);
+    }
+}
+
+pub(super) fn rig() -> Rig {
+    rig_with(HttpOptions::default())
+}
+
+pub(super) fn rig_with(options: HttpOptions) -> Rig {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Arc::new(ManualClock::new(NOW_US));
+    let (node, door, server) = runtime.block_on(async {
+        let node = Node::open(NodeOptions::new(folder.path()), clock).await.unwrap();
+        let statements = Permits::new(&Config::default().query);
+        let door = Door::new(options, statements, Arc::new(Metrics::default()));
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let router = http::router(Arc::clone(&door));
+        let server = HttpServer::bind(address, router, ServerOptions::default()).await.unwrap();
+        (node, door, server)
+    });
+    door.open(Arc::clone(&node));
+    let config =
+        ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(Duration::from_secs(60))).build();
+    let mut rig = Rig {
+        address: server.address(),
+        server: Some(server),
+        node,
+        door,
+        platform: String::new(),
+        runtime,
+        agent: config.into(),
+        _folder: folder,
+    };
+    rig.platform = rig.key(PLATFORM, &Scope::ALL);
+    rig
+}
+
+impl Rig {
+    /// Makes a key behind the door's back.
+    pub(super) fn key(&self, tenant: &str, scopes: &[Scope]) -> String {
+        let (mut id, mut secret) = ([0; 8], [0; 32]);
+        getrandom::fill(&mut id).unwrap();
+        getrandom::fill(&mut secret).unwrap();
+        let (key, text) = ApiKey::generate(id, secret);
+        let scopes = scopes.iter().copied().collect();
+        let command =
+            KeysCommand::Create { id: key.id, hash: key.hash, scopes, label: String::new(), expires_at_us: None };
+        self.runtime.block_on(self.node.command(tenant, Command::Keys(command), "test")).unwrap();
+        text
+    }
+
+    /// An active tenant, and a key of it with all scopes.
+    pub(super) fn tenant(&self, name: &str) -> String {
+        self.runtime.block_on(self.node.tenants.create(name, "test")).unwrap();
+        self.key(name, &Scope::ALL)
+    }
+
+    /// The meter `tokens`: sum of `$.tokens` of events of the type `call`, by minute.
+    pub(super) fn meter(&self) {
+        let meter = json!({"event_type": "call", "value": "$.tokens", "aggregation": "sum",
+            "window": {"tumbling": {"size_s": 60}}});
+        let answer = self.put("/v1/meters/tokens", &self.platform, &meter);
+        assert_eq!(answer.status, 200, "{}", answer.text);
+    }
+
+    pub(super) fn send(&self, method: &str, path: &str, key: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        let mut request = Request::builder().method(method).uri(format!("http://{}{path}", self.address));
+        if !key.is_empty() {
+            request = request.header("authorization", format!("Bearer {key}"));
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let answered = match method {
+            "GET" | "DELETE" => self.agent.run(request.body(()).unwrap()),
+            _ => self.agent.run(request.body(body).unwrap()),
+        };
+        let mut answer = answered.unwrap_or_else(|error| panic!("{method} {path}: {error}"));
+        let mut bytes = Vec::new();
+        answer.body_mut().as_reader().read_to_end(&mut bytes).unwrap();
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        Answer { status: answer.status().as_u16(), headers: answer.headers().clone(), text }
+    }
+
+    pub(super) fn get(&self, path: &str, key: &str) -> Answer {
+        self.send("GET", path, key, &[], b"")
+    }
+
+    pub(super) fn delete(&self, path: &str, key: &str) -> Answer {
+        self.send("DELETE", path, key, &[], b"")
+    }
+
+    pub(super) fn post(&self, path: &str, key: &str, body: &Value) -> Answer {
+        self.send("POST", path, key, &[("content-type", "application/json")], body.to_string().as_bytes())
+    }
+
+    pub(super) fn put(&self, path: &str, key: &str, body: &Value) -> Answer {
+        self.send("PUT", path, key, &[("content-type", "application/json")], body.to_string().as_bytes())
+    }
+
+    /// One event.
+    pub(super) fn single(&self, key: &str, event: &Value) -> Answer {
+        let media = [("content-type", "application/cloudevents+json")];
+        self.send("POST", "/v1/events", key, &media, event.to_string().as_bytes())
+    }
+
+    /// Many events.
+    pub(super) fn batch(&self, key: &str, events: &[Value]) -> Answer {
+        let media = [("content-type", "application/cloudevents-batch+json")];
+        self.send("POST", "/v1/events", key, &media, Value::from(events).to_string().as_bytes())
+    }
+
+    /// The rows of a statement that sees everything answered before.
+    pub(super) fn sql(&self, key: &str, sql: &str) -> Value {
+        self.node.engine.cut().unwrap();
+        let answer = self.post("/v1/sql", key, &json!({"sql": sql}));
+        assert_eq!(answer.status, 200, "{sql}: {}", answer.text);
+        answer.json()
+    }
+}
+
+impl Drop for Rig {
+    fn drop(&mut self) {
+        let server = self.server.take();
+        let node = Arc::clone(&self.node);
+        self.runtime.block_on(async move {
+            if let Some(server) = server {
+                server.drain(Duration::from_secs(10)).await;
+            }
+            node.drain().await.unwrap();
+        });
+    }
+}
+
+/// An event of the type `call`, a minute ago.
+pub(super) fn event(id: &str, tokens: i64) -> Value {
+    json!({"specversion": "1.0", "id": id, "source": "/test", "type": "call",
+        "time": "2026-11-23T11:59:00Z", "data": {"tokens": tokens}})
+}
+
+/// `event` with `name` changed; null removes it.
+pub(super) fn with(mut event: Value, name: &str, value: Value) -> Value {
+    event[name] = value;
+    event
+}

@@ -1,0 +1,17 @@
+//! The server's integration tests, in one binary because each one links DataFusion.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test that can't go on has failed, and says why it skips"
+)]
+
+mod house;
+mod trace;
+mod crash;
+mod real_input;
+mod http;
+mod cli;
+mod cli_help;
+mod cli_config;
+mod cli_work;
+mod postgres_psql;

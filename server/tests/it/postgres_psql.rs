@@ -1,0 +1,174 @@
+//! The Postgres wire with the real `psql`: who gets in, what each sees, and what is refused.
+
+use std::process::{Command, Output};
+use std::sync::Arc;
+
+use actors::api_key::ApiKey;
+use actors::facets::keys::{KeysCommand, Scopes};
+use actors::{Command as TenantCommand, PLATFORM};
+use engine::clock::SystemClock;
+use server::config::{Config, Layers};
+use server::serving::Serving;
+
+const PRINCIPAL: &str = "test";
+
+/// A node with two tenants, and the keys that open it.
+struct House {
+    serving: Serving,
+    _folder: tempfile::TempDir,
+}
+
+/// Whether `psql` is there; a machine that checks every change must have it.
+fn has_psql() -> bool {
+    let found = Command::new("psql").arg("--version").output().is_ok_and(|output| output.status.success());
+    assert!(found || std::env::var("CI").as_deref() != Ok("true"), "psql is not installed and CI=true");
+    if !found {
+        println!("skipped: psql is not installed");
+    }
+    found
+}
+
+fn config(folder: &std::path::Path, more: &[(&str, &str)]) -> Config {
+    let data = folder.join("node").display().to_string();
+    let own = [("data", data.as_str()), ("http.address", ""), ("postgres.address", "127.0.0.1:0")];
+    let flags = own.iter().chain(more).map(|(name, value)| ("test".into(), (*name).into(), (*value).into()));
+    Layers { flags: flags.collect(), ..Layers::default() }.merge().unwrap().config
+}
+
+impl House {
+    async fn open(more: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let serving = Serving::open(&config(folder.path(), more), Arc::new(SystemClock)).await.unwrap();
+        serving.node.tenants.create_many(&["acme".to_owned(), "globex".to_owned()], PRINCIPAL).await.unwrap();
+        Self { serving, _folder: folder }
+    }
+
+    /// A new key: its id and its text.
+    async fn key(&self, tenant: &str, number: u8) -> (String, String) {
+        let (ApiKey { id, hash }, text) = ApiKey::generate([number; 8], [number; 32]);
+        let create = KeysCommand::Create {
+            id: id.clone(),
+            hash,
+            scopes: Scopes::all(),
+            label: String::new(),
+            expires_at_us: None,
+        };
+        self.serving.node.command(tenant, TenantCommand::Keys(create), PRINCIPAL).await.unwrap();
+        (id, text)
+    }
+
+    async fn psql(&self, user: &str, key: &str, args: &[&str]) -> Output {
+        let address = self.serving.postgres_address().unwrap();
+        let place = format!("host={} port={} dbname=tenantry user={user}", address.ip(), address.port());
+        let mut command = Command::new("psql");
+        command.arg(place).args(["-X", "-v", "ON_ERROR_STOP=1", "-v", "VERBOSITY=verbose"]).args(args);
+        command.env("PGPASSWORD", key);
+        // The node answers on this runtime, so psql must not block it.
+        tokio::task::spawn_blocking(move || command.output().expect("psql starts")).await.unwrap()
+    }
+
+    /// The rows, unaligned.
+    async fn rows(&self, user: &str, key: &str, sql: &str) -> String {
+        let output = self.psql(user, key, &["-At", "-c", sql]).await;
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{sql}: {told}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// What is said on failure.
+    async fn failure(&self, user: &str, key: &str, sql: &str) -> String {
+        let output = self.psql(user, key, &["-At", "-c", sql]).await;
+        assert!(!output.status.success(), "{sql}: {}", String::from_utf8_lossy(&output.stdout));
+        String::from_utf8(output.stderr).unwrap()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_sees_its_tenant_and_the_platform_sees_all() {
+    if !has_psql() {
+        return;
+    }
+    let house = House::open(&[]).await;
+    let (_, platform) = house.key(PLATFORM, 1).await;
+    let (_, acme) = house.key("acme", 2).await;
+    let all = "select tenant from tenants where tenant in ('acme', 'globex') order by tenant";
+    assert_eq!(house.rows(PLATFORM, &platform, all).await, "acme\nglobex\n");
+    assert_eq!(house.rows("acme", &acme, all).await, "acme\n");
+    let around =
+        "select count(*) from (select * from tenants union all select * from tenants) t where tenant <> 'acme'";
+    assert_eq!(house.rows("acme", &acme, around).await, "0\n");
+    house.serving.drain().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn psql_describes_the_views() {
+    if !has_psql() {
+        return;
+    }
+    let house = House::open(&[]).await;
+    let (_, platform) = house.key(PLATFORM, 1).await;
+    let list = house.rows(PLATFORM, &platform, "\\dv").await;
+    assert!(list.contains("usage"), "{list}");
+    let columns = house.rows(PLATFORM, &platform, "\\d usage").await;
+    assert!(columns.contains("window_start") && columns.contains("revision"), "{columns}");
+    house.serving.drain().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn strangers_and_wrong_users_do_not_get_in() {
+    if !has_psql() {
+        return;
+    }
+    let house = House::open(&[]).await;
+    let (id, acme) = house.key("acme", 2).await;
+    let check = |told: String, state: &str| assert!(told.contains(state), "not {state}: {told}");
+    check(house.failure("acme", "secret", "select 1").await, "tn_");
+    let (_, never_issued) = ApiKey::generate([9; 8], [9; 32]);
+    house.failure("acme", &never_issued, "select 1").await;
+    check(house.failure("globex", &acme, "select 1").await, "connect with user=acme");
+    check(house.failure(PLATFORM, &acme, "select 1").await, "connect with user=acme");
+
+    assert_eq!(house.rows("acme", &acme, "select 1").await, "1\n");
+    let revoke = TenantCommand::Keys(KeysCommand::Revoke { id });
+    house.serving.node.command("acme", revoke, PRINCIPAL).await.unwrap();
+    check(house.failure("acme", &acme, "select 1").await, "revoked");
+    house.serving.drain().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn errors_carry_their_state_and_writes_are_refused() {
+    if !has_psql() {
+        return;
+    }
+    let house = House::open(&[("query.timeout_ms", "300")]).await;
+    let (_, key) = house.key("acme", 2).await;
+    for (sql, state) in [
+        ("selec 1", "42601"),
+        ("select * from nowhere", "42P01"),
+        ("select nothing from tenants", "42703"),
+        ("create table t (a int)", "25006"),
+        ("insert into tenants select * from tenants", "25006"),
+        ("copy (select 1) to 'stolen.csv'", "25006"),
+        ("create external table t stored as csv location '/etc/passwd'", ""),
+        ("set datafusion.execution.batch_size = 1", "25006"),
+        ("select count(*) from generate_series(1, 100000000000) a", "57014"),
+    ] {
+        let told = house.failure("acme", &key, sql).await;
+        assert!(told.contains(state), "{sql}: not {state}: {told}");
+    }
+    house.serving.drain().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_beyond_the_limit_are_told_so() {
+    if !has_psql() {
+        return;
+    }
+    let house = House::open(&[("postgres.connections_max", "1")]).await;
+    let (_, key) = house.key("acme", 2).await;
+    let held = tokio::net::TcpStream::connect(house.serving.postgres_address().unwrap()).await.unwrap();
+    let told = house.failure("acme", &key, "select 1").await;
+    assert!(told.contains("too many connections"), "{told}");
+    drop(held);
+    house.serving.drain().await.unwrap();
+}
