@@ -3,7 +3,11 @@
 //!
 //! `cargo bench -p benches`. Input: the Azure trace in `../shared/datasets` if it is there, else the generator at the same
 //! size. `RUNS` sets how many runs (default 5); medians are printed.
-#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a measurement prints, and has failed when it can't go on")]
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a measurement prints, and has failed when it can't go on"
+)]
 
 use std::fs::File;
 use std::io::Write;
@@ -33,9 +37,8 @@ fn input() -> (&'static str, Box<dyn Fn() -> Batches>) {
     match AzureTrace::open(&folder) {
         Ok(trace) => ("Azure Functions trace", Box::new(move || Box::new(trace.events(EventOptions::default())))),
         Err(_) => {
-            let generate = || -> Batches {
-                Box::new(Generator::new(GeneratorOptions::default(), START_US).unwrap().take(EVENTS))
-            };
+            let generate =
+                || -> Batches { Box::new(Generator::new(GeneratorOptions::default(), START_US).unwrap().take(EVENTS)) };
             ("generator", Box::new(generate))
         }
     }

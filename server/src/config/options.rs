@@ -45,7 +45,6 @@ impl Config {
                     horizon_us: us(u64::from(self.events.dedup_horizon_s) * 1000),
                     ..defaults.engine.dedup
                 },
-                ..defaults.engine
             },
             catalog: CatalogOptions {
                 memory_bytes_max: self.query.memory_bytes_max,

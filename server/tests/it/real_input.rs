@@ -188,7 +188,9 @@ fn meters_defined_after_events_went_to_the_lake_know_the_past() {
     early.import(&trace, EventOptions::default());
     for meter in ["gb_seconds", "functions"] {
         late.define(invocation_meters().into_iter().find(|defined| defined.name == meter).unwrap());
-        let windows = format!("SELECT * EXCEPT (revision, final, correction) FROM meter_{meter} ORDER BY tenant, function, window_start");
+        let windows = format!(
+            "SELECT * EXCEPT (revision, final, correction) FROM meter_{meter} ORDER BY tenant, function, window_start"
+        );
         assert!(late.rows(&windows) == early.rows(&windows), "a backfilled window of {meter} differs");
     }
 }
