@@ -149,8 +149,13 @@ impl<O: Operator> Coordinator<O> {
                     let _ = reply.send(result);
                 }
                 Ok(Order::Configure(meters, reply)) => {
-                    let result = self.configure(meters);
-                    let _ = reply.send(result);
+                    let backfilled = self.configure(meters);
+                    let is_whole = backfilled.is_ok();
+                    let _ = reply.send(backfilled.and_then(|()| self.checkpoint()));
+                    if !is_whole {
+                        // Half a history must not get into a checkpoint. The next start reads all of it again.
+                        return self.fail("the history of a meter could not be read; restart the node");
+                    }
                 }
                 Err(RecvTimeoutError::Timeout) => {
                     if Instant::now() >= checkpoint_at {
@@ -269,7 +274,10 @@ impl<O: Operator> Coordinator<O> {
             channels.configures.send(Configure { meters: Arc::clone(&meters), changed, history }).map_err(gone)?;
             waiting.push((shard as u16, answer, feed));
         }
-        history::feed(&self.ground, &self.archive, waiting)?;
-        self.checkpoint()
+        history::feed(&self.ground, &self.archive, waiting)
+    }
+
+    fn fail(&self, reason: &str) {
+        *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.to_owned());
     }
 }
