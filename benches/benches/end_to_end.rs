@@ -1,8 +1,9 @@
 //! End to end: three million events into a fresh node, durable, deduplicated and metered five ways; again, when all are
 //! duplicates; and beside it what the same disk does with the same bytes and nothing else.
 //!
-//! `cargo bench -p benches`. Input: the Azure trace in `../shared/datasets` if it is there, else the generator at the same
-//! size. `RUNS` sets how many runs (default 5); medians are printed.
+//! `cargo bench -p benches`. Input: the Azure trace in `../shared/datasets` if it is there, else the generator at the
+//! same size. `RUNS` sets how many runs (default 5); medians are printed. Without `--bench`, as in `cargo test
+//! --benches`, one run on a few batches shows that it works.
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -29,6 +30,8 @@ const EVENTS: u64 = 3_037_902;
 const START_US: i64 = 1_700_000_000_000_000;
 /// How much the log gathers per sync at most, so the disk alone gets the same cadence.
 const SYNC_BYTES: usize = 8 << 20;
+/// Of a run that measures nothing.
+const BATCHES_TRIED: usize = 4;
 
 type Batches = Box<dyn Iterator<Item = Result<EventBatch, DatasetError>> + Send>;
 
@@ -44,11 +47,13 @@ fn input() -> (&'static str, Box<dyn Fn() -> Batches>) {
     }
 }
 
-fn import(node: &Node, batches: Batches) -> f64 {
+/// Events, and how many a second.
+fn import(node: &Node, batches: impl Iterator<Item = Result<EventBatch, DatasetError>> + Send) -> (u64, f64) {
     let whole = |batch| DatasetBatch { batch, rejected: Vec::new() };
     let report = import::run(node, batches.map(|batch| batch.map(whole)), &|_| ()).unwrap();
     let tally = report.tally;
-    (tally.admitted + tally.duplicate) as f64 / report.took.as_secs_f64()
+    let events = tally.admitted + tally.duplicate;
+    (events, events as f64 / report.took.as_secs_f64())
 }
 
 fn bytes_below(folder: &Path) -> usize {
@@ -74,10 +79,13 @@ fn median(mut values: Vec<f64>) -> f64 {
 }
 
 fn main() {
-    let runs: usize = std::env::var("RUNS").map_or(5, |runs| runs.parse().unwrap());
+    let measures = std::env::args().any(|argument| argument == "--bench");
+    let runs: usize = std::env::var("RUNS").map_or(if measures { 5 } else { 1 }, |runs| runs.parse().unwrap());
+    let batches_max = if measures { usize::MAX } else { BATCHES_TRIED };
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let (name, input) = input();
     let (mut fresh, mut again, mut shares, mut per_event) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut events = 0;
     for _ in 0..runs {
         let data = tempfile::tempdir().unwrap();
         let node = runtime.block_on(Node::open(NodeOptions::new(data.path()), Arc::new(SystemClock))).unwrap();
@@ -85,16 +93,17 @@ fn main() {
             let define = Command::Meters(MetersCommand::Define(meter));
             runtime.block_on(node.command(PLATFORM, define, "bench")).unwrap();
         }
-        let rate = import(&node, input());
+        let rate;
+        (events, rate) = import(&node, input().take(batches_max));
         let bytes = bytes_below(&data.path().join("log/events"));
-        again.push(import(&node, input()));
+        again.push(import(&node, input().take(batches_max)).1);
         runtime.block_on(node.drain()).unwrap();
         let disk = disk_alone(data.path(), bytes);
-        shares.push(rate * bytes as f64 / EVENTS as f64 / disk);
-        per_event.push(bytes as f64 / EVENTS as f64);
+        shares.push(rate * bytes as f64 / events as f64 / disk);
+        per_event.push(bytes as f64 / events as f64);
         fresh.push(rate);
     }
-    println!("{name}, {EVENTS} events, 5 meters, {runs} runs, medians");
+    println!("{name}, {events} events, 5 meters, {runs} runs, medians");
     println!("fresh, durable and deduplicated   {:>12.0} events/s", median(fresh));
     println!("again, all duplicates             {:>12.0} events/s", median(again));
     println!("log                               {:>12.1} bytes an event", median(per_event));
