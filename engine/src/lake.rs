@@ -8,6 +8,11 @@ use crate::shard::Position;
 use crate::snapshot::ArchiveFile;
 use crate::storage::Storage;
 
+/// The folder of the node's storage that holds everything of the lake. What is Parquet in it and in no manifest is garbage.
+pub const FOLDER: &str = "lake";
+/// How the names of its files end.
+pub const EXTENSION: &str = ".parquet";
+
 /// Where events go when the log forgets them.
 ///
 /// # Contract

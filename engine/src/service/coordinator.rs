@@ -12,6 +12,7 @@ use std::time::Instant;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use crate::checkpoint::manifest::{FORMAT, Manifest, ShardManifest};
+use crate::lake::{self, LakeError};
 use crate::log::Offset;
 use crate::meter::Meter;
 use crate::shard::permits::Permits;
@@ -227,9 +228,16 @@ impl<O: Operator> Coordinator<O> {
         for (view, seals) in snapshot.shards.iter().zip(seals) {
             let prefix = format!("checkpoints/{attempt}-{:05}-", view.shard);
             let mut files = Vec::new();
-            let dedup = seals.dedup.write(storage, &prefix, &mut files).map_err(crate::lake::LakeError::from)?;
-            let operator = seals.operator.write(storage, &prefix, &mut files).map_err(crate::lake::LakeError::from)?;
-            shards.push(ShardManifest { shard: view.shard, watermark_us: view.watermark_us, dedup, operator, files });
+            let dedup = seals.dedup.write(storage, &prefix, &mut files).map_err(LakeError::from)?;
+            let operator = seals.operator.write(storage, &prefix, &mut files).map_err(LakeError::from)?;
+            shards.push(ShardManifest {
+                shard: view.shard,
+                watermark_us: view.watermark_us,
+                dedup,
+                operator,
+                files,
+                lake_files: Vec::new(),
+            });
         }
         let archive = self.archive_if_large(snapshot.offset, &attempt)?;
         let manifest = Manifest {
@@ -256,7 +264,7 @@ impl<O: Operator> Coordinator<O> {
         if self.ground.log.bytes() < self.options.archive_above_bytes || from >= until {
             return Ok(Arc::clone(&self.archive));
         }
-        let prefix = format!("lake/events/{attempt}-");
+        let prefix = format!("{}/events/{attempt}-", lake::FOLDER);
         let files = self.ground.lake.archive(&*self.ground.log, from, until, &*self.ground.storage, &prefix)?;
         let mut archive = (*self.archive).clone();
         archive.files.extend(files);
