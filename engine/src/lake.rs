@@ -2,6 +2,8 @@
 //!
 //! Implemented by `pipelines` (Parquet). Not here: file formats.
 
+use std::collections::BTreeSet;
+
 use crate::event::batch::EventBatch;
 use crate::log::{Log, Offset};
 use crate::shard::Position;
@@ -18,6 +20,8 @@ pub const EXTENSION: &str = ".parquet";
 /// # Contract
 /// - [`Lake::archive`] writes every event of the log in `from .. until` into new files and returns them; files become part
 ///   of the truth only when a manifest names them, so a crash in between leaves garbage and loses nothing (I10).
+/// - [`Lake::archive`] leaves out the events of `erased`; [`Lake::erase`] gives the same files without them: those that
+///   hold none as they are, the others rewritten under new names.
 /// - [`Lake::read`] gives the events of `files` that belong to `shard`, in offset order.
 pub trait Lake: Send + Sync + 'static {
     /// Moves a stretch of the log into files whose names start with `prefix`.
@@ -26,6 +30,16 @@ pub trait Lake: Send + Sync + 'static {
         log: &dyn Log,
         from: Offset,
         until: Offset,
+        erased: &BTreeSet<String>,
+        storage: &dyn Storage,
+        prefix: &str,
+    ) -> Result<Vec<ArchiveFile>, LakeError>;
+
+    /// Takes the events of `erased` out of `files`.
+    fn erase(
+        &self,
+        files: &[ArchiveFile],
+        erased: &BTreeSet<String>,
         storage: &dyn Storage,
         prefix: &str,
     ) -> Result<Vec<ArchiveFile>, LakeError>;

@@ -5,6 +5,7 @@
 //! in log order, and so each shard's view holds exactly the events before one offset. A checkpoint is a cut whose states
 //! are sealed; the files are written here while the workers go on, and count only once a manifest names them (I10).
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Instant;
@@ -13,7 +14,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use crate::checkpoint::manifest::{FORMAT, Manifest, ShardManifest};
 use crate::lake::{self, LakeError};
-use crate::log::Offset;
+use crate::log::{Header, Offset, Record};
 use crate::meter::Meter;
 use crate::shard::permits::Permits;
 use crate::shard::worker::{Commit, Configure, Cut, Part, Seals};
@@ -32,6 +33,7 @@ pub(super) enum Order<O: Operator> {
     Cut(Sender<Arc<Snapshot<O::Snapshot>>>),
     Checkpoint(Sender<Result<(), EngineError>>),
     Configure(Vec<Meter>, Sender<Result<(), EngineError>>),
+    Erase(BTreeSet<String>, Sender<Result<(), EngineError>>),
     Stop,
 }
 
@@ -158,6 +160,10 @@ impl<O: Operator> Coordinator<O> {
                         return self.fail("the history of a meter could not be read; restart the node");
                     }
                 }
+                Ok(Order::Erase(tenants, reply)) => {
+                    let result = self.erase(&tenants);
+                    let _ = reply.send(result);
+                }
                 Err(RecvTimeoutError::Timeout) => {
                     if Instant::now() >= checkpoint_at {
                         if self.is_behind() {
@@ -211,13 +217,17 @@ impl<O: Operator> Coordinator<O> {
     }
 
     fn checkpoint(&mut self) -> Result<(), EngineError> {
-        let result = self.write_checkpoint();
+        self.checkpoint_without(&BTreeSet::new())
+    }
+
+    fn checkpoint_without(&mut self, erased: &BTreeSet<String>) -> Result<(), EngineError> {
+        let result = self.write_checkpoint(erased);
         let message = result.as_ref().err().map(|error: &EngineError| format!("checkpoint failed: {error}"));
         *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = message;
         result
     }
 
-    fn write_checkpoint(&mut self) -> Result<(), EngineError> {
+    fn write_checkpoint(&mut self, erased: &BTreeSet<String>) -> Result<(), EngineError> {
         let (snapshot, seals) = self.cut(true)?;
         let generation = self.generation + 1;
         // Files of an attempt that failed stay where they are until they are swept, so each attempt has its own names.
@@ -239,7 +249,7 @@ impl<O: Operator> Coordinator<O> {
                 lake_files: Vec::new(),
             });
         }
-        let archive = self.archive_if_large(snapshot.offset, &attempt)?;
+        let archive = self.archive_if_due(snapshot.offset, erased, &attempt)?;
         let manifest = Manifest {
             format: FORMAT,
             generation,
@@ -259,17 +269,77 @@ impl<O: Operator> Coordinator<O> {
         Ok(())
     }
 
-    fn archive_if_large(&self, until: Offset, attempt: &str) -> Result<Arc<Archive>, EngineError> {
+    fn archive_if_due(
+        &self,
+        until: Offset,
+        erased: &BTreeSet<String>,
+        attempt: &str,
+    ) -> Result<Arc<Archive>, EngineError> {
         let from = self.archive.until.max(self.ground.log.start());
-        if self.ground.log.bytes() < self.options.archive_above_bytes || from >= until {
+        let is_large = self.ground.log.bytes() >= self.options.archive_above_bytes && from < until;
+        if erased.is_empty() && !is_large {
             return Ok(Arc::clone(&self.archive));
         }
+        let (log, storage) = (&*self.ground.log, &*self.ground.storage);
         let prefix = format!("{}/events/{attempt}-", lake::FOLDER);
-        let files = self.ground.lake.archive(&*self.ground.log, from, until, &*self.ground.storage, &prefix)?;
         let mut archive = (*self.archive).clone();
-        archive.files.extend(files);
+        if !erased.is_empty() {
+            archive.files = self.ground.lake.erase(&archive.files, erased, storage, &prefix)?;
+        }
+        archive.files.extend(self.ground.lake.archive(log, from, until, erased, storage, &prefix)?);
         archive.until = until;
         Ok(Arc::new(archive))
+    }
+
+    /// Erases tenants that the gate lets nothing in of any more: from the states, from the lake, and from the log, by
+    /// moving what others have in it to the lake. Done when no checkpoint is kept that knows them.
+    ///
+    /// If it breaks off, nothing else is lost and it can be done again; until then a restart may bring them back.
+    fn erase(&mut self, tenants: &BTreeSet<String>) -> Result<(), EngineError> {
+        self.forget(tenants)?;
+        self.ground.log.roll();
+        self.mark()?;
+        self.checkpoint_without(tenants)?;
+        // The log is trimmed one checkpoint late, so one more at least.
+        for _ in 1..self.options.checkpoints_kept.max(2) {
+            self.checkpoint()?;
+        }
+        Ok(())
+    }
+
+    /// Behind everything that was appended so far, so that nothing of `tenants` is applied later.
+    fn forget(&self, tenants: &BTreeSet<String>) -> Result<(), EngineError> {
+        let (done, answers) = bounded(self.shards.len());
+        let commits: Vec<Sender<Commit<O>>> = self.shards.iter().map(|shard| shard.commits.clone()).collect();
+        let tenants = Arc::new(tenants.clone());
+        self.ground.log.barrier(Box::new(move |_| {
+            for commits in commits {
+                // A worker that is gone leaves an answer out, which is noticed below.
+                let _ = commits.send(Commit::Forget { tenants: Arc::clone(&tenants), done: done.clone() });
+            }
+        }));
+        for _ in 0..self.shards.len() {
+            answers.recv().map_err(|_| EngineError::Thread("shard".into()))??;
+        }
+        Ok(())
+    }
+
+    /// A record of nothing, so that the log has something to begin with when all before it is forgotten.
+    fn mark(&self) -> Result<(), EngineError> {
+        let admitted_at_us = self.ground.clock.now_us();
+        let watermark_us = crate::watermark::BEGINNING_US;
+        let header = Header { shard: 0, epoch: self.epoch, rows: 1, watermark_us, admitted_at_us };
+        let (done, appended) = bounded(1);
+        let record = Record { header, payload: Vec::new(), notes: Vec::new() };
+        self.ground.log.append(
+            record,
+            Box::new(move |result| {
+                // The coordinator waits just below.
+                let _ = done.send(result);
+            }),
+        );
+        appended.recv().map_err(|_| EngineError::Thread("log".into()))??;
+        Ok(())
     }
 
     fn configure(&mut self, meters: Vec<Meter>) -> Result<(), EngineError> {

@@ -1,5 +1,6 @@
 //! The engine's handle: submit, look, configure, drain. Cheap to clone.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
@@ -135,6 +136,12 @@ impl<O: Operator> Handle<O> {
     /// The meters from now on; returns when new and changed ones have their history.
     pub fn configure(&self, meters: Vec<Meter>) -> Result<(), EngineError> {
         self.order(|reply| Order::Configure(meters, reply))?
+    }
+
+    /// Erases everything of `tenants`, whose events the gate must refuse already; returns when no file holds it any more.
+    /// If it fails, nothing else is lost, and it can be asked for again.
+    pub fn erase(&self, tenants: BTreeSet<String>) -> Result<(), EngineError> {
+        self.order(|reply| Order::Erase(tenants, reply))?
     }
 
     fn order<T>(&self, order: impl FnOnce(Sender<T>) -> Order<O>) -> Result<T, EngineError> {

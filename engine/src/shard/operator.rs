@@ -2,6 +2,8 @@
 //!
 //! Owned by the worker's thread: no locks inside. Not here: admission, durability.
 
+use std::collections::BTreeSet;
+
 use crate::admission::{Rejection, RejectionCount};
 use crate::calendar::Interval;
 use crate::event::batch::EventBatch;
@@ -59,6 +61,9 @@ pub trait Operator: Send + 'static {
     /// The meters from now on. Returns those that are new or changed and so need the shard's history: the engine calls
     /// [`Operator::backfill`] with all of it before the next `apply`.
     fn configure(&mut self, meters: &[Meter]) -> Vec<String>;
+
+    /// Drops everything of `tenants`, as if none of their events had ever been applied; nothing changes if it fails.
+    fn forget(&mut self, tenants: &BTreeSet<String>) -> Result<(), RestoreError>;
 
     /// Folds history into the named meters only.
     fn backfill(&mut self, meters: &[String], batch: &EventBatch, position: Position);

@@ -1,6 +1,6 @@
 //! The smallest operator, gate and lake that the engine can be tried with.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use engine::admission::{Reason, Rejection, RejectionCount};
@@ -76,6 +76,11 @@ impl Operator for Counting {
         Vec::new()
     }
 
+    fn forget(&mut self, tenants: &BTreeSet<String>) -> Result<(), RestoreError> {
+        self.counts.retain(|tenant, _| !tenants.contains(tenant));
+        Ok(())
+    }
+
     fn backfill(&mut self, _meters: &[String], _batch: &EventBatch, _position: Position) {}
 }
 
@@ -135,10 +140,21 @@ impl Lake for NoLake {
         _log: &dyn Log,
         _from: Offset,
         _until: Offset,
+        _erased: &BTreeSet<String>,
         _storage: &dyn Storage,
         _prefix: &str,
     ) -> Result<Vec<ArchiveFile>, LakeError> {
         unreachable!("the log stays below the threshold")
+    }
+
+    fn erase(
+        &self,
+        _files: &[ArchiveFile],
+        _erased: &BTreeSet<String>,
+        _storage: &dyn Storage,
+        _prefix: &str,
+    ) -> Result<Vec<ArchiveFile>, LakeError> {
+        unreachable!("nobody is erased")
     }
 
     fn read(

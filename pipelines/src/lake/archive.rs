@@ -3,7 +3,7 @@
 //! A *generation* is a stretch of the log small enough to be sorted in memory (I8). Its files cover its offsets and no
 //! others, so that history can be put back into log order one generation at a time (`replay`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::{Arc, LazyLock};
 
@@ -29,7 +29,7 @@ const ROW_GROUP_ROWS: usize = 1 << 15;
 /// Names tried when files of an archiving that was cut short are in the way.
 const NAMES_MAX: u32 = 1000;
 
-const DAY_US: i64 = 86_400_000_000;
+pub(super) const DAY_US: i64 = 86_400_000_000;
 
 /// Level 3 is zstd's own default: half the size of snappy at a speed far above the disk's.
 static PROPERTIES: LazyLock<WriterProperties> = LazyLock::new(|| {
@@ -40,13 +40,14 @@ static PROPERTIES: LazyLock<WriterProperties> = LazyLock::new(|| {
         .build()
 });
 
-/// Writes the events of `records` whose offsets lie in `span` to new files under `prefix`.
+/// Writes the events of `records` whose offsets lie in `span`, but those of `erased`, to new files under `prefix`.
 ///
 /// The files count only once a manifest names them: if this fails or the node stops, what was written is nobody's and the
 /// next call writes under other names.
 pub fn archive_events(
     records: impl IntoIterator<Item = Result<(Offset, Record), LogError>>,
     span: Range<Offset>,
+    erased: &BTreeSet<String>,
     storage: &dyn Storage,
     prefix: &str,
 ) -> Result<Vec<ArchiveFile>, LakeError> {
@@ -57,7 +58,7 @@ pub fn archive_events(
         if offset >= span.end {
             break;
         }
-        generation.add(offset, &record, &span)?;
+        generation.add(offset, &record, &span, erased)?;
         if generation.rows >= GENERATION_ROWS_MAX {
             std::mem::take(&mut generation).write(storage, prefix, &mut files)?;
         }
@@ -74,7 +75,13 @@ struct Generation {
 }
 
 impl Generation {
-    fn add(&mut self, offset: Offset, record: &Record, span: &Range<Offset>) -> Result<(), LakeError> {
+    fn add(
+        &mut self,
+        offset: Offset,
+        record: &Record,
+        span: &Range<Offset>,
+        erased: &BTreeSet<String>,
+    ) -> Result<(), LakeError> {
         if record.payload.is_empty() {
             return Ok(());
         }
@@ -83,7 +90,13 @@ impl Generation {
         let first = span.start.saturating_sub(offset).min(batch.len() as u64) as usize;
         let end = (span.end - offset).min(batch.len() as u64) as usize;
         let mut days = BTreeMap::<i64, Vec<u32>>::new();
+        let tenants = batch.tenants();
+        let is_erased: Vec<bool> =
+            tenants.values.iter().map(|tenant| tenant.is_some_and(|tenant| erased.contains(tenant))).collect();
         for (row, time_us) in batch.times().values().iter().enumerate().take(end).skip(first) {
+            if tenants.key(row).is_some_and(|key| is_erased[key]) {
+                continue;
+            }
             days.entry(time_us.div_euclid(DAY_US)).or_default().push(row as u32);
         }
         for (day, of_day) in days {
@@ -110,7 +123,7 @@ fn sorted(rows: &RecordBatch) -> Result<RecordBatch, LakeError> {
     Ok(take_record_batch(rows, &lexsort_to_indices(&keys, None)?)?)
 }
 
-fn write_file(
+pub(super) fn write_file(
     rows: &RecordBatch,
     shard: u16,
     day: i64,

@@ -8,15 +8,19 @@
 
 pub mod rows;
 pub mod archive;
+mod erase;
 mod file;
 pub mod read;
 pub mod history;
 pub mod replay;
 
 pub use archive::archive_events;
+use erase::erase_events;
 pub use history::history;
 pub use read::Selection;
 pub use replay::replay;
+
+use std::collections::BTreeSet;
 
 use arrow::error::ArrowError;
 use engine::event::batch::EventBatch;
@@ -36,10 +40,21 @@ impl Lake for ParquetLake {
         log: &dyn Log,
         from: Offset,
         until: Offset,
+        erased: &BTreeSet<String>,
         storage: &dyn Storage,
         prefix: &str,
     ) -> Result<Vec<ArchiveFile>, EngineLakeError> {
-        Ok(archive_events(log.read(from)?, from..until, storage, prefix)?)
+        Ok(archive_events(log.read(from)?, from..until, erased, storage, prefix)?)
+    }
+
+    fn erase(
+        &self,
+        files: &[ArchiveFile],
+        erased: &BTreeSet<String>,
+        storage: &dyn Storage,
+        prefix: &str,
+    ) -> Result<Vec<ArchiveFile>, EngineLakeError> {
+        Ok(erase_events(files, erased, storage, prefix)?)
     }
 
     fn read(

@@ -29,6 +29,7 @@ mod rejection;
 mod snapshot;
 mod operator;
 mod seal;
+mod forget;
 mod window;
 mod read;
 

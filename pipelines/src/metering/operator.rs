@@ -1,6 +1,6 @@
 //! The operator that a shard's worker owns: folds, publishes, seals, restores, backfills.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, RecordBatch};
@@ -16,6 +16,7 @@ use engine::units::ONE;
 
 use super::compile::{CompiledMeter, additive};
 use super::delta::{Layout, rows_of};
+use super::forget;
 use super::live::{Counts, Table, counted, tables};
 use super::merge;
 use super::rejection::Rejections;
@@ -24,7 +25,7 @@ use super::snapshot::{MeterPanes, MeteringSnapshot};
 use super::value::{NotNumber, Rows};
 
 /// States that were made by a meter's accumulators can be merged by them.
-const OWN_STATES: &str = "states come from the same meter's accumulators";
+pub(super) const OWN_STATES: &str = "states come from the same meter's accumulators";
 
 /// How much a shard keeps at hand.
 #[derive(Debug, Clone)]
@@ -235,6 +236,17 @@ impl Operator for MeteringOperator {
         }
         self.live = tables(self.meters.values().map(|panes| &panes.meter));
         changed
+    }
+
+    fn forget(&mut self, tenants: &BTreeSet<String>) -> Result<(), RestoreError> {
+        self.drain();
+        let mut without = self.meters.clone();
+        for panes in without.values_mut() {
+            forget::forget(panes, tenants, &*self.storage)?;
+        }
+        self.meters = without;
+        Arc::make_mut(&mut self.rejections).forget(tenants);
+        Ok(())
     }
 
     fn backfill(&mut self, meters: &[String], batch: &EventBatch, position: Position) {

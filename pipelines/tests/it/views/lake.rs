@@ -151,7 +151,8 @@ fn a_meter_backfilled_from_the_lake_equals_one_that_was_there() {
 #[test]
 fn files_of_an_archiving_that_was_cut_short_are_never_overwritten() {
     let (node, _) = filled(4, 300);
-    let archive = || archive_events(node.log.read(0).unwrap(), 0..300, &*node.storage, "lake").unwrap();
+    let archive =
+        || archive_events(node.log.read(0).unwrap(), 0..300, &BTreeSet::new(), &*node.storage, "lake").unwrap();
     let (first, second) = (archive(), archive());
     let names = |files: &[engine::snapshot::ArchiveFile]| files.iter().map(|f| f.name.clone()).collect::<Vec<_>>();
     assert!(names(&first).iter().all(|name| !names(&second).contains(name)));

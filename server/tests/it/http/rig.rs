@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,7 +30,7 @@ pub(super) struct Rig {
     pub(super) platform: String,
     pub(super) runtime: tokio::runtime::Runtime,
     agent: ureq::Agent,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 pub(super) struct Answer {
@@ -91,13 +92,18 @@ pub(super) fn rig_with(options: HttpOptions) -> Rig {
         platform: String::new(),
         runtime,
         agent: config.into(),
-        _folder: folder,
+        folder,
     };
     rig.platform = rig.key(PLATFORM, &Scope::ALL);
     rig
 }
 
 impl Rig {
+    /// The node's data folder.
+    pub(super) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// Makes a key behind the door's back.
     pub(super) fn key(&self, tenant: &str, scopes: &[Scope]) -> String {
         let (mut id, mut secret) = ([0; 8], [0; 32]);
