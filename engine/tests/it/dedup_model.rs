@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use engine::dedup::{Answer, Dedup, DedupError, DedupOptions};
-use engine::shard::operator::Seal;
+use engine::shard::operator::{Seal, SealedFiles};
 use engine::storage::Storage;
 use engine::storage::memory::MemoryStorage;
 use proptest::prelude::*;
@@ -22,9 +22,10 @@ fn key(id: u32) -> u128 {
 }
 
 fn write(seal: Box<dyn Seal>, storage: &dyn Storage, ordinal: usize) -> (Value, Vec<String>) {
-    let mut files = Vec::new();
+    let mut files = SealedFiles::default();
     let description = seal.write(storage, &format!("ckp/{ordinal}/"), &mut files).unwrap();
-    (description, files)
+    assert_eq!(files.lake, Vec::<String>::new());
+    (description, files.checkpoint)
 }
 
 fn answers(dedup: &mut Dedup, rows: &[(u32, u64)]) -> Vec<Answer> {
