@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::mark::Mark;
 use super::run::{self, Entry, Run};
 use super::{DedupError, DedupOptions, Level};
-use crate::shard::operator::{RestoreError, Seal};
+use crate::shard::operator::{RestoreError, Seal, SealedFiles};
 use crate::storage::{Storage, StorageError};
 
 /// A run is merged with the next newer ones unless it is this many times larger than they are.
@@ -68,7 +68,7 @@ impl Seal for DedupSeal {
         self: Box<Self>,
         storage: &dyn Storage,
         prefix: &str,
-        files: &mut Vec<String>,
+        files: &mut SealedFiles,
     ) -> Result<serde_json::Value, StorageError> {
         let mut levels = self.levels;
         for outcome in self.earlier.iter().filter_map(|cell| cell.get()) {
@@ -86,7 +86,7 @@ impl Seal for DedupSeal {
         let runs = keep_resident(runs, self.options.resident_bytes_max);
 
         let description = Description { runs: runs.iter().map(|run| run.entry().clone()).collect() };
-        files.extend(description.runs.iter().map(|entry| entry.file.to_string()));
+        files.checkpoint.extend(description.runs.iter().map(|entry| entry.file.to_string()));
         let after = runs.into_iter().map(Level::Run).collect();
         // Nobody else has this cell, and `write` takes the seal.
         let _ = self.outcome.set(Outcome { before, after });

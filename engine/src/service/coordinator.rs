@@ -18,7 +18,7 @@ use crate::log::{Header, Offset, Record};
 use crate::meter::Meter;
 use crate::shard::permits::Permits;
 use crate::shard::worker::{Commit, Configure, Cut, Part, Seals};
-use crate::shard::{Gate, Operator};
+use crate::shard::{Gate, Operator, SealedFiles};
 use crate::snapshot::{Archive, Snapshot};
 
 use super::handle::{Handle, Shared};
@@ -237,7 +237,7 @@ impl<O: Operator> Coordinator<O> {
         let mut shards = Vec::with_capacity(seals.len());
         for (view, seals) in snapshot.shards.iter().zip(seals) {
             let prefix = format!("checkpoints/{attempt}-{:05}-", view.shard);
-            let mut files = Vec::new();
+            let mut files = SealedFiles::default();
             let dedup = seals.dedup.write(storage, &prefix, &mut files).map_err(LakeError::from)?;
             let operator = seals.operator.write(storage, &prefix, &mut files).map_err(LakeError::from)?;
             shards.push(ShardManifest {
@@ -245,8 +245,8 @@ impl<O: Operator> Coordinator<O> {
                 watermark_us: view.watermark_us,
                 dedup,
                 operator,
-                files,
-                lake_files: Vec::new(),
+                files: files.checkpoint,
+                lake_files: files.lake,
             });
         }
         let archive = self.archive_if_due(snapshot.offset, erased, &attempt)?;

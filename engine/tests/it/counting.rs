@@ -9,7 +9,7 @@ use engine::event::batch::EventBatch;
 use engine::lake::{Lake, LakeError};
 use engine::log::{Log, Offset};
 use engine::meter::Meter;
-use engine::shard::{Gate, Measure, Operator, Position, RestoreError, Seal};
+use engine::shard::{Gate, Measure, Operator, Position, RestoreError, Seal, SealedFiles};
 use engine::snapshot::ArchiveFile;
 use engine::storage::{Storage, StorageError};
 
@@ -29,7 +29,7 @@ impl Seal for Sealed {
         self: Box<Self>,
         _storage: &dyn Storage,
         _prefix: &str,
-        _files: &mut Vec<String>,
+        _files: &mut SealedFiles,
     ) -> Result<serde_json::Value, StorageError> {
         Ok(serde_json::json!({ "counts": self.0, "refused": self.1 }))
     }

@@ -5,40 +5,27 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use arrow::array::{AsArray, RecordBatch, UInt32Array};
 use arrow::compute::{SortColumn, concat_batches, lexsort_to_indices, take_record_batch};
 use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
 use engine::log::{LogError, Offset, Record};
 use engine::snapshot::ArchiveFile;
-use engine::storage::{Storage, StorageError};
+use engine::storage::Storage;
 use jiff::Timestamp;
-use parquet::arrow::ArrowWriter;
-use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
-use parquet::file::properties::{EnabledStatistics, WriterProperties};
 
 use super::LakeError;
 use super::rows::{self, REVISION, TENANT, TIME, flatten, with_bodies};
+use super::write;
 
 /// Most rows of one generation.
 pub const GENERATION_ROWS_MAX: usize = 1 << 19;
 /// Rows per row group: the grain at which tenants, times and offsets are skipped.
 const ROW_GROUP_ROWS: usize = 1 << 15;
-/// Names tried when files of an archiving that was cut short are in the way.
-const NAMES_MAX: u32 = 1000;
 
 pub(super) const DAY_US: i64 = 86_400_000_000;
-
-/// Level 3 is zstd's own default: half the size of snappy at a speed far above the disk's.
-static PROPERTIES: LazyLock<WriterProperties> = LazyLock::new(|| {
-    WriterProperties::builder()
-        .set_compression(Compression::ZSTD(ZstdLevel::default()))
-        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
-        .set_statistics_enabled(EnabledStatistics::Chunk)
-        .build()
-});
 
 /// Writes the events of `records` whose offsets lie in `span`, but those of `erased`, to new files under `prefix`.
 ///
@@ -136,15 +123,10 @@ pub(super) fn write_file(
     let (time_min_us, time_max_us) = bounds(times);
     let (offset_min, offset_max) = bounds(revisions);
 
-    let mut bytes = Vec::new();
-    let encode = |bytes: &mut Vec<u8>| -> Result<_, ParquetError> {
-        let mut writer = ArrowWriter::try_new(bytes, rows.schema(), Some(PROPERTIES.clone()))?;
-        writer.write(rows)?;
-        writer.close()
-    };
     let folder = format!("{prefix}/day={}/shard={shard}", day_name(day));
-    encode(&mut bytes).map_err(|e| LakeError::Damaged { file: folder.clone(), reason: e.to_string() })?;
-    let name = create(storage, &format!("{folder}/{offset_min}-{offset_max}"), &bytes)?;
+    let damaged = |error: ParquetError| LakeError::Damaged { file: folder.clone(), reason: error.to_string() };
+    let bytes = write::encode(rows, ROW_GROUP_ROWS).map_err(damaged)?;
+    let name = write::create(storage, &format!("{folder}/{offset_min}-{offset_max}"), &bytes)?;
     Ok(ArchiveFile {
         name,
         shard,
@@ -155,19 +137,6 @@ pub(super) fn write_file(
         offset_min: offset_min.unsigned_abs(),
         offset_max: offset_max.unsigned_abs(),
     })
-}
-
-/// Writes `bytes` under the first free name.
-fn create(storage: &dyn Storage, stem: &str, bytes: &[u8]) -> Result<String, StorageError> {
-    for attempt in 0..NAMES_MAX {
-        let name = if attempt == 0 { format!("{stem}.parquet") } else { format!("{stem}-{attempt}.parquet") };
-        match storage.create_new(&name, bytes) {
-            Err(StorageError::Exists { .. }) => {}
-            Err(error) => return Err(error),
-            Ok(()) => return Ok(name),
-        }
-    }
-    Err(StorageError::Exists { name: stem.to_owned() })
 }
 
 /// `2026-11-23`; days outside of the calendar by their number.

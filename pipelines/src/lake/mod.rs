@@ -4,9 +4,12 @@
 //! them count is said by the engine's manifest ([`Archive`](engine::snapshot::Archive)), never by listing a folder (I10).
 //! What is read back equals what the log said (I3): both go through [`rows`].
 //!
+//! Cold panes are files of the lake as well: they are written as events are (`write`), and read by `metering`.
+//!
 //! Not here: when to archive and when to trim the log (the engine), SQL (`views`).
 
 pub mod rows;
+pub(crate) mod write;
 pub mod archive;
 mod erase;
 mod file;

@@ -13,6 +13,7 @@ use super::delta::{Delta, rows_of};
 use super::merge;
 use super::operator::OWN_STATES;
 use super::snapshot::MeterPanes;
+use super::wanted::Wanted;
 
 /// Drops all rows of `tenants`; cold ones are read from `storage` and stay at hand until the next seal.
 pub(super) fn forget(
@@ -21,14 +22,16 @@ pub(super) fn forget(
     storage: &dyn Storage,
 ) -> Result<(), RestoreError> {
     let MeterPanes { meter, deltas, cold, .. } = panes;
+    let names: Vec<String> = tenants.iter().cloned().collect();
+    let theirs = Wanted { tenants: Some(&names), ..Wanted::ALL };
     for (list, is_cold) in [(deltas, false), (cold, true)] {
         let mut left = Vec::with_capacity(list.len());
         for delta in list.drain(..) {
-            if !tenants.iter().any(|tenant| delta.may_hold(tenant)) {
+            if !delta.touches(&theirs) {
                 left.push(delta);
                 continue;
             }
-            let rows = delta.panes(storage)?;
+            let rows = delta.panes(&Wanted::ALL, storage)?;
             let others = others(&rows, tenants);
             if others.iter().map(Range::len).sum::<usize>() == rows.num_rows() {
                 left.push(delta);

@@ -22,6 +22,8 @@ mod pane;
 mod key;
 mod accumulate;
 mod live;
+mod wanted;
+mod cold;
 mod stored;
 mod delta;
 mod merge;
