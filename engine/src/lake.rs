@@ -12,7 +12,8 @@ use crate::storage::Storage;
 ///
 /// # Contract
 /// - [`Lake::archive`] writes every event of the log in `from .. until` into new files and returns them; files become part
-///   of the truth only when a manifest names them, so a crash in between leaves garbage and loses nothing (I10).
+///   of the truth only when a manifest names them, so a crash in between leaves garbage and loses nothing (I10). If it fails it
+///   removes what it wrote.
 /// - [`Lake::read`] gives the events of `files` that belong to `shard`, in offset order.
 pub trait Lake: Send + Sync + 'static {
     /// Moves a stretch of the log into files whose names start with `prefix`.

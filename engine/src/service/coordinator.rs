@@ -5,7 +5,7 @@
 //! in log order, and so each shard's view holds exactly the events before one offset. A checkpoint is a cut whose states
 //! are sealed; the files are written here while the workers go on, and count only once a manifest names them (I10).
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Instant;
 
@@ -40,6 +40,7 @@ struct Coordinator<O: Operator> {
     shards: Vec<Channels<O>>,
     snapshot: Arc<RwLock<Arc<Snapshot<O::Snapshot>>>>,
     failure: Arc<Mutex<Option<String>>>,
+    checkpoint_failures: Arc<AtomicU64>,
     generation: u64,
     attempts: u64,
     epoch: u32,
@@ -74,6 +75,7 @@ pub(super) fn start<O: Operator, G: Gate>(
         threads.push(spawn(name, &alive, move || worker.run(&parts, &orders))?);
     }
     let failure = Arc::new(Mutex::new(None));
+    let checkpoint_failures = Arc::new(AtomicU64::new(0));
     let mut coordinator = Coordinator {
         options,
         shards,
@@ -85,6 +87,7 @@ pub(super) fn start<O: Operator, G: Gate>(
             archive: Arc::clone(&recovered.archive),
         }))),
         failure: Arc::clone(&failure),
+        checkpoint_failures: Arc::clone(&checkpoint_failures),
         generation: recovered.generation,
         attempts: 0,
         epoch: recovered.epoch,
@@ -104,6 +107,7 @@ pub(super) fn start<O: Operator, G: Gate>(
         threads: Mutex::new(Vec::new()),
         alive: Arc::clone(&alive),
         failure,
+        checkpoint_failures,
     };
     threads.push(spawn("coordinator".into(), &alive, move || coordinator.run(&inbox))?);
     *shared.threads.lock().unwrap_or_else(PoisonError::into_inner) = threads;
@@ -212,6 +216,7 @@ impl<O: Operator> Coordinator<O> {
     fn checkpoint(&mut self) -> Result<(), EngineError> {
         let result = self.write_checkpoint();
         let message = result.as_ref().err().map(|error: &EngineError| format!("checkpoint failed: {error}"));
+        self.checkpoint_failures.fetch_add(u64::from(message.is_some()), Ordering::Relaxed);
         *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = message;
         result
     }
@@ -241,7 +246,10 @@ impl<O: Operator> Coordinator<O> {
             archive: (*archive).clone(),
             shards,
         };
-        self.ground.manifests.create(&manifest)?;
+        if let Err(error) = self.ground.manifests.create(&manifest) {
+            self.discard(&archive, generation);
+            return Err(error.into());
+        }
         self.generation = generation;
         let archived_before = std::mem::replace(&mut self.archive, archive).until;
         self.checkpointed_until = Some(snapshot.offset);
@@ -262,6 +270,19 @@ impl<O: Operator> Coordinator<O> {
         archive.files.extend(files);
         archive.until = until;
         Ok(Arc::new(archive))
+    }
+
+    /// Removes what was archived for a manifest that is not there, so that trying on a full disk does not make it fuller.
+    /// One that failed and is there all the same names these files, so they stay.
+    fn discard(&self, archive: &Archive, generation: u64) {
+        if self.ground.manifests.next_generation() != Ok(generation) {
+            return;
+        }
+        for file in archive.files.iter().skip(self.archive.files.len()) {
+            if let Err(error) = self.ground.storage.remove(&file.name) {
+                tracing::warn!(file = file.name, %error, "can't remove a file of a checkpoint that failed");
+            }
+        }
     }
 
     fn configure(&mut self, meters: Vec<Meter>) -> Result<(), EngineError> {
