@@ -19,7 +19,8 @@ pub const EXTENSION: &str = ".parquet";
 ///
 /// # Contract
 /// - [`Lake::archive`] writes every event of the log in `from .. until` into new files and returns them; files become part
-///   of the truth only when a manifest names them, so a crash in between leaves garbage and loses nothing (I10).
+///   of the truth only when a manifest names them, so a crash in between leaves garbage and loses nothing (I10). If it
+///   fails it removes what it wrote.
 /// - [`Lake::archive`] leaves out the events of `erased`; [`Lake::erase`] gives the same files without them: those that
 ///   hold none as they are, the others rewritten under new names.
 /// - [`Lake::read`] gives the events of `files` that belong to `shard`, in offset order.

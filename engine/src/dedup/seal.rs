@@ -79,8 +79,12 @@ impl Seal for DedupSeal {
         let mut runs = Vec::with_capacity(groups.len());
         for (ordinal, group) in groups.drain(..).enumerate() {
             let file = format!("{prefix}dedup-{ordinal}.run");
-            if let Some(run) = group.write(&file, storage, runs.is_empty())? {
-                runs.push(run);
+            match group.write(&file, storage, runs.is_empty()) {
+                Ok(run) => runs.extend(run),
+                Err(error) => {
+                    discard(&runs, prefix, storage);
+                    return Err(error);
+                }
             }
         }
         let runs = keep_resident(runs, self.options.resident_bytes_max);
@@ -91,6 +95,16 @@ impl Seal for DedupSeal {
         // Nobody else has this cell, and `write` takes the seal.
         let _ = self.outcome.set(Outcome { before, after });
         Ok(serde_json::to_value(description).expect("names and numbers are JSON"))
+    }
+}
+
+/// Removes what a seal that fails has written, which nobody uses: the next one writes it again, under another name, and a
+/// disk that is full must not get fuller by trying.
+fn discard(runs: &[Arc<Run>], prefix: &str, storage: &dyn Storage) {
+    for run in runs.iter().filter(|run| run.entry().file.starts_with(prefix)) {
+        if let Err(error) = storage.remove(&run.entry().file) {
+            tracing::warn!(file = &*run.entry().file, %error, "can't remove a file of a checkpoint that failed");
+        }
     }
 }
 

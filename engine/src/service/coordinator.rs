@@ -5,8 +5,10 @@
 //! in log order, and so each shard's view holds exactly the events before one offset. A checkpoint is a cut whose states
 //! are sealed; the files are written here while the workers go on, and count only once a manifest names them (I10).
 
+mod erase;
+
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Instant;
 
@@ -14,7 +16,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use crate::checkpoint::manifest::{FORMAT, Manifest, ShardManifest};
 use crate::lake::{self, LakeError};
-use crate::log::{Header, Offset, Record};
+use crate::log::Offset;
 use crate::meter::Meter;
 use crate::shard::permits::Permits;
 use crate::shard::worker::{Commit, Configure, Cut, Part, Seals};
@@ -43,6 +45,7 @@ struct Coordinator<O: Operator> {
     shards: Vec<Channels<O>>,
     snapshot: Arc<RwLock<Arc<Snapshot<O::Snapshot>>>>,
     failure: Arc<Mutex<Option<String>>>,
+    checkpoint_failures: Arc<AtomicU64>,
     generation: u64,
     attempts: u64,
     epoch: u32,
@@ -77,6 +80,7 @@ pub(super) fn start<O: Operator, G: Gate>(
         threads.push(spawn(name, &alive, move || worker.run(&parts, &orders))?);
     }
     let failure = Arc::new(Mutex::new(None));
+    let checkpoint_failures = Arc::new(AtomicU64::new(0));
     let mut coordinator = Coordinator {
         options,
         shards,
@@ -88,6 +92,7 @@ pub(super) fn start<O: Operator, G: Gate>(
             archive: Arc::clone(&recovered.archive),
         }))),
         failure: Arc::clone(&failure),
+        checkpoint_failures: Arc::clone(&checkpoint_failures),
         generation: recovered.generation,
         attempts: 0,
         epoch: recovered.epoch,
@@ -107,6 +112,7 @@ pub(super) fn start<O: Operator, G: Gate>(
         threads: Mutex::new(Vec::new()),
         alive: Arc::clone(&alive),
         failure,
+        checkpoint_failures,
     };
     threads.push(spawn("coordinator".into(), &alive, move || coordinator.run(&inbox))?);
     *shared.threads.lock().unwrap_or_else(PoisonError::into_inner) = threads;
@@ -223,6 +229,7 @@ impl<O: Operator> Coordinator<O> {
     fn checkpoint_without(&mut self, erased: &BTreeSet<String>) -> Result<(), EngineError> {
         let result = self.write_checkpoint(erased);
         let message = result.as_ref().err().map(|error: &EngineError| format!("checkpoint failed: {error}"));
+        self.checkpoint_failures.fetch_add(u64::from(message.is_some()), Ordering::Relaxed);
         *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = message;
         result
     }
@@ -259,7 +266,10 @@ impl<O: Operator> Coordinator<O> {
             archive: (*archive).clone(),
             shards,
         };
-        self.ground.manifests.create(&manifest)?;
+        if let Err(error) = self.ground.manifests.create(&manifest) {
+            self.discard(&archive, generation);
+            return Err(error.into());
+        }
         self.generation = generation;
         let archived_before = std::mem::replace(&mut self.archive, archive).until;
         self.checkpointed_until = Some(snapshot.offset);
@@ -291,55 +301,17 @@ impl<O: Operator> Coordinator<O> {
         Ok(Arc::new(archive))
     }
 
-    /// Erases tenants that the gate lets nothing in of any more: from the states, from the lake, and from the log, by
-    /// moving what others have in it to the lake. Done when no checkpoint is kept that knows them.
-    ///
-    /// If it breaks off, nothing else is lost and it can be done again; until then a restart may bring them back.
-    fn erase(&mut self, tenants: &BTreeSet<String>) -> Result<(), EngineError> {
-        self.forget(tenants)?;
-        self.ground.log.roll();
-        self.mark()?;
-        self.checkpoint_without(tenants)?;
-        // The log is trimmed one checkpoint late, so one more at least.
-        for _ in 1..self.options.checkpoints_kept.max(2) {
-            self.checkpoint()?;
+    /// Removes what was archived for a manifest that is not there, so that trying on a full disk does not make it fuller.
+    /// One that failed and is there all the same names these files, so they stay.
+    fn discard(&self, archive: &Archive, generation: u64) {
+        if self.ground.manifests.next_generation() != Ok(generation) {
+            return;
         }
-        Ok(())
-    }
-
-    /// Behind everything that was appended so far, so that nothing of `tenants` is applied later.
-    fn forget(&self, tenants: &BTreeSet<String>) -> Result<(), EngineError> {
-        let (done, answers) = bounded(self.shards.len());
-        let commits: Vec<Sender<Commit<O>>> = self.shards.iter().map(|shard| shard.commits.clone()).collect();
-        let tenants = Arc::new(tenants.clone());
-        self.ground.log.barrier(Box::new(move |_| {
-            for commits in commits {
-                // A worker that is gone leaves an answer out, which is noticed below.
-                let _ = commits.send(Commit::Forget { tenants: Arc::clone(&tenants), done: done.clone() });
+        for file in archive.files.iter().filter(|file| !self.archive.files.contains(file)) {
+            if let Err(error) = self.ground.storage.remove(&file.name) {
+                tracing::warn!(file = file.name, %error, "can't remove a file of a checkpoint that failed");
             }
-        }));
-        for _ in 0..self.shards.len() {
-            answers.recv().map_err(|_| EngineError::Thread("shard".into()))??;
         }
-        Ok(())
-    }
-
-    /// A record of nothing, so that the log has something to begin with when all before it is forgotten.
-    fn mark(&self) -> Result<(), EngineError> {
-        let admitted_at_us = self.ground.clock.now_us();
-        let watermark_us = crate::watermark::BEGINNING_US;
-        let header = Header { shard: 0, epoch: self.epoch, rows: 1, watermark_us, admitted_at_us };
-        let (done, appended) = bounded(1);
-        let record = Record { header, payload: Vec::new(), notes: Vec::new() };
-        self.ground.log.append(
-            record,
-            Box::new(move |result| {
-                // The coordinator waits just below.
-                let _ = done.send(result);
-            }),
-        );
-        appended.recv().map_err(|_| EngineError::Thread("log".into()))??;
-        Ok(())
     }
 
     fn configure(&mut self, meters: Vec<Meter>) -> Result<(), EngineError> {

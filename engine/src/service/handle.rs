@@ -1,7 +1,7 @@
 //! The engine's handle: submit, look, configure, drain. Cheap to clone.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
@@ -60,6 +60,7 @@ pub(super) struct Shared<O: Operator> {
     pub(super) threads: Mutex<Vec<JoinHandle<()>>>,
     pub(super) alive: Arc<AtomicBool>,
     pub(super) failure: Arc<Mutex<Option<String>>>,
+    pub(super) checkpoint_failures: Arc<AtomicU64>,
 }
 
 impl<O: Operator> Handle<O> {
@@ -179,6 +180,11 @@ impl<O: Operator> Handle<O> {
     /// Why the engine stopped, or why the last checkpoint failed.
     pub fn failure(&self) -> Option<String> {
         self.shared.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Checkpoints that failed since the start; each is tried again.
+    pub fn checkpoint_failures(&self) -> u64 {
+        self.shared.checkpoint_failures.load(Ordering::Relaxed)
     }
 
     /// Stops taking, answers what is in flight, checkpoints, stops. Later calls return at once.

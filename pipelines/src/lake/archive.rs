@@ -29,8 +29,8 @@ pub(super) const DAY_US: i64 = 86_400_000_000;
 
 /// Writes the events of `records` whose offsets lie in `span`, but those of `erased`, to new files under `prefix`.
 ///
-/// The files count only once a manifest names them: if this fails or the node stops, what was written is nobody's and the
-/// next call writes under other names.
+/// The files count only once a manifest names them: if this fails they are removed again, so that trying on a full disk
+/// does not make it fuller; if the node stops, they are nobody's, and the next call writes under other names.
 pub fn archive_events(
     records: impl IntoIterator<Item = Result<(Offset, Record), LogError>>,
     span: Range<Offset>,
@@ -39,6 +39,26 @@ pub fn archive_events(
     prefix: &str,
 ) -> Result<Vec<ArchiveFile>, LakeError> {
     let mut files = Vec::new();
+    let written = write_events(records, span, erased, storage, prefix, &mut files);
+    if let Err(error) = written {
+        for file in &files {
+            if let Err(later) = storage.remove(&file.name) {
+                tracing::warn!(file = file.name, %later, "can't remove a file of an archiving that failed");
+            }
+        }
+        return Err(error);
+    }
+    Ok(files)
+}
+
+fn write_events(
+    records: impl IntoIterator<Item = Result<(Offset, Record), LogError>>,
+    span: Range<Offset>,
+    erased: &BTreeSet<String>,
+    storage: &dyn Storage,
+    prefix: &str,
+    files: &mut Vec<ArchiveFile>,
+) -> Result<(), LakeError> {
     let mut generation = Generation::default();
     for record in records {
         let (offset, record) = record?;
@@ -47,11 +67,10 @@ pub fn archive_events(
         }
         generation.add(offset, &record, &span, erased)?;
         if generation.rows >= GENERATION_ROWS_MAX {
-            std::mem::take(&mut generation).write(storage, prefix, &mut files)?;
+            std::mem::take(&mut generation).write(storage, prefix, files)?;
         }
     }
-    generation.write(storage, prefix, &mut files)?;
-    Ok(files)
+    generation.write(storage, prefix, files)
 }
 
 /// Rows by shard and day (of event time, since the epoch).

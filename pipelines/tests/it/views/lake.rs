@@ -10,7 +10,9 @@ use engine::event::json::data_json;
 use engine::lake::Lake;
 use engine::shard::{Operator, Position};
 use engine::snapshot::{Archive, ShardView};
-use engine::storage::StorageError;
+use engine::storage::faulty::{Fault, FaultyStorage, Operation, Rule};
+use engine::storage::memory::MemoryStorage;
+use engine::storage::{Storage, StorageError};
 use pipelines::lake::history::Places;
 use pipelines::lake::{LakeError, ParquetLake, Selection, archive_events, history};
 use pipelines::metering::{self, MeteringOperator, MeteringOptions, WindowFilter};
@@ -160,6 +162,23 @@ fn files_of_an_archiving_that_was_cut_short_are_never_overwritten() {
     // Equal input, equal bytes (I4).
     for (a, b) in first.iter().zip(&second) {
         assert_eq!(node.storage.read(&a.name).unwrap(), node.storage.read(&b.name).unwrap());
+    }
+}
+
+#[test]
+fn an_archiving_that_meets_a_full_disk_takes_its_files_back() {
+    let (node, _) = filled(6, 300);
+    let archive =
+        |storage: &dyn Storage| archive_events(node.log.read(0).unwrap(), 0..300, &BTreeSet::new(), storage, "lake");
+    let whole = archive(&MemoryStorage::new()).unwrap();
+    assert!(whole.len() > 2, "some files are written before the disk is full");
+    let faulty = FaultyStorage::new(Arc::new(MemoryStorage::new()));
+    let (operation, skip, fault) = (Operation::CreateNew, whole.len() as u64 - 1, Fault::Full);
+    faulty.inject(Rule { operation, name_contains: String::new(), skip, times: u64::MAX, fault });
+    let error = archive(&faulty).unwrap_err();
+    assert!(matches!(error, LakeError::Storage(StorageError::Full { .. })), "{error}");
+    for file in &whole {
+        assert!(matches!(faulty.size(&file.name), Err(StorageError::NotFound { .. })), "{} is left", file.name);
     }
 }
 
