@@ -1,6 +1,6 @@
 //! A new meter's history that can't be read: half of it is never shown, never checkpointed, and all of it is read again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -17,7 +17,7 @@ use engine::log::segment::{SegmentLog, SegmentOptions};
 use engine::log::{Log, Offset};
 use engine::meter::Meter;
 use engine::service::{EngineError, EngineOptions, Ground, Handle};
-use engine::shard::{Operator, Position, RestoreError, Seal};
+use engine::shard::{Operator, Position, RestoreError, Seal, SealedFiles};
 use engine::snapshot::ArchiveFile;
 use engine::storage::faulty::{Fault, FaultyStorage, Operation, Rule};
 use engine::storage::memory::MemoryStorage;
@@ -39,7 +39,7 @@ impl Seal for Sealed {
         self: Box<Self>,
         _storage: &dyn Storage,
         _prefix: &str,
-        _files: &mut Vec<String>,
+        _files: &mut SealedFiles,
     ) -> Result<serde_json::Value, StorageError> {
         Ok(serde_json::to_value(self.0).unwrap())
     }
@@ -84,6 +84,10 @@ impl Operator for Metered {
         new
     }
 
+    fn forget(&mut self, _tenants: &BTreeSet<String>) -> Result<(), RestoreError> {
+        unreachable!("nobody is erased")
+    }
+
     fn backfill(&mut self, meters: &[String], batch: &EventBatch, _position: Position) {
         for meter in meters {
             *self.0.get_mut(meter).unwrap() += batch.len() as u64;
@@ -104,6 +108,7 @@ impl Lake for HalfLake {
         log: &dyn Log,
         from: Offset,
         until: Offset,
+        _erased: &BTreeSet<String>,
         _storage: &dyn Storage,
         prefix: &str,
     ) -> Result<Vec<ArchiveFile>, LakeError> {
@@ -119,6 +124,16 @@ impl Lake for HalfLake {
         let (time_min_us, time_max_us, offset_min, offset_max) = (0, 0, from, until - 1);
         let (name, shard, rows, bytes) = (format!("{prefix}all"), 0, until - from, 0);
         Ok(vec![ArchiveFile { name, shard, rows, bytes, time_min_us, time_max_us, offset_min, offset_max }])
+    }
+
+    fn erase(
+        &self,
+        _files: &[ArchiveFile],
+        _erased: &BTreeSet<String>,
+        _storage: &dyn Storage,
+        _prefix: &str,
+    ) -> Result<Vec<ArchiveFile>, LakeError> {
+        unreachable!("nobody is erased")
     }
 
     fn read(

@@ -1,6 +1,7 @@
 //! Checkpoints on a full disk: trying again does not make it fuller, is counted and told, and ends well once there is
 //! space.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,6 +31,7 @@ impl Lake for OneFile {
         _log: &dyn Log,
         from: Offset,
         until: Offset,
+        _erased: &BTreeSet<String>,
         storage: &dyn Storage,
         prefix: &str,
     ) -> Result<Vec<ArchiveFile>, LakeError> {
@@ -38,6 +40,16 @@ impl Lake for OneFile {
         let (shard, rows, bytes, time_min_us, time_max_us) = (0, until - from, 6, 0, 0);
         let (offset_min, offset_max) = (from, until - 1);
         Ok(vec![ArchiveFile { name, shard, rows, bytes, time_min_us, time_max_us, offset_min, offset_max }])
+    }
+
+    fn erase(
+        &self,
+        _files: &[ArchiveFile],
+        _erased: &BTreeSet<String>,
+        _storage: &dyn Storage,
+        _prefix: &str,
+    ) -> Result<Vec<ArchiveFile>, LakeError> {
+        unreachable!("nobody is erased")
     }
 
     fn read(

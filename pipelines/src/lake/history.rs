@@ -45,8 +45,8 @@ pub fn history(
     loop {
         for file in archive.files.iter().filter(|file| selection.touches(file) && shards.contains(&file.shard)) {
             let stored = StoredFile::open(places.storage, &file.name).map_err(|error| match error {
-                // Rewritten since the cut, because a tenant was erased.
-                StorageError::NotFound { .. } => LakeError::Moved,
+                // Replaced since the cut, because a tenant was erased from it.
+                StorageError::NotFound { .. } if !(places.archive_now)().files.contains(file) => LakeError::Moved,
                 other => other.into(),
             })?;
             if read_file(stored, file, &selection, emit)?.is_break() {

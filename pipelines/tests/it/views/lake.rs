@@ -171,7 +171,7 @@ fn an_archiving_that_meets_a_full_disk_takes_its_files_back() {
     let archive =
         |storage: &dyn Storage| archive_events(node.log.read(0).unwrap(), 0..300, &BTreeSet::new(), storage, "lake");
     let whole = archive(&MemoryStorage::new()).unwrap();
-    assert!(whole.len() > 2, "some files are written before the disk is full");
+    assert!(whole.len() > 1, "some are written before the disk is full");
     let faulty = FaultyStorage::new(Arc::new(MemoryStorage::new()));
     let (operation, skip, fault) = (Operation::CreateNew, whole.len() as u64 - 1, Fault::Full);
     faulty.inject(Rule { operation, name_contains: String::new(), skip, times: u64::MAX, fault });
@@ -200,6 +200,13 @@ fn damage_and_absence_are_errors_that_name_the_file() {
     archive.files[0].name = "lake/noise.parquet".into();
     let error = read(&archive).unwrap_err();
     assert!(error.to_string().starts_with("lake file lake/noise.parquet can't be read"), "{error}");
+
+    // Of a file that the lake has meanwhile replaced, because a tenant was erased, another look finds the new one.
+    archive.files[0].name = "lake/gone.parquet".into();
+    let archive_now = || node.archived();
+    let replaced = places(&node, Arc::new(archive), &archive_now);
+    let read_replaced = history(&replaced, 300, &Selection::default(), &mut |_| ControlFlow::Continue(()));
+    assert!(matches!(read_replaced, Err(LakeError::Moved)));
 
     let forgotten = Archive::default();
     assert!(matches!(read(&forgotten), Err(LakeError::Moved)));
