@@ -2,17 +2,27 @@
 //!
 //! Implemented by `pipelines` (Parquet). Not here: file formats.
 
+use std::collections::BTreeSet;
+
 use crate::event::batch::EventBatch;
 use crate::log::{Log, Offset};
 use crate::shard::Position;
 use crate::snapshot::ArchiveFile;
 use crate::storage::Storage;
 
+/// The folder of the node's storage that holds everything of the lake. What is Parquet in it and in no manifest is garbage.
+pub const FOLDER: &str = "lake";
+/// How the names of its files end.
+pub const EXTENSION: &str = ".parquet";
+
 /// Where events go when the log forgets them.
 ///
 /// # Contract
 /// - [`Lake::archive`] writes every event of the log in `from .. until` into new files and returns them; files become part
-///   of the truth only when a manifest names them, so a crash in between leaves garbage and loses nothing (I10).
+///   of the truth only when a manifest names them, so a crash in between leaves garbage and loses nothing (I10). If it
+///   fails it removes what it wrote.
+/// - [`Lake::archive`] leaves out the events of `erased`; [`Lake::erase`] gives the same files without them: those that
+///   hold none as they are, the others rewritten under new names.
 /// - [`Lake::read`] gives the events of `files` that belong to `shard`, in offset order.
 pub trait Lake: Send + Sync + 'static {
     /// Moves a stretch of the log into files whose names start with `prefix`.
@@ -21,6 +31,16 @@ pub trait Lake: Send + Sync + 'static {
         log: &dyn Log,
         from: Offset,
         until: Offset,
+        erased: &BTreeSet<String>,
+        storage: &dyn Storage,
+        prefix: &str,
+    ) -> Result<Vec<ArchiveFile>, LakeError>;
+
+    /// Takes the events of `erased` out of `files`.
+    fn erase(
+        &self,
+        files: &[ArchiveFile],
+        erased: &BTreeSet<String>,
         storage: &dyn Storage,
         prefix: &str,
     ) -> Result<Vec<ArchiveFile>, LakeError>;

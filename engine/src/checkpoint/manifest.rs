@@ -1,7 +1,10 @@
 //! Manifests: which files, offset and watermarks belong together. The newest valid one is the state of the node.
 //!
 //! Each is created under a new name with its generation in it; a taken name means that another node owns the data (I10).
-//! Not here: the files' content (`file`), reading the log behind the manifest's offset (the service).
+//! A manifest refers to files of two kinds: those of checkpoints, which are verified before it is used, and those of the
+//! lake, which vouch for themselves when they are read. Both live as long as some manifest refers to them.
+//!
+//! Not here: the files' content (`file`, the lake), reading the log behind the manifest's offset (the service).
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,6 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde::{Deserialize, Serialize};
 
 use super::{CheckpointError, decode_json, encode_json, file};
+use crate::lake;
 use crate::log::Offset;
 use crate::snapshot::Archive;
 use crate::storage::{SharedStorage, StorageError};
@@ -46,8 +50,11 @@ pub struct ShardManifest {
     pub dedup: serde_json::Value,
     /// What the operator needs to go on.
     pub operator: serde_json::Value,
-    /// Every file that the two refer to, by its name in the storage; each written by [`file::write`].
+    /// Every checkpoint file that the two refer to, by its name in the storage; each written by [`file::write`].
     pub files: Vec<String>,
+    /// Every file of the lake that they refer to.
+    #[serde(default)]
+    pub lake_files: Vec<String>,
 }
 
 impl Manifest {
@@ -56,8 +63,17 @@ impl Manifest {
         self.log_offset.min(self.archive.until)
     }
 
-    fn files(&self) -> impl Iterator<Item = &String> {
+    fn checkpoint_files(&self) -> impl Iterator<Item = &String> {
         self.shards.iter().flat_map(|shard| &shard.files)
+    }
+
+    fn lake_files(&self) -> impl Iterator<Item = &String> {
+        let archived = self.archive.files.iter().map(|file| &file.name);
+        archived.chain(self.shards.iter().flat_map(|shard| &shard.lake_files))
+    }
+
+    fn files(&self) -> impl Iterator<Item = &String> {
+        self.checkpoint_files().chain(self.lake_files())
     }
 }
 
@@ -69,11 +85,11 @@ pub struct Manifests {
 }
 
 impl Manifests {
-    /// Opens the folder, before anyone writes to it: files that no manifest refers to, left by a checkpoint that was never
-    /// finished, are removed.
+    /// Opens the folder, before anyone writes to it or to the lake: files that no manifest refers to, left by a checkpoint
+    /// that was never finished, are removed.
     ///
     /// # Errors
-    /// [`CheckpointError::Storage`] if the folder can't be listed or cleaned.
+    /// [`CheckpointError::Storage`] if the folders can't be listed or cleaned.
     pub fn open(storage: SharedStorage, folder: &str) -> Result<Self, CheckpointError> {
         let manifests = Self { storage, folder: folder.to_owned(), fallbacks: AtomicU64::new(0) };
         manifests.remove_orphans()?;
@@ -143,8 +159,9 @@ impl Manifests {
         Ok(kept.iter().map(Manifest::needs_log_from).min().unwrap_or(0))
     }
 
-    /// Removes all manifests older than the newest `keep` readable ones, and the files that only those referred to. Files
-    /// that are not in any manifest yet are left alone, so a checkpoint may be under way. Gives the files removed.
+    /// Removes all manifests older than the newest `keep` readable ones, and the files of checkpoints and lake that only
+    /// those referred to. Files that are not in any manifest yet are left alone, so a checkpoint may be under way. Gives how
+    /// many files were removed.
     ///
     /// # Errors
     /// [`CheckpointError::Storage`]; what is left is removed by the next [`Self::open`].
@@ -173,6 +190,11 @@ impl Manifests {
             return Ok(());
         }
         let needed: BTreeSet<&String> = readable.iter().flat_map(Manifest::files).collect();
+        // Without any manifest the lake may be all that is left of a node: it is not for us to judge.
+        if !readable.is_empty() {
+            self.remove_lake_orphans(&needed, lake::FOLDER)?;
+        }
+        let needed: BTreeSet<&String> = readable.iter().flat_map(Manifest::checkpoint_files).collect();
         let ours = format!("{}/", self.folder);
         let mut folders: BTreeSet<&str> = needed.iter().filter_map(|name| Some(name.rsplit_once('/')?.0)).collect();
         folders.retain(|folder| folder.starts_with(&ours));
@@ -184,6 +206,20 @@ impl Manifests {
                     self.storage.remove(&name)?;
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// Only Parquet: whatever else lies in the lake is not the node's.
+    fn remove_lake_orphans(&self, needed: &BTreeSet<&String>, folder: &str) -> Result<(), CheckpointError> {
+        for name in self.storage.list(folder)? {
+            if name.ends_with(lake::EXTENSION) && !needed.contains(&name) {
+                tracing::info!(name, "removing a file of the lake that no checkpoint refers to");
+                self.storage.remove(&name)?;
+            }
+        }
+        for folder in self.storage.list_folders(folder)? {
+            self.remove_lake_orphans(needed, &folder)?;
         }
         Ok(())
     }
@@ -203,7 +239,7 @@ impl Manifests {
 
     fn verified(&self, generation: u64) -> Result<Manifest, CheckpointError> {
         let manifest = self.read(generation)?;
-        for name in manifest.files() {
+        for name in manifest.checkpoint_files() {
             file::verify(&*self.storage, name)?;
         }
         Ok(manifest)

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::mark::Mark;
 use super::run::{self, Entry, Run};
 use super::{DedupError, DedupOptions, Level};
-use crate::shard::operator::{RestoreError, Seal};
+use crate::shard::operator::{RestoreError, Seal, SealedFiles};
 use crate::storage::{Storage, StorageError};
 
 /// A run is merged with the next newer ones unless it is this many times larger than they are.
@@ -68,7 +68,7 @@ impl Seal for DedupSeal {
         self: Box<Self>,
         storage: &dyn Storage,
         prefix: &str,
-        files: &mut Vec<String>,
+        files: &mut SealedFiles,
     ) -> Result<serde_json::Value, StorageError> {
         let mut levels = self.levels;
         for outcome in self.earlier.iter().filter_map(|cell| cell.get()) {
@@ -79,18 +79,32 @@ impl Seal for DedupSeal {
         let mut runs = Vec::with_capacity(groups.len());
         for (ordinal, group) in groups.drain(..).enumerate() {
             let file = format!("{prefix}dedup-{ordinal}.run");
-            if let Some(run) = group.write(&file, storage, runs.is_empty())? {
-                runs.push(run);
+            match group.write(&file, storage, runs.is_empty()) {
+                Ok(run) => runs.extend(run),
+                Err(error) => {
+                    discard(&runs, prefix, storage);
+                    return Err(error);
+                }
             }
         }
         let runs = keep_resident(runs, self.options.resident_bytes_max);
 
         let description = Description { runs: runs.iter().map(|run| run.entry().clone()).collect() };
-        files.extend(description.runs.iter().map(|entry| entry.file.to_string()));
+        files.checkpoint.extend(description.runs.iter().map(|entry| entry.file.to_string()));
         let after = runs.into_iter().map(Level::Run).collect();
         // Nobody else has this cell, and `write` takes the seal.
         let _ = self.outcome.set(Outcome { before, after });
         Ok(serde_json::to_value(description).expect("names and numbers are JSON"))
+    }
+}
+
+/// Removes what a seal that fails has written, which nobody uses: the next one writes it again, under another name, and a
+/// disk that is full must not get fuller by trying.
+fn discard(runs: &[Arc<Run>], prefix: &str, storage: &dyn Storage) {
+    for run in runs.iter().filter(|run| run.entry().file.starts_with(prefix)) {
+        if let Err(error) = storage.remove(&run.entry().file) {
+            tracing::warn!(file = &*run.entry().file, %error, "can't remove a file of a checkpoint that failed");
+        }
     }
 }
 

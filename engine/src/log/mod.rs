@@ -15,7 +15,8 @@
 //! - **Reading** from an offset gives every record that reaches beyond it, and every record of no rows at or behind it, in
 //!   order, up to the committed end at the call.
 //! - **Trimming** forgets whole records before an offset, perhaps fewer than asked for; reading before
-//!   [`Log::start`] is an error, never a silent gap.
+//!   [`Log::start`] is an error, never a silent gap. What was appended before a [`Log::roll`] is not kept for the sake of
+//!   what is appended after it.
 //!
 //! Not here: what payloads mean, who may write (the manifest fences), shards' queues.
 
@@ -93,6 +94,9 @@ pub trait Log: Send + Sync + 'static {
     fn read(&self, from: Offset) -> Result<Records<'_>, LogError>;
     /// Forgets whole records before `before`.
     fn trim(&self, before: Offset) -> Result<(), LogError>;
+    /// Starts a new file, if the log has files, with the next record: a later trim up to that record forgets everything
+    /// before it.
+    fn roll(&self);
     /// Bytes held, for metrics and limits.
     fn bytes(&self) -> u64;
 }

@@ -5,18 +5,22 @@
 //! in log order, and so each shard's view holds exactly the events before one offset. A checkpoint is a cut whose states
 //! are sealed; the files are written here while the workers go on, and count only once a manifest names them (I10).
 
-use std::sync::atomic::{AtomicBool, Ordering};
+mod erase;
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Instant;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use crate::checkpoint::manifest::{FORMAT, Manifest, ShardManifest};
+use crate::lake::{self, LakeError};
 use crate::log::Offset;
 use crate::meter::Meter;
 use crate::shard::permits::Permits;
 use crate::shard::worker::{Commit, Configure, Cut, Part, Seals};
-use crate::shard::{Gate, Operator};
+use crate::shard::{Gate, Operator, SealedFiles};
 use crate::snapshot::{Archive, Snapshot};
 
 use super::handle::{Handle, Shared};
@@ -31,6 +35,7 @@ pub(super) enum Order<O: Operator> {
     Cut(Sender<Arc<Snapshot<O::Snapshot>>>),
     Checkpoint(Sender<Result<(), EngineError>>),
     Configure(Vec<Meter>, Sender<Result<(), EngineError>>),
+    Erase(BTreeSet<String>, Sender<Result<(), EngineError>>),
     Stop,
 }
 
@@ -40,6 +45,7 @@ struct Coordinator<O: Operator> {
     shards: Vec<Channels<O>>,
     snapshot: Arc<RwLock<Arc<Snapshot<O::Snapshot>>>>,
     failure: Arc<Mutex<Option<String>>>,
+    checkpoint_failures: Arc<AtomicU64>,
     generation: u64,
     attempts: u64,
     epoch: u32,
@@ -74,6 +80,7 @@ pub(super) fn start<O: Operator, G: Gate>(
         threads.push(spawn(name, &alive, move || worker.run(&parts, &orders))?);
     }
     let failure = Arc::new(Mutex::new(None));
+    let checkpoint_failures = Arc::new(AtomicU64::new(0));
     let mut coordinator = Coordinator {
         options,
         shards,
@@ -85,6 +92,7 @@ pub(super) fn start<O: Operator, G: Gate>(
             archive: Arc::clone(&recovered.archive),
         }))),
         failure: Arc::clone(&failure),
+        checkpoint_failures: Arc::clone(&checkpoint_failures),
         generation: recovered.generation,
         attempts: 0,
         epoch: recovered.epoch,
@@ -104,6 +112,7 @@ pub(super) fn start<O: Operator, G: Gate>(
         threads: Mutex::new(Vec::new()),
         alive: Arc::clone(&alive),
         failure,
+        checkpoint_failures,
     };
     threads.push(spawn("coordinator".into(), &alive, move || coordinator.run(&inbox))?);
     *shared.threads.lock().unwrap_or_else(PoisonError::into_inner) = threads;
@@ -156,6 +165,10 @@ impl<O: Operator> Coordinator<O> {
                         // Half a history must not get into a checkpoint. The next start reads all of it again.
                         return self.fail("the history of a meter could not be read; restart the node");
                     }
+                }
+                Ok(Order::Erase(tenants, reply)) => {
+                    let result = self.erase(&tenants);
+                    let _ = reply.send(result);
                 }
                 Err(RecvTimeoutError::Timeout) => {
                     if Instant::now() >= checkpoint_at {
@@ -210,13 +223,18 @@ impl<O: Operator> Coordinator<O> {
     }
 
     fn checkpoint(&mut self) -> Result<(), EngineError> {
-        let result = self.write_checkpoint();
+        self.checkpoint_without(&BTreeSet::new())
+    }
+
+    fn checkpoint_without(&mut self, erased: &BTreeSet<String>) -> Result<(), EngineError> {
+        let result = self.write_checkpoint(erased);
         let message = result.as_ref().err().map(|error: &EngineError| format!("checkpoint failed: {error}"));
+        self.checkpoint_failures.fetch_add(u64::from(message.is_some()), Ordering::Relaxed);
         *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = message;
         result
     }
 
-    fn write_checkpoint(&mut self) -> Result<(), EngineError> {
+    fn write_checkpoint(&mut self, erased: &BTreeSet<String>) -> Result<(), EngineError> {
         let (snapshot, seals) = self.cut(true)?;
         let generation = self.generation + 1;
         // Files of an attempt that failed stay where they are until they are swept, so each attempt has its own names.
@@ -226,12 +244,19 @@ impl<O: Operator> Coordinator<O> {
         let mut shards = Vec::with_capacity(seals.len());
         for (view, seals) in snapshot.shards.iter().zip(seals) {
             let prefix = format!("checkpoints/{attempt}-{:05}-", view.shard);
-            let mut files = Vec::new();
-            let dedup = seals.dedup.write(storage, &prefix, &mut files).map_err(crate::lake::LakeError::from)?;
-            let operator = seals.operator.write(storage, &prefix, &mut files).map_err(crate::lake::LakeError::from)?;
-            shards.push(ShardManifest { shard: view.shard, watermark_us: view.watermark_us, dedup, operator, files });
+            let mut files = SealedFiles::default();
+            let dedup = seals.dedup.write(storage, &prefix, &mut files).map_err(LakeError::from)?;
+            let operator = seals.operator.write(storage, &prefix, &mut files).map_err(LakeError::from)?;
+            shards.push(ShardManifest {
+                shard: view.shard,
+                watermark_us: view.watermark_us,
+                dedup,
+                operator,
+                files: files.checkpoint,
+                lake_files: files.lake,
+            });
         }
-        let archive = self.archive_if_large(snapshot.offset, &attempt)?;
+        let archive = self.archive_if_due(snapshot.offset, erased, &attempt)?;
         let manifest = Manifest {
             format: FORMAT,
             generation,
@@ -241,7 +266,10 @@ impl<O: Operator> Coordinator<O> {
             archive: (*archive).clone(),
             shards,
         };
-        self.ground.manifests.create(&manifest)?;
+        if let Err(error) = self.ground.manifests.create(&manifest) {
+            self.discard(&archive, generation);
+            return Err(error.into());
+        }
         self.generation = generation;
         let archived_before = std::mem::replace(&mut self.archive, archive).until;
         self.checkpointed_until = Some(snapshot.offset);
@@ -251,17 +279,39 @@ impl<O: Operator> Coordinator<O> {
         Ok(())
     }
 
-    fn archive_if_large(&self, until: Offset, attempt: &str) -> Result<Arc<Archive>, EngineError> {
+    fn archive_if_due(
+        &self,
+        until: Offset,
+        erased: &BTreeSet<String>,
+        attempt: &str,
+    ) -> Result<Arc<Archive>, EngineError> {
         let from = self.archive.until.max(self.ground.log.start());
-        if self.ground.log.bytes() < self.options.archive_above_bytes || from >= until {
+        let is_large = self.ground.log.bytes() >= self.options.archive_above_bytes && from < until;
+        if erased.is_empty() && !is_large {
             return Ok(Arc::clone(&self.archive));
         }
-        let prefix = format!("lake/events/{attempt}-");
-        let files = self.ground.lake.archive(&*self.ground.log, from, until, &*self.ground.storage, &prefix)?;
+        let (log, storage) = (&*self.ground.log, &*self.ground.storage);
+        let prefix = format!("{}/events/{attempt}-", lake::FOLDER);
         let mut archive = (*self.archive).clone();
-        archive.files.extend(files);
+        if !erased.is_empty() {
+            archive.files = self.ground.lake.erase(&archive.files, erased, storage, &prefix)?;
+        }
+        archive.files.extend(self.ground.lake.archive(log, from, until, erased, storage, &prefix)?);
         archive.until = until;
         Ok(Arc::new(archive))
+    }
+
+    /// Removes what was archived for a manifest that is not there, so that trying on a full disk does not make it fuller.
+    /// One that failed and is there all the same names these files, so they stay.
+    fn discard(&self, archive: &Archive, generation: u64) {
+        if self.ground.manifests.next_generation() != Ok(generation) {
+            return;
+        }
+        for file in archive.files.iter().filter(|file| !self.archive.files.contains(file)) {
+            if let Err(error) = self.ground.storage.remove(&file.name) {
+                tracing::warn!(file = file.name, %error, "can't remove a file of a checkpoint that failed");
+            }
+        }
     }
 
     fn configure(&mut self, meters: Vec<Meter>) -> Result<(), EngineError> {

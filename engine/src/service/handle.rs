@@ -1,6 +1,7 @@
 //! The engine's handle: submit, look, configure, drain. Cheap to clone.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
@@ -59,6 +60,7 @@ pub(super) struct Shared<O: Operator> {
     pub(super) threads: Mutex<Vec<JoinHandle<()>>>,
     pub(super) alive: Arc<AtomicBool>,
     pub(super) failure: Arc<Mutex<Option<String>>>,
+    pub(super) checkpoint_failures: Arc<AtomicU64>,
 }
 
 impl<O: Operator> Handle<O> {
@@ -137,6 +139,12 @@ impl<O: Operator> Handle<O> {
         self.order(|reply| Order::Configure(meters, reply))?
     }
 
+    /// Erases everything of `tenants`, whose events the gate must refuse already; returns when no file holds it any more.
+    /// If it fails, nothing else is lost, and it can be asked for again.
+    pub fn erase(&self, tenants: BTreeSet<String>) -> Result<(), EngineError> {
+        self.order(|reply| Order::Erase(tenants, reply))?
+    }
+
     fn order<T>(&self, order: impl FnOnce(Sender<T>) -> Order<O>) -> Result<T, EngineError> {
         let (reply, answer) = bounded(1);
         let gone = || EngineError::Thread("coordinator".into());
@@ -172,6 +180,11 @@ impl<O: Operator> Handle<O> {
     /// Why the engine stopped, or why the last checkpoint failed.
     pub fn failure(&self) -> Option<String> {
         self.shared.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Checkpoints that failed since the start; each is tried again.
+    pub fn checkpoint_failures(&self) -> u64 {
+        self.shared.checkpoint_failures.load(Ordering::Relaxed)
     }
 
     /// Stops taking, answers what is in flight, checkpoints, stops. Later calls return at once.

@@ -13,6 +13,6 @@ pub(crate) mod answer;
 
 pub use answer::{Done, SubmitError};
 pub use gate::{Gate, Measure};
-pub use operator::{Operator, Position, RestoreError, Seal};
+pub use operator::{Operator, Position, RestoreError, Seal, SealedFiles};
 pub use permits::FlightLimits;
 pub use worker::ShardStats;

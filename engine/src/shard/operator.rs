@@ -2,6 +2,8 @@
 //!
 //! Owned by the worker's thread: no locks inside. Not here: admission, durability.
 
+use std::collections::BTreeSet;
+
 use crate::admission::{Rejection, RejectionCount};
 use crate::calendar::Interval;
 use crate::event::batch::EventBatch;
@@ -60,6 +62,9 @@ pub trait Operator: Send + 'static {
     /// [`Operator::backfill`] with all of it before the next `apply`.
     fn configure(&mut self, meters: &[Meter]) -> Vec<String>;
 
+    /// Drops everything of `tenants`, as if none of their events had ever been applied; nothing changes if it fails.
+    fn forget(&mut self, tenants: &BTreeSet<String>) -> Result<(), RestoreError>;
+
     /// Folds history into the named meters only.
     fn backfill(&mut self, meters: &[String], batch: &EventBatch, position: Position);
 }
@@ -67,13 +72,23 @@ pub trait Operator: Send + 'static {
 /// State on its way into a checkpoint. Runs off the worker's thread.
 pub trait Seal: Send {
     /// Writes what is not yet in `storage` under new names that start with `prefix` and returns the description for the
-    /// manifest. `files` receives every file name that the description refers to, old ones included.
+    /// manifest; files of the lake are new ones below its folder. `files` receives every file name that the description
+    /// refers to, old ones included.
     fn write(
         self: Box<Self>,
         storage: &dyn Storage,
         prefix: &str,
-        files: &mut Vec<String>,
+        files: &mut SealedFiles,
     ) -> Result<serde_json::Value, crate::storage::StorageError>;
+}
+
+/// The files that a shard's part of a checkpoint refers to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SealedFiles {
+    /// Those of checkpoints, each made by [`checkpoint::file::write`](crate::checkpoint::file::write).
+    pub checkpoint: Vec<String>,
+    /// Those of the lake.
+    pub lake: Vec<String>,
 }
 
 /// A checkpoint that can't be taken up.

@@ -7,7 +7,7 @@
 //!
 //! Not here: splitting, gathering, writing checkpoints.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -26,7 +26,7 @@ use crate::watermark::Watermark;
 use super::admit::{Decision, Ground, Scratch, admit};
 use super::answer::{Reply, SubmitError};
 use super::gate::Gate;
-use super::operator::{Operator, Position, Seal};
+use super::operator::{Operator, Position, RestoreError, Seal};
 
 /// Appends that may wait for their commit at once; enough to keep the disk busy while the next batch is admitted.
 const IN_FLIGHT_MAX: usize = 16;
@@ -44,6 +44,7 @@ pub(crate) struct Part {
 pub(crate) enum Commit<O: Operator> {
     Appended(Result<Offset, LogError>),
     Barrier { offset: Offset, seal: bool, views: Sender<Cut<O>> },
+    Forget { tenants: Arc<BTreeSet<String>>, done: Sender<Result<(), RestoreError>> },
 }
 
 /// The meters from now on. One message does both halves, so that no event falls between what is backfilled and what is
@@ -262,6 +263,10 @@ impl<O: Operator, G: Gate> Worker<O, G> {
                 };
                 // The service is gone only if the process is going.
                 let _ = views.send(Cut { view, seals });
+            }
+            Commit::Forget { tenants, done } => {
+                // The service is gone only if the process is going.
+                let _ = done.send(self.operator.forget(&tenants));
             }
         }
     }

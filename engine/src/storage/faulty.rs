@@ -139,6 +139,10 @@ impl Storage for FaultyStorage {
         self.inner.list(folder)
     }
 
+    fn list_folders(&self, folder: &str) -> Result<Vec<String>, StorageError> {
+        self.inner.list_folders(folder)
+    }
+
     fn remove(&self, name: &str) -> Result<(), StorageError> {
         self.check(Operation::Remove, name)?;
         self.inner.remove(name)

@@ -6,7 +6,7 @@
 //! opening removes what a killed process left half-written.
 
 use std::collections::HashSet;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, FileType, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -76,6 +76,31 @@ impl LocalStorage {
         Ok(folder)
     }
 
+    /// Full names of what is directly in `folder`, sorted. Links are neither files nor folders.
+    fn entries(&self, folder: &str, wanted: fn(&FileType) -> bool) -> Result<Vec<String>, StorageError> {
+        let collect = |path: &Path| {
+            let entries = match fs::read_dir(path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+                other => other?,
+            };
+            let mut names = Vec::new();
+            for entry in entries {
+                let entry = entry?;
+                // A name that is not text can't have been made by this module.
+                let Ok(own) = entry.file_name().into_string() else { continue };
+                if wanted(&entry.file_type()?) {
+                    names.push(if folder.is_empty() { own } else { format!("{folder}/{own}") });
+                }
+            }
+            names.sort_unstable();
+            Ok(names)
+        };
+        if folder.is_empty() {
+            return collect(&self.root).map_err(|error| StorageError::from_io(folder, &error));
+        }
+        self.with_path(folder, collect)
+    }
+
     fn write_and_link(&self, path: &Path, unfinished: &Path, bytes: &[u8]) -> io::Result<()> {
         let mut file = OpenOptions::new().write(true).create_new(true).open(unfinished)?;
         file.write_all(bytes)?;
@@ -126,27 +151,11 @@ impl Storage for LocalStorage {
     }
 
     fn list(&self, folder: &str) -> Result<Vec<String>, StorageError> {
-        let collect = |path: &Path| {
-            let entries = match fs::read_dir(path) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-                other => other?,
-            };
-            let mut names = Vec::new();
-            for entry in entries {
-                let entry = entry?;
-                // A name that is not text can't have been made by this module.
-                let Ok(own) = entry.file_name().into_string() else { continue };
-                if entry.file_type()?.is_file() {
-                    names.push(if folder.is_empty() { own } else { format!("{folder}/{own}") });
-                }
-            }
-            names.sort_unstable();
-            Ok(names)
-        };
-        if folder.is_empty() {
-            return collect(&self.root).map_err(|error| StorageError::from_io(folder, &error));
-        }
-        self.with_path(folder, collect)
+        self.entries(folder, FileType::is_file)
+    }
+
+    fn list_folders(&self, folder: &str) -> Result<Vec<String>, StorageError> {
+        self.entries(folder, FileType::is_dir)
     }
 
     fn remove(&self, name: &str) -> Result<(), StorageError> {

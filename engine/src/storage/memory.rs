@@ -2,7 +2,7 @@
 //!
 //! For tests of everything that promises durability (I1). Not here: failing operations (`faulty`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{AppendFile, Storage, StorageError, check_name};
@@ -131,6 +131,17 @@ impl Storage for MemoryStorage {
         }
         let folder_of = |name: &str| name.rsplit_once('/').map_or(String::new(), |(folder, _)| folder.to_owned());
         Ok(self.lock().files.keys().filter(|name| folder_of(name) == folder).cloned().collect())
+    }
+
+    fn list_folders(&self, folder: &str) -> Result<Vec<String>, StorageError> {
+        if !folder.is_empty() {
+            check_name(folder)?;
+        }
+        let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
+        let disk = self.lock();
+        let inside = disk.files.keys().filter_map(|name| name.strip_prefix(&prefix)?.split_once('/'));
+        let folders: BTreeSet<String> = inside.map(|(own, _)| format!("{prefix}{own}")).collect();
+        Ok(folders.into_iter().collect())
     }
 
     fn remove(&self, name: &str) -> Result<(), StorageError> {

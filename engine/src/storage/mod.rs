@@ -32,6 +32,8 @@ pub trait Storage: Send + Sync + 'static {
     fn size(&self, name: &str) -> Result<u64, StorageError>;
     /// Names of the files directly in `folder` (full names, sorted); empty if there is no such folder.
     fn list(&self, folder: &str) -> Result<Vec<String>, StorageError>;
+    /// Names of the folders directly in `folder` (full names, sorted); one whose last file is gone may still be named.
+    fn list_folders(&self, folder: &str) -> Result<Vec<String>, StorageError>;
     /// Removes a file, durably; absent is fine.
     fn remove(&self, name: &str) -> Result<(), StorageError>;
     /// Cuts a file to `length` bytes, durably.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use engine::checkpoint::manifest::{FORMAT, Manifest, Manifests, ShardManifest};
 use engine::checkpoint::{CheckpointError, file};
-use engine::snapshot::Archive;
+use engine::snapshot::{Archive, ArchiveFile};
 use engine::storage::faulty::{Fault, FaultyStorage, Operation, Rule};
 use engine::storage::memory::MemoryStorage;
 use engine::storage::{SharedStorage, Storage, StorageError};
@@ -23,6 +23,7 @@ fn manifest(generation: u64, files: &[&str]) -> Manifest {
         dedup: json!({ "runs": [1, 2] }),
         operator: json!(null),
         files: files.iter().map(|name| format!("{FOLDER}/{name}")).collect(),
+        lake_files: vec![],
     };
     let archive = Archive { until: generation * 90, files: vec![] };
     let log_offset = generation * 100;
@@ -178,6 +179,75 @@ fn a_damaged_manifest_s_files_are_left_alone() {
     assert_eq!(storage.list(FOLDER).unwrap().iter().filter(|name| name.contains("manifest")).count(), 2);
     open(&storage);
     assert!(storage.size("checkpoints/a3").is_err(), "once it is gone its files are orphans");
+}
+
+/// A manifest that refers to these files of the lake: an archived one and one of panes.
+fn with_lake(generation: u64, archived: &str, panes: &str) -> Manifest {
+    let mut manifest = manifest(generation, &[]);
+    let (name, shard) = (archived.to_owned(), 0);
+    let (time_min_us, time_max_us, offset_min, offset_max) = (0, 1, 0, 1);
+    let file = ArchiveFile { name, shard, rows: 2, bytes: 9, time_min_us, time_max_us, offset_min, offset_max };
+    manifest.archive.files = vec![file];
+    manifest.shards[0].lake_files = vec![panes.to_owned()];
+    manifest
+}
+
+fn lake(storage: &MemoryStorage) -> Vec<String> {
+    ["lake", "lake/events/1/day=1", "lake/panes/m"].iter().flat_map(|folder| storage.list(folder).unwrap()).collect()
+}
+
+/// Generations 1 to 3: the first event file is replaced by a rewritten one, the panes of a meter are dropped. Besides, what
+/// an unfinished checkpoint left, and what is not ours.
+fn three_with_lake() -> (MemoryStorage, Manifests) {
+    let (old, new) = ("lake/events/1/day=1/a.parquet", "lake/events/1/day=1/b.parquet");
+    let (first, second) = ("lake/panes/m/1.parquet", "lake/panes/m/2.parquet");
+    let storage = MemoryStorage::new();
+    let manifests = open(&storage);
+    for name in [old, new, first, second, "lake/panes/m/unfinished.parquet", "lake/notes.txt"] {
+        storage.create_new(name, b"not a checkpoint file").unwrap();
+    }
+    for (generation, archived, panes) in [(1, old, first), (2, new, first), (3, new, second)] {
+        manifests.create(&with_lake(generation, archived, panes)).unwrap();
+    }
+    (storage, manifests)
+}
+
+#[test]
+fn files_of_the_lake_live_as_long_as_a_manifest_refers_to_them() {
+    let (storage, manifests) = three_with_lake();
+    let all = lake(&storage);
+    let without =
+        |gone: &[&str]| all.iter().filter(|n| !gone.iter().any(|g| n.ends_with(g))).cloned().collect::<Vec<_>>();
+    assert_eq!(generation(&manifests, 0), Ok(3), "their content is their reader's business");
+    assert_eq!(manifests.collect_garbage(3), Ok(0));
+    assert_eq!(manifests.collect_garbage(2), Ok(1));
+    assert_eq!(lake(&storage), without(&["a.parquet"]), "the file under way is left alone");
+    assert_eq!(manifests.collect_garbage(1), Ok(1));
+    assert_eq!(lake(&storage), without(&["a.parquet", "1.parquet"]));
+
+    open(&storage);
+    assert_eq!(lake(&storage), ["lake/notes.txt", "lake/events/1/day=1/b.parquet", "lake/panes/m/2.parquet"]);
+}
+
+#[test]
+fn nothing_of_the_lake_is_an_orphan_while_a_manifest_is_damaged_or_none_is_there() {
+    let (storage, _) = three_with_lake();
+    let all = lake(&storage);
+    storage.flip_bit(&name(2), 50, 0).unwrap();
+    open(&storage);
+    assert_eq!(lake(&storage), all);
+    for generation in 1..=3 {
+        storage.remove(&name(generation)).unwrap();
+    }
+    open(&storage);
+    assert_eq!(lake(&storage), all, "it may be all that is left of the node");
+}
+
+#[test]
+fn a_manifest_without_files_of_panes_is_read_as_before() {
+    let mut json = serde_json::to_value(manifest(1, &["a"])).unwrap();
+    json["shards"][0].as_object_mut().unwrap().remove("lake_files").unwrap();
+    assert_eq!(serde_json::from_value::<Manifest>(json).unwrap(), manifest(1, &["a"]));
 }
 
 #[test]

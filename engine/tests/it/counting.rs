@@ -1,6 +1,6 @@
 //! The smallest operator, gate and lake that the engine can be tried with.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use engine::admission::{Reason, Rejection, RejectionCount};
@@ -9,7 +9,7 @@ use engine::event::batch::EventBatch;
 use engine::lake::{Lake, LakeError};
 use engine::log::{Log, Offset};
 use engine::meter::Meter;
-use engine::shard::{Gate, Measure, Operator, Position, RestoreError, Seal};
+use engine::shard::{Gate, Measure, Operator, Position, RestoreError, Seal, SealedFiles};
 use engine::snapshot::ArchiveFile;
 use engine::storage::{Storage, StorageError};
 
@@ -29,7 +29,7 @@ impl Seal for Sealed {
         self: Box<Self>,
         _storage: &dyn Storage,
         _prefix: &str,
-        _files: &mut Vec<String>,
+        _files: &mut SealedFiles,
     ) -> Result<serde_json::Value, StorageError> {
         Ok(serde_json::json!({ "counts": self.0, "refused": self.1 }))
     }
@@ -74,6 +74,11 @@ impl Operator for Counting {
 
     fn configure(&mut self, _meters: &[Meter]) -> Vec<String> {
         Vec::new()
+    }
+
+    fn forget(&mut self, tenants: &BTreeSet<String>) -> Result<(), RestoreError> {
+        self.counts.retain(|tenant, _| !tenants.contains(tenant));
+        Ok(())
     }
 
     fn backfill(&mut self, _meters: &[String], _batch: &EventBatch, _position: Position) {}
@@ -135,10 +140,21 @@ impl Lake for NoLake {
         _log: &dyn Log,
         _from: Offset,
         _until: Offset,
+        _erased: &BTreeSet<String>,
         _storage: &dyn Storage,
         _prefix: &str,
     ) -> Result<Vec<ArchiveFile>, LakeError> {
         unreachable!("the log stays below the threshold")
+    }
+
+    fn erase(
+        &self,
+        _files: &[ArchiveFile],
+        _erased: &BTreeSet<String>,
+        _storage: &dyn Storage,
+        _prefix: &str,
+    ) -> Result<Vec<ArchiveFile>, LakeError> {
+        unreachable!("nobody is erased")
     }
 
     fn read(

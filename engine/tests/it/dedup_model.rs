@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use engine::dedup::{Answer, Dedup, DedupError, DedupOptions};
-use engine::shard::operator::Seal;
+use engine::shard::operator::{Seal, SealedFiles};
 use engine::storage::Storage;
 use engine::storage::memory::MemoryStorage;
 use proptest::prelude::*;
@@ -22,9 +22,10 @@ fn key(id: u32) -> u128 {
 }
 
 fn write(seal: Box<dyn Seal>, storage: &dyn Storage, ordinal: usize) -> (Value, Vec<String>) {
-    let mut files = Vec::new();
+    let mut files = SealedFiles::default();
     let description = seal.write(storage, &format!("ckp/{ordinal}/"), &mut files).unwrap();
-    (description, files)
+    assert_eq!(files.lake, Vec::<String>::new());
+    (description, files.checkpoint)
 }
 
 fn answers(dedup: &mut Dedup, rows: &[(u32, u64)]) -> Vec<Answer> {
@@ -197,7 +198,7 @@ fn a_seal_that_cannot_be_written_loses_nothing() {
     let mut dedup = Dedup::new(options(1 << 20, 1 << 20), storage.clone());
     remember(&mut dedup, &rows(0, 10), 0);
     storage.create_new("taken/dedup-0.run", b"").unwrap();
-    assert!(dedup.seal(0).write(&*storage, "taken/", &mut Vec::new()).is_err());
+    assert!(dedup.seal(0).write(&*storage, "taken/", &mut SealedFiles::default()).is_err());
     remember(&mut dedup, &rows(10, 20), 1);
     let (description, _) = write(dedup.seal(1), &*storage, 1);
     let mut restored = Dedup::new(options(1 << 20, 1 << 20), storage.clone());

@@ -161,6 +161,23 @@ fn trimming_forgets_whole_records_and_never_too_many() {
 }
 
 #[test]
+fn nothing_from_before_a_roll_is_kept_for_what_follows() {
+    on_each(|log| {
+        filled(log, 10);
+        log.roll();
+        let first = append(log, record(1, 10, 1)).unwrap();
+        log.trim(log.end()).unwrap();
+        assert!(log.start() >= first, "starts at {} before {first}", log.start());
+        // Asked for with nothing to begin, it waits for the next record.
+        log.roll();
+        log.roll();
+        let second = append(log, record(1, 10, 2)).unwrap();
+        log.trim(log.end()).unwrap();
+        assert!(log.start() >= second, "starts at {} before {second}", log.start());
+    });
+}
+
+#[test]
 fn a_record_that_is_too_large_is_refused_alone() {
     on_each(|log| {
         let mut huge = record(1, 0, 0);

@@ -15,3 +15,5 @@ mod checkpoints;
 mod data_folder;
 mod counting;
 mod service;
+mod backfill;
+mod full_disk;

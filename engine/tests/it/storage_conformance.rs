@@ -88,6 +88,11 @@ fn a_folder_lists_its_own_files_sorted() {
         assert_eq!(storage.list("a").unwrap(), ["a/1", "a/2"]);
         assert_eq!(storage.list("a/b").unwrap(), ["a/b/3"]);
         assert_eq!(storage.list("").unwrap(), ["top"]);
+        assert_eq!(storage.list_folders("a").unwrap(), ["a/b"]);
+        assert_eq!(storage.list_folders("a/b"), Ok(Vec::new()));
+        assert_eq!(storage.list_folders("nothing"), Ok(Vec::new()));
+        let top = storage.list_folders("").unwrap();
+        assert!(top.is_sorted() && ["a", "ab"].iter().all(|own| top.contains(&(*own).to_owned())), "{top:?}");
         storage.remove("a/1").unwrap();
         assert_eq!(storage.list("a").unwrap(), ["a/2"]);
     });

@@ -3,67 +3,74 @@
 //! A *generation* is a stretch of the log small enough to be sorted in memory (I8). Its files cover its offsets and no
 //! others, so that history can be put back into log order one generation at a time (`replay`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use arrow::array::{AsArray, RecordBatch, UInt32Array};
 use arrow::compute::{SortColumn, concat_batches, lexsort_to_indices, take_record_batch};
 use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
 use engine::log::{LogError, Offset, Record};
 use engine::snapshot::ArchiveFile;
-use engine::storage::{Storage, StorageError};
+use engine::storage::Storage;
 use jiff::Timestamp;
-use parquet::arrow::ArrowWriter;
-use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
-use parquet::file::properties::{EnabledStatistics, WriterProperties};
 
 use super::LakeError;
 use super::rows::{self, REVISION, TENANT, TIME, flatten, with_bodies};
+use super::write;
 
 /// Most rows of one generation.
 pub const GENERATION_ROWS_MAX: usize = 1 << 19;
 /// Rows per row group: the grain at which tenants, times and offsets are skipped.
 const ROW_GROUP_ROWS: usize = 1 << 15;
-/// Names tried when files of an archiving that was cut short are in the way.
-const NAMES_MAX: u32 = 1000;
 
-const DAY_US: i64 = 86_400_000_000;
+pub(super) const DAY_US: i64 = 86_400_000_000;
 
-/// Level 3 is zstd's own default: half the size of snappy at a speed far above the disk's.
-static PROPERTIES: LazyLock<WriterProperties> = LazyLock::new(|| {
-    WriterProperties::builder()
-        .set_compression(Compression::ZSTD(ZstdLevel::default()))
-        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
-        .set_statistics_enabled(EnabledStatistics::Chunk)
-        .build()
-});
-
-/// Writes the events of `records` whose offsets lie in `span` to new files under `prefix`.
+/// Writes the events of `records` whose offsets lie in `span`, but those of `erased`, to new files under `prefix`.
 ///
-/// The files count only once a manifest names them: if this fails or the node stops, what was written is nobody's and the
-/// next call writes under other names.
+/// The files count only once a manifest names them: if this fails they are removed again, so that trying on a full disk
+/// does not make it fuller; if the node stops, they are nobody's, and the next call writes under other names.
 pub fn archive_events(
     records: impl IntoIterator<Item = Result<(Offset, Record), LogError>>,
     span: Range<Offset>,
+    erased: &BTreeSet<String>,
     storage: &dyn Storage,
     prefix: &str,
 ) -> Result<Vec<ArchiveFile>, LakeError> {
     let mut files = Vec::new();
+    let written = write_events(records, span, erased, storage, prefix, &mut files);
+    if let Err(error) = written {
+        for file in &files {
+            if let Err(later) = storage.remove(&file.name) {
+                tracing::warn!(file = file.name, %later, "can't remove a file of an archiving that failed");
+            }
+        }
+        return Err(error);
+    }
+    Ok(files)
+}
+
+fn write_events(
+    records: impl IntoIterator<Item = Result<(Offset, Record), LogError>>,
+    span: Range<Offset>,
+    erased: &BTreeSet<String>,
+    storage: &dyn Storage,
+    prefix: &str,
+    files: &mut Vec<ArchiveFile>,
+) -> Result<(), LakeError> {
     let mut generation = Generation::default();
     for record in records {
         let (offset, record) = record?;
         if offset >= span.end {
             break;
         }
-        generation.add(offset, &record, &span)?;
+        generation.add(offset, &record, &span, erased)?;
         if generation.rows >= GENERATION_ROWS_MAX {
-            std::mem::take(&mut generation).write(storage, prefix, &mut files)?;
+            std::mem::take(&mut generation).write(storage, prefix, files)?;
         }
     }
-    generation.write(storage, prefix, &mut files)?;
-    Ok(files)
+    generation.write(storage, prefix, files)
 }
 
 /// Rows by shard and day (of event time, since the epoch).
@@ -74,7 +81,13 @@ struct Generation {
 }
 
 impl Generation {
-    fn add(&mut self, offset: Offset, record: &Record, span: &Range<Offset>) -> Result<(), LakeError> {
+    fn add(
+        &mut self,
+        offset: Offset,
+        record: &Record,
+        span: &Range<Offset>,
+        erased: &BTreeSet<String>,
+    ) -> Result<(), LakeError> {
         if record.payload.is_empty() {
             return Ok(());
         }
@@ -83,7 +96,13 @@ impl Generation {
         let first = span.start.saturating_sub(offset).min(batch.len() as u64) as usize;
         let end = (span.end - offset).min(batch.len() as u64) as usize;
         let mut days = BTreeMap::<i64, Vec<u32>>::new();
+        let tenants = batch.tenants();
+        let is_erased: Vec<bool> =
+            tenants.values.iter().map(|tenant| tenant.is_some_and(|tenant| erased.contains(tenant))).collect();
         for (row, time_us) in batch.times().values().iter().enumerate().take(end).skip(first) {
+            if tenants.key(row).is_some_and(|key| is_erased[key]) {
+                continue;
+            }
             days.entry(time_us.div_euclid(DAY_US)).or_default().push(row as u32);
         }
         for (day, of_day) in days {
@@ -110,7 +129,7 @@ fn sorted(rows: &RecordBatch) -> Result<RecordBatch, LakeError> {
     Ok(take_record_batch(rows, &lexsort_to_indices(&keys, None)?)?)
 }
 
-fn write_file(
+pub(super) fn write_file(
     rows: &RecordBatch,
     shard: u16,
     day: i64,
@@ -123,15 +142,10 @@ fn write_file(
     let (time_min_us, time_max_us) = bounds(times);
     let (offset_min, offset_max) = bounds(revisions);
 
-    let mut bytes = Vec::new();
-    let encode = |bytes: &mut Vec<u8>| -> Result<_, ParquetError> {
-        let mut writer = ArrowWriter::try_new(bytes, rows.schema(), Some(PROPERTIES.clone()))?;
-        writer.write(rows)?;
-        writer.close()
-    };
     let folder = format!("{prefix}/day={}/shard={shard}", day_name(day));
-    encode(&mut bytes).map_err(|e| LakeError::Damaged { file: folder.clone(), reason: e.to_string() })?;
-    let name = create(storage, &format!("{folder}/{offset_min}-{offset_max}"), &bytes)?;
+    let damaged = |error: ParquetError| LakeError::Damaged { file: folder.clone(), reason: error.to_string() };
+    let bytes = write::encode(rows, ROW_GROUP_ROWS).map_err(damaged)?;
+    let name = write::create(storage, &format!("{folder}/{offset_min}-{offset_max}"), &bytes)?;
     Ok(ArchiveFile {
         name,
         shard,
@@ -142,19 +156,6 @@ fn write_file(
         offset_min: offset_min.unsigned_abs(),
         offset_max: offset_max.unsigned_abs(),
     })
-}
-
-/// Writes `bytes` under the first free name.
-fn create(storage: &dyn Storage, stem: &str, bytes: &[u8]) -> Result<String, StorageError> {
-    for attempt in 0..NAMES_MAX {
-        let name = if attempt == 0 { format!("{stem}.parquet") } else { format!("{stem}-{attempt}.parquet") };
-        match storage.create_new(&name, bytes) {
-            Err(StorageError::Exists { .. }) => {}
-            Err(error) => return Err(error),
-            Ok(()) => return Ok(name),
-        }
-    }
-    Err(StorageError::Exists { name: stem.to_owned() })
 }
 
 /// `2026-11-23`; days outside of the calendar by their number.

@@ -4,19 +4,26 @@
 //! them count is said by the engine's manifest ([`Archive`](engine::snapshot::Archive)), never by listing a folder (I10).
 //! What is read back equals what the log said (I3): both go through [`rows`].
 //!
+//! Cold panes are files of the lake as well: they are written as events are (`write`), and read by `metering`.
+//!
 //! Not here: when to archive and when to trim the log (the engine), SQL (`views`).
 
 pub mod rows;
+pub(crate) mod write;
 pub mod archive;
+mod erase;
 mod file;
 pub mod read;
 pub mod history;
 pub mod replay;
 
 pub use archive::archive_events;
+use erase::erase_events;
 pub use history::history;
 pub use read::Selection;
 pub use replay::replay;
+
+use std::collections::BTreeSet;
 
 use arrow::error::ArrowError;
 use engine::event::batch::EventBatch;
@@ -36,10 +43,21 @@ impl Lake for ParquetLake {
         log: &dyn Log,
         from: Offset,
         until: Offset,
+        erased: &BTreeSet<String>,
         storage: &dyn Storage,
         prefix: &str,
     ) -> Result<Vec<ArchiveFile>, EngineLakeError> {
-        Ok(archive_events(log.read(from)?, from..until, storage, prefix)?)
+        Ok(archive_events(log.read(from)?, from..until, erased, storage, prefix)?)
+    }
+
+    fn erase(
+        &self,
+        files: &[ArchiveFile],
+        erased: &BTreeSet<String>,
+        storage: &dyn Storage,
+        prefix: &str,
+    ) -> Result<Vec<ArchiveFile>, EngineLakeError> {
+        Ok(erase_events(files, erased, storage, prefix)?)
     }
 
     fn read(

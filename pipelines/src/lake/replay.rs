@@ -107,7 +107,7 @@ impl Open {
 }
 
 /// A replayed file is read from end to end, so in one piece.
-fn read_whole(storage: &dyn Storage, file: &ArchiveFile) -> Result<Bytes, LakeError> {
+pub(super) fn read_whole(storage: &dyn Storage, file: &ArchiveFile) -> Result<Bytes, LakeError> {
     Ok(Bytes::from(storage.read(&file.name)?))
 }
 

@@ -20,6 +20,7 @@ use engine::meter::{Aggregation, Meter, MeterError, Window};
 use engine::path::JsonPath;
 use engine::units::{ONE, PRECISION, SCALE};
 
+use super::delta::START;
 use super::functions::{function, half_even, weighted};
 use super::pane::Edges;
 use super::sql;
@@ -352,7 +353,7 @@ fn native(meter: &Meter) -> Result<Parts> {
 fn pane_schema(meter: &Meter, calls: &[Call]) -> Result<SchemaRef> {
     let mut fields = vec![Field::new("tenant", text_type(), false)];
     fields.extend(meter.dimensions.iter().map(|d| Field::new(&d.name, text_type(), true)));
-    for name in ["pane_start", "revision", "watermark", "time_first", "time_last"] {
+    for name in [START, "revision", "watermark", "time_first", "time_last"] {
         fields.push(Field::new(name, DataType::Int64, false));
     }
     for (at, call) in calls.iter().enumerate() {

@@ -8,7 +8,7 @@
 //! | `state_…` | partial states of the meter's calls |
 //!
 //! Several deltas may hold the same pane: whoever reads merges. A cold delta gives its rows back to the operating system
-//! once they are durable and reads them again on demand. Not here: when deltas are made and merged.
+//! once they are durable (as a Parquet file of the lake, see `cold`) and reads them again on demand. Not here: when deltas are made and merged.
 
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
@@ -29,7 +29,10 @@ use super::compile::CompiledMeter;
 use super::key::Keys;
 use super::stored::{Described, Stored};
 use super::symbol::{ABSENT, Symbols};
+use super::wanted::Wanted;
 
+/// The column of pane starts.
+pub(super) const START: &str = "pane_start";
 /// Columns between the dimensions and the states.
 const MARKS: usize = 5;
 
@@ -43,7 +46,7 @@ pub(super) struct Delta {
     tenants: (String, String),
     /// The rows, unless they are cold and durable.
     resident: ArcSwapOption<RecordBatch>,
-    /// Where a checkpoint holds them; set once they are durable.
+    /// Where a checkpoint or the lake holds them; set once they are durable.
     stored: OnceLock<Stored>,
     is_cold: bool,
 }
@@ -105,7 +108,8 @@ impl Delta {
         storage: &dyn Storage,
     ) -> Result<Arc<Self>, RestoreError> {
         let Described { stored, rows, starts, tenants, is_cold } = described;
-        let resident = if is_cold { None } else { Some(Arc::new(stored.load(Some(schema), storage)?)) };
+        let load = || stored.load(Some(schema), &Wanted::ALL, storage);
+        let resident = if is_cold { None } else { Some(Arc::new(load()?)) };
         Ok(Arc::new(Self {
             rows,
             starts,
@@ -144,13 +148,13 @@ impl Delta {
         }
     }
 
-    /// The rows; cold ones are read from `storage`.
-    pub(super) fn panes(&self, storage: &dyn Storage) -> Result<RecordBatch, RestoreError> {
+    /// The rows, at least the `wanted` ones; cold ones are read from `storage`.
+    pub(super) fn panes(&self, wanted: &Wanted<'_>, storage: &dyn Storage) -> Result<RecordBatch, RestoreError> {
         if let Some(panes) = self.resident.load_full() {
             return Ok(RecordBatch::clone(&panes));
         }
         match self.stored.get() {
-            Some(stored) => stored.load(None, storage),
+            Some(stored) => stored.load(None, wanted, storage),
             None => Err(RestoreError { file: "panes".into(), reason: "neither in memory nor durable".into() }),
         }
     }
@@ -160,14 +164,15 @@ impl Delta {
         self.resident.load_full()
     }
 
-    /// Whether rows may start within `starts` (both ends included).
-    pub(super) fn reaches(&self, starts: (i64, i64)) -> bool {
-        self.starts.0 <= starts.1 && starts.0 <= self.starts.1
+    /// Whether there may be wanted rows.
+    pub(super) fn touches(&self, wanted: &Wanted<'_>) -> bool {
+        let (first, last) = &self.tenants;
+        wanted.touches(Some((first.as_bytes(), last.as_bytes())), Some(self.starts))
     }
 
-    /// Whether there may be rows of `tenant`.
-    pub(super) fn may_hold(&self, tenant: &str) -> bool {
-        self.tenants.0.as_str() <= tenant && tenant <= self.tenants.1.as_str()
+    /// Whether the rows are read only on demand once they are durable.
+    pub(super) fn is_cold(&self) -> bool {
+        self.is_cold
     }
 
     /// The key columns of groups in `order`: tenant, dimensions and start.
@@ -230,7 +235,7 @@ fn partition(length: usize, before: impl Fn(usize) -> bool) -> usize {
 }
 
 /// Codes as a dictionary of exactly the texts in use, sorted.
-fn dictionary(codes: &[u32], symbols: &Symbols, ranks: &[u32]) -> DictionaryArray<Int32Type> {
+pub(super) fn dictionary(codes: &[u32], symbols: &Symbols, ranks: &[u32]) -> DictionaryArray<Int32Type> {
     let mut keys: Vec<i32> = vec![-1; symbols.len() + 1];
     let mut used: Vec<u32> = Vec::new();
     for &code in codes.iter().filter(|&&code| code != ABSENT) {

@@ -16,6 +16,7 @@ use super::compile::CompiledMeter;
 use super::delta::{Delta, Layout};
 use super::key::Keys;
 use super::symbol::{ABSENT, Symbols};
+use super::wanted::Wanted;
 
 /// So many deltas of one tier are merged into one of a higher tier; tiers grow by the same factor. A snapshot then holds
 /// O(log n) deltas and each row is merged O(log n) times.
@@ -165,9 +166,9 @@ pub(super) fn split(
     rows_min: usize,
 ) -> Result<Option<Arc<Delta>>> {
     let is_cold = |start: i64| start < cutoff_us;
+    let wanted = Wanted { starts: (i64::MIN, cutoff_us), ..Wanted::ALL };
     let mut cold_rows = 0;
-    for panes in deltas.iter().filter(|delta| delta.reaches((i64::MIN, cutoff_us))).filter_map(|delta| delta.resident())
-    {
+    for panes in deltas.iter().filter(|delta| delta.touches(&wanted)).filter_map(|delta| delta.resident()) {
         let starts = Layout::of(panes.schema_ref(), meter.states()).starts(&panes);
         cold_rows += starts.iter().filter(|&&start| is_cold(start)).count();
     }

@@ -22,6 +22,8 @@ mod pane;
 mod key;
 mod accumulate;
 mod live;
+mod wanted;
+mod cold;
 mod stored;
 mod delta;
 mod merge;
@@ -29,6 +31,7 @@ mod rejection;
 mod snapshot;
 mod operator;
 mod seal;
+mod forget;
 mod window;
 mod read;
 

@@ -1,6 +1,6 @@
 //! The operator that a shard's worker owns: folds, publishes, seals, restores, backfills.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, RecordBatch};
@@ -16,22 +16,25 @@ use engine::units::ONE;
 
 use super::compile::{CompiledMeter, additive};
 use super::delta::{Layout, rows_of};
+use super::forget;
 use super::live::{Counts, Table, counted, tables};
 use super::merge;
 use super::rejection::Rejections;
 use super::seal::{self, Sealing};
 use super::snapshot::{MeterPanes, MeteringSnapshot};
 use super::value::{NotNumber, Rows};
+use super::wanted::Wanted;
 
 /// States that were made by a meter's accumulators can be merged by them.
-const OWN_STATES: &str = "states come from the same meter's accumulators";
+pub(super) const OWN_STATES: &str = "states come from the same meter's accumulators";
 
 /// How much a shard keeps at hand.
 #[derive(Debug, Clone)]
 pub struct MeteringOptions {
-    /// Panes that start this far behind the watermark are kept in files only, microseconds; they are read when asked for.
+    /// Panes that start this far behind the watermark are kept in the lake only, microseconds; they are read when asked
+    /// for.
     pub hot_us: i64,
-    /// Fewest rows that are worth a move to files, per meter.
+    /// Fewest rows that are worth a file of the lake, per meter.
     pub cold_rows_min: usize,
 }
 
@@ -160,11 +163,11 @@ impl Operator for MeteringOperator {
         if !held.meter.meter.aggregation.is_additive() {
             return 0;
         }
+        let tenants = [tenant.to_owned()];
+        let wanted = Wanted { tenants: Some(&tenants), starts: (period.start_us, period.end_us) };
         let mut used: i128 = 0;
-        for delta in
-            held.all().filter(|delta| delta.may_hold(tenant) && delta.reaches((period.start_us, period.end_us)))
-        {
-            match delta.panes(&*self.storage) {
+        for delta in held.all().filter(|delta| delta.touches(&wanted)) {
+            match delta.panes(&wanted, &*self.storage) {
                 Ok(panes) => used += used_of(&panes, tenant, period),
                 Err(error) => {
                     // What can't be read might be all there is: a hard quota must not be overshot (I7).
@@ -235,6 +238,17 @@ impl Operator for MeteringOperator {
         }
         self.live = tables(self.meters.values().map(|panes| &panes.meter));
         changed
+    }
+
+    fn forget(&mut self, tenants: &BTreeSet<String>) -> Result<(), RestoreError> {
+        self.drain();
+        let mut without = self.meters.clone();
+        for panes in without.values_mut() {
+            forget::forget(panes, tenants, &*self.storage)?;
+        }
+        self.meters = without;
+        Arc::make_mut(&mut self.rejections).forget(tenants);
+        Ok(())
     }
 
     fn backfill(&mut self, meters: &[String], batch: &EventBatch, position: Position) {

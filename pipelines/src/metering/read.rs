@@ -23,6 +23,7 @@ use super::MeteringSnapshot;
 use super::compile::CompiledMeter;
 use super::delta::{Layout, rows_of, same_series};
 use super::merge::{Fold, Folded, merge};
+use super::wanted::Wanted;
 use super::window::{Windows, overlap, sessions};
 
 /// Which windows are wanted; the default is all.
@@ -148,15 +149,15 @@ impl Source {
         let starts = filter.time.zip(reach_us).map_or((i64::MIN, i64::MAX), |(time, reach_us)| {
             (time.start_us.saturating_sub(reach_us), time.end_us.saturating_add(reach_us))
         });
+        let wanted = Wanted { tenants: tenants.as_deref(), starts };
         let mut parts = Vec::new();
         for (snapshot, panes) in held.iter().copied() {
-            for delta in panes.all().filter(|delta| delta.reaches(starts)) {
-                if tenants.as_ref().is_some_and(|tenants| !tenants.iter().any(|tenant| delta.may_hold(tenant))) {
-                    continue;
-                }
+            for delta in panes.all().filter(|delta| delta.touches(&wanted)) {
                 let rows = match (delta.resident(), &snapshot.storage) {
                     (Some(panes), _) => RecordBatch::clone(&panes),
-                    (None, Some(storage)) => delta.panes(&**storage).map_err(|error| fail(error.to_string()))?,
+                    (None, Some(storage)) => {
+                        delta.panes(&wanted, &**storage).map_err(|error| fail(error.to_string()))?
+                    }
                     (None, None) => return Err(fail("cold panes without a storage".to_owned())),
                 };
                 match &tenants {

@@ -1,6 +1,6 @@
 //! Rejected events, counted by tenant, reason and field, with the last one as a sample (I5).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
@@ -59,6 +59,11 @@ impl Rejections {
                 self.0.insert(kind, seen);
             }
         }
+    }
+
+    /// Drops what was counted of `tenants`.
+    pub(super) fn forget(&mut self, tenants: &BTreeSet<String>) {
+        self.0.retain(|(tenant, ..), _| !tenants.contains(&**tenant));
     }
 
     /// As a list, for a checkpoint.

@@ -1,26 +1,30 @@
-//! Checkpoints of panes: deltas not yet durable go into one new file, the description says where each one is.
+//! Checkpoints of panes: deltas not yet durable are written, the description says where each one is.
 //!
-//! Deltas are immutable, so a checkpoint writes only what is new; merged ones replace what they were merged from. Not
-//! here: the manifest.
+//! Hot deltas go into one new file of the checkpoint, each cold one becomes a Parquet file of the lake,
+//! `lake/panes/<meter>/<checkpoint>.parquet`. Those count only once a manifest names them; until then they are garbage
+//! (I10). Deltas are immutable, so a checkpoint writes only what is new; merged ones replace what they were merged from.
+//! Not here: the manifest.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use engine::checkpoint::file;
+use engine::lake;
 use engine::meter::Meter;
-use engine::shard::operator::{RestoreError, Seal};
+use engine::shard::operator::{RestoreError, Seal, SealedFiles};
 use engine::storage::{Storage, StorageError};
 use serde::{Deserialize, Serialize};
 
+use super::cold;
 use super::compile::CompiledMeter;
 use super::delta::Delta;
 use super::live::Counts;
 use super::rejection::Rejections;
 use super::snapshot::{MeterPanes, MeteringSnapshot};
-use super::stored::{Described, Stored};
+use super::stored::{Described, Form, Stored};
 
 /// Changes when the description or the files mean something else.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 #[derive(Serialize, Deserialize)]
 struct Description {
@@ -44,17 +48,25 @@ impl Seal for Sealing {
         self: Box<Self>,
         storage: &dyn Storage,
         prefix: &str,
-        files: &mut Vec<String>,
+        files: &mut SealedFiles,
     ) -> Result<serde_json::Value, StorageError> {
         let name = format!("{prefix}panes");
         let failed = |message: String| StorageError::Io { name: name.clone(), message };
         let mut bytes = Vec::new();
         let mut fresh = Vec::new();
-        for delta in self.deltas() {
-            if let Some(panes) = delta.unstored() {
-                let stored = Stored::append(&panes, &name, &mut bytes).map_err(|error| failed(error.to_string()))?;
-                fresh.push((delta, stored));
+        for (meter, delta) in self.deltas() {
+            let Some(panes) = delta.unstored() else { continue };
+            if delta.is_cold() {
+                match cold::encode(&panes) {
+                    Ok(file) => {
+                        delta.set_stored(Stored::create(&file, &lake_stem(meter, &name), storage)?);
+                        continue;
+                    }
+                    Err(error) => tracing::warn!(meter, %error, "panes are no Parquet; they stay in the checkpoint"),
+                }
             }
+            let stored = Stored::append(&panes, &name, &mut bytes).map_err(|error| failed(error.to_string()))?;
+            fresh.push((delta, stored));
         }
         if !fresh.is_empty() {
             file::write(storage, &name, bytes)?;
@@ -63,22 +75,37 @@ impl Seal for Sealing {
             delta.set_stored(stored);
         }
         let description = self.describe(files).map_err(|error| failed(error.to_string()))?;
-        files.sort_unstable();
-        files.dedup();
+        for names in [&mut files.checkpoint, &mut files.lake] {
+            names.sort_unstable();
+            names.dedup();
+        }
         Ok(description)
     }
 }
 
+/// How the name of a meter's file in the lake begins; `name` is that of the checkpoint's file. Meters' names are plain.
+fn lake_stem(meter: &str, name: &str) -> String {
+    let own = name.rsplit_once('/').map_or(name, |(_, own)| own);
+    format!("{}/panes/{meter}/{own}", lake::FOLDER)
+}
+
 impl Sealing {
-    fn deltas(&self) -> impl Iterator<Item = &Arc<Delta>> {
-        self.0.meters.values().flat_map(MeterPanes::all)
+    /// All deltas, and whose they are.
+    fn deltas(&self) -> impl Iterator<Item = (&str, &Arc<Delta>)> {
+        self.0.meters.iter().flat_map(|(meter, panes)| panes.all().map(|delta| (meter.as_str(), delta)))
     }
 
-    fn describe(&self, files: &mut Vec<String>) -> Result<serde_json::Value, serde_json::Error> {
+    fn describe(&self, files: &mut SealedFiles) -> Result<serde_json::Value, serde_json::Error> {
         let mut meters = Vec::new();
         for panes in self.0.meters.values() {
             let deltas: Vec<Described> = panes.all().filter_map(|delta| delta.describe()).collect();
-            files.extend(deltas.iter().map(|delta| delta.stored.file.clone()));
+            for Stored { file, form, .. } in deltas.iter().map(|delta| &delta.stored) {
+                let names = match form {
+                    Form::Ipc => &mut files.checkpoint,
+                    Form::Parquet => &mut files.lake,
+                };
+                names.push(file.clone());
+            }
             meters.push(MeterDescription { meter: panes.meter.meter.clone(), counts: panes.counts, deltas });
         }
         serde_json::to_value(Description { format: FORMAT, meters, rejections: self.0.rejections.to_json()? })

@@ -1,6 +1,7 @@
-//! Pane rows in a checkpoint's file: where, how to write them, how to read them back.
+//! Durable pane rows: where they are, how to write them, how to read them back.
 //!
-//! Every stretch carries a checksum: damage is an error that names the file, never a wrong number. Not here: which rows
+//! Hot rows are stretches of a checkpoint's file, cold ones are a file of the lake each. Both carry a checksum, which is
+//! checked before anything is parsed: damage is an error that names the file, never a wrong number. Not here: which rows
 //! are written when.
 
 use std::io::Cursor;
@@ -10,12 +11,17 @@ use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;
+use bytes::Bytes;
 use engine::shard::operator::RestoreError;
-use engine::storage::Storage;
+use engine::storage::{Storage, StorageError};
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
-/// A stretch of a checkpoint's file: one Arrow IPC stream of one batch.
+use super::cold;
+use super::wanted::Wanted;
+use crate::lake::write;
+
+/// A stretch of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Stored {
     /// File name.
@@ -26,6 +32,18 @@ pub(super) struct Stored {
     pub(super) length: u64,
     /// XXH3 of the bytes.
     pub(super) checksum: u64,
+    /// What the bytes are.
+    pub(super) form: Form,
+}
+
+/// What a stretch is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Form {
+    /// One Arrow IPC stream of one batch, within a checkpoint's file.
+    Ipc,
+    /// A whole Parquet file of the lake.
+    Parquet,
 }
 
 /// A durable delta, with what is needed to know whether it must be read.
@@ -56,11 +74,23 @@ impl Stored {
             offset: from as u64,
             length: written.len() as u64,
             checksum: xxh3_64(written),
+            form: Form::Ipc,
         })
     }
 
-    /// Reads the rows back; their columns must have the types of `schema`, if given.
-    pub(super) fn load(&self, schema: Option<&SchemaRef>, storage: &dyn Storage) -> Result<RecordBatch, RestoreError> {
+    /// Writes what [`cold::encode`] made into a new file of the lake whose name starts with `stem`.
+    pub(super) fn create(bytes: &[u8], stem: &str, storage: &dyn Storage) -> Result<Self, StorageError> {
+        let file = write::create(storage, stem, bytes)?;
+        Ok(Self { file, offset: 0, length: bytes.len() as u64, checksum: xxh3_64(bytes), form: Form::Parquet })
+    }
+
+    /// Reads the rows back, at least the `wanted` ones; their columns must have the types of `schema`, if given.
+    pub(super) fn load(
+        &self,
+        schema: Option<&SchemaRef>,
+        wanted: &Wanted<'_>,
+        storage: &dyn Storage,
+    ) -> Result<RecordBatch, RestoreError> {
         let refuse = |reason: String| RestoreError { file: self.file.clone(), reason };
         let length = usize::try_from(self.length).map_err(|_| refuse("longer than memory".into()))?;
         let bytes = storage.read_at(&self.file, self.offset, length).map_err(|error| refuse(error.to_string()))?;
@@ -68,7 +98,11 @@ impl Stored {
             let from = self.offset;
             return Err(refuse(format!("damaged in the {length} bytes from {from}: the checksum does not fit")));
         }
-        let panes = decode(&bytes).map_err(|error| refuse(error.to_string()))?;
+        let panes = match self.form {
+            Form::Ipc => decode(&bytes),
+            Form::Parquet => cold::decode(&Bytes::from(bytes), wanted),
+        };
+        let panes = panes.map_err(|error| refuse(error.to_string()))?;
         let types = |schema: &SchemaRef| schema.fields().iter().map(|f| f.data_type().clone()).collect::<Vec<_>>();
         if schema.is_some_and(|schema| types(panes.schema_ref()) != types(schema)) {
             return Err(refuse("holds other columns than its meter's panes have".into()));

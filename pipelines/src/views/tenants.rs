@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use arrow::array::{RecordBatch, StringArray, TimestampMicrosecondArray};
+use arrow::array::{BooleanArray, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow::datatypes::SchemaRef;
 use engine::calendar::Calendar;
 
-use super::column::{Column, instant, schema_of, text};
+use super::column::{Column, flag, instant, schema_of, text};
 use super::{Ask, Emit, View, ViewError};
 use crate::catalog::Cut;
 
@@ -14,6 +14,7 @@ use crate::catalog::Cut;
 pub const COLUMNS: &[Column] = &[
     Column::required("tenant", text, "its name"),
     Column::required("status", text, "provisioned, active, suspended, offboarding, deleted or quarantined"),
+    Column::required("erased", flag, "whether it was deleted and nothing of its events and usage is left"),
     Column::optional("plan", text, "the plan whose limits it has"),
     Column::required("billing_period", text, "hour, day, week, month, quarter or year"),
     Column::required("time_zone", text, "IANA time zone in which its periods begin"),
@@ -27,6 +28,8 @@ pub struct TenantRow {
     pub tenant: String,
     /// Where in its life it is.
     pub status: String,
+    /// Whether its events and aggregates have been erased.
+    pub erased: bool,
     /// Its plan, if it has one.
     pub plan: Option<String>,
     /// How it is billed.
@@ -59,6 +62,7 @@ impl View for Tenants {
             vec![
                 text(|row| &row.tenant),
                 text(|row| &row.status),
+                Arc::new(rows.iter().map(|row| Some(row.erased)).collect::<BooleanArray>()),
                 Arc::new(rows.iter().map(|row| row.plan.as_deref()).collect::<StringArray>()),
                 Arc::new(StringArray::from_iter_values(periods)),
                 text(|row| &row.billing.time_zone),

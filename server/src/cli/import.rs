@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use actors::facets::meters::MetersCommand;
 use actors::{Command, PLATFORM};
@@ -35,7 +36,8 @@ pub(super) type Batches = Box<dyn Iterator<Item = Result<DatasetBatch, DatasetEr
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Files may be compressed with gzip or zstd. Importing is safe to repeat: what was admitted before is
-counted as a duplicate. Tenants that are not known are created.
+counted as a duplicate. Tenants that are not known are created. A running node that answers 429 or 503
+is sent the same again when it says, or after pauses that grow to 30 s, for --wait-max-s at most.
 
 cloudevents       one CloudEvents 1.0 object a line, or a JSON array of them
 csv, parquet      columns are named by flags or by a mapping file (TOML or JSON, the flags' names)
@@ -58,6 +60,9 @@ pub(super) struct Import {
     format: Format,
     #[command(flatten)]
     place: Place,
+    /// With --url: longest wait for a node that is busy or out of space to take a request
+    #[arg(long, value_name = "SECONDS", default_value_t = 600)]
+    wait_max_s: u64,
     #[command(flatten)]
     columns: Columns,
 }
@@ -166,7 +171,7 @@ impl Import {
         };
         let progress = Progress::begin(&name);
         let report = match self.place.remote()? {
-            Some(remote) => there(&remote, &meters, batches, &progress)?,
+            Some(remote) => there(&remote, &meters, batches, Duration::from_secs(self.wait_max_s), &progress)?,
             None => here(&self.place, &meters, batches, &progress)?,
         };
         drop(progress);
@@ -213,13 +218,19 @@ pub(super) async fn define(node: &Node, meters: &[Meter]) -> anyhow::Result<()> 
     Ok(())
 }
 
-fn there(remote: &Remote, meters: &[Meter], batches: Batches, progress: &Progress) -> anyhow::Result<ImportReport> {
+fn there(
+    remote: &Remote,
+    meters: &[Meter],
+    batches: Batches,
+    wait_max: Duration,
+    progress: &Progress,
+) -> anyhow::Result<ImportReport> {
     for meter in meters {
         let definition = serde_json::to_value(meter)?;
         let request = Request::put(format!("/v1/meters/{}", meter.name), definition);
         remote.send(&request).with_context(|| format!("meter {}", meter.name))?;
     }
-    upload::run(remote, batches, progress)
+    upload::run(remote, batches, wait_max, progress)
 }
 
 fn summarise(name: &str, report: &ImportReport) {

@@ -12,6 +12,7 @@
 
 mod place;
 mod remote;
+mod patience;
 mod output;
 mod table;
 mod api;

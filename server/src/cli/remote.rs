@@ -7,9 +7,24 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use ureq::Agent;
+use ureq::http::header::{HeaderValue, RETRY_AFTER};
 use ureq::http::{Request as HttpRequest, Response};
 
 use super::api::{ANSWER_BYTES_MAX, Request, understood};
+
+/// What became of events that were sent.
+#[derive(Debug)]
+pub(super) enum Sent {
+    /// The answer counts them.
+    Answered(Value),
+    /// 429 or 503: the node asks to be sent all of them again.
+    NotNow {
+        /// When, if it says so.
+        retry_after: Option<Duration>,
+        /// Its problem, in its own words.
+        reason: anyhow::Error,
+    },
+}
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -61,15 +76,20 @@ impl Remote {
         self.stream(self.ask("POST", "/v1/sql", "application/json", body)?)
     }
 
-    /// Sends events; the answer counts them.
+    /// Sends events, once.
     ///
     /// # Errors
-    /// As [`Remote::send`].
-    pub(super) fn events(&self, lines: Vec<u8>) -> anyhow::Result<Value> {
+    /// If the node can't be reached or answers with a problem that waiting does not mend.
+    pub(super) fn events(&self, lines: &[u8]) -> anyhow::Result<Sent> {
         let mut answer = self.ask("POST", "/v1/events", "application/x-ndjson", lines)?;
         let status = answer.status().as_u16();
+        let retry_after = seconds(answer.headers().get(RETRY_AFTER));
         let bytes = answer.body_mut().with_config().limit(ANSWER_BYTES_MAX as u64).read_to_vec()?;
-        understood(status, &bytes)
+        match understood(status, &bytes) {
+            Ok(answer) => Ok(Sent::Answered(answer)),
+            Err(reason) if matches!(status, 429 | 503) => Ok(Sent::NotNow { retry_after, reason }),
+            Err(refused) => Err(refused),
+        }
     }
 
     fn ask(
@@ -77,16 +97,15 @@ impl Remote {
         method: &str,
         path: &str,
         media_type: &str,
-        body: impl Into<Vec<u8>>,
+        body: impl AsRef<[u8]>,
     ) -> anyhow::Result<Response<ureq::Body>> {
-        let body = body.into();
         let request = HttpRequest::builder()
             .method(method)
             .uri(format!("{}{path}", self.base))
             .header("authorization", format!("Bearer {}", self.key));
         let answer = match method {
             "GET" | "DELETE" => self.agent.run(request.body(())?),
-            _ => self.agent.run(request.header("content-type", media_type).body(body)?),
+            _ => self.agent.run(request.header("content-type", media_type).body(body.as_ref())?),
         };
         answer.map_err(|error| anyhow::anyhow!("{}: {error}; is the node running there?", self.base))
     }
@@ -100,4 +119,9 @@ impl Remote {
         }
         Ok(answer.into_body().into_reader())
     }
+}
+
+/// The seconds of a `Retry-After`. A date, which only proxies send, counts as not said.
+fn seconds(value: Option<&HeaderValue>) -> Option<Duration> {
+    value?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }

@@ -1,10 +1,11 @@
 //! Importing into a running node: batches as CloudEvents, a line each, over its HTTP API.
 //!
-//! Where the node is busy it says when to come back, and is asked again. Sending again is safe (I2). Not here: reading
-//! files ([`super::import`]).
+//! Where the node is busy or out of space it says when to come back, and is asked again until patience ends. Sending again
+//! is safe, since what was durable already counts as duplicate (I2). Not here: reading files ([`super::import`]).
 
 use std::time::{Duration, Instant};
 
+use anyhow::Context;
 use engine::admission::{Reason, Tally};
 use engine::event::batch::EventBatch;
 use engine::event::json::data_json;
@@ -14,17 +15,23 @@ use serde_json::{Value, json};
 use crate::import::ImportReport;
 
 use super::import::Batches;
-use super::progress::Progress;
-use super::remote::Remote;
+use super::patience::Patience;
+use super::progress::{Progress, grouped, note};
+use super::remote::{Remote, Sent};
 
 /// Events in one request.
 const EVENTS_PER_REQUEST: usize = 4096;
 
-/// Sends everything that `batches` gives.
+/// Sends everything that `batches` gives, waiting `wait_max` at most for any one request to be taken.
 ///
 /// # Errors
-/// If the source can't be read, or the node can't be reached or refuses.
-pub(super) fn run(remote: &Remote, batches: Batches, progress: &Progress) -> anyhow::Result<ImportReport> {
+/// If the source can't be read, the node can't be reached or refuses, or patience with it ends.
+pub(super) fn run(
+    remote: &Remote,
+    batches: Batches,
+    wait_max: Duration,
+    progress: &Progress,
+) -> anyhow::Result<ImportReport> {
     let started = Instant::now();
     let mut report = ImportReport::default();
     for batch in batches {
@@ -37,13 +44,43 @@ pub(super) fn run(remote: &Remote, batches: Batches, progress: &Progress) -> any
         }
         for from in (0..batch.batch.len()).step_by(EVENTS_PER_REQUEST) {
             let length = EVENTS_PER_REQUEST.min(batch.batch.len() - from);
-            let answer = remote.events(lines(&batch.batch.slice(from, length))?)?;
+            let lines = lines(&batch.batch.slice(from, length))?;
+            let answer = send(remote, &lines, Patience::new(wait_max)).with_context(|| interrupted(&report.tally))?;
             take(&mut report, &answer);
             progress.show(&report.tally);
         }
     }
     report.took = started.elapsed().max(Duration::from_millis(1));
     Ok(report)
+}
+
+/// Sends `lines` until they are answered.
+fn send(remote: &Remote, lines: &[u8], mut patience: Patience) -> anyhow::Result<Value> {
+    let mut told = String::new();
+    loop {
+        let (retry_after, reason) = match remote.events(lines)? {
+            Sent::Answered(answer) => return Ok(answer),
+            Sent::NotNow { retry_after, reason } => (retry_after, reason),
+        };
+        let Some(pause) = patience.pause(retry_after) else {
+            return Err(reason.context("the node did not take the events in time; --wait-max-s sets how long to wait"));
+        };
+        let reason = reason.to_string();
+        if told != reason {
+            note(&format!("{reason}; sending it again in {:.1} s", pause.as_secs_f64()));
+            told = reason;
+        }
+        std::thread::sleep(pause);
+    }
+}
+
+/// What to do after an import that ended early.
+fn interrupted(tally: &Tally) -> String {
+    let answered = tally.admitted + tally.duplicate + tally.rejected;
+    format!(
+        "ended after {} events; run the same import again to go on: ids dedup, so nothing counts twice",
+        grouped(answered)
+    )
 }
 
 /// The events as CloudEvents 1.0, a line each.

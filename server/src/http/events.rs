@@ -83,7 +83,7 @@ pub(super) struct EventError {
         (status = 415, description = "media type or coding not supported", body = ProblemBody),
         (status = 422, description = "an attribute or value is not acceptable (single event)", body = ProblemBody),
         (status = 429, description = "quota used up (single event), or too many requests", body = ProblemBody),
-        (status = 503, description = "busy or out of disk space; nothing was admitted, send it again", body = ProblemBody)))]
+        (status = 503, description = "busy or out of disk space; send all of it again, nothing counts twice", body = ProblemBody)))]
 pub(super) async fn ingest(
     State(door): State<Arc<Door>>,
     MayIngest(identity): MayIngest,

@@ -1,11 +1,12 @@
 //! `/metrics`: the counters, and gauges read off the node at the moment it is asked.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use axum::extract::State;
 use axum::http::{HeaderName, header};
 use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 
@@ -31,6 +32,7 @@ pub(super) struct Gauges {
     remembered: Family<Shard, UnsignedGauge>,
     snapshot_offset: UnsignedGauge,
     snapshot_age: Gauge<i64, AtomicI64>,
+    checkpoint_failures: Counter,
     log_bytes: UnsignedGauge,
     log_start: UnsignedGauge,
     log_end: UnsignedGauge,
@@ -55,6 +57,8 @@ impl Gauges {
         let watermark = gauges.watermark.clone();
         metrics.register("shard_watermark_us", "No earlier event is expected, microseconds since 1970", watermark);
         metrics.register("snapshot_age_us", "Age of what queries see, microseconds", gauges.snapshot_age.clone());
+        let failures = gauges.checkpoint_failures.clone();
+        metrics.register("checkpoint_failures", "Checkpoints that failed and were tried again", failures);
         let of_node = [
             ("snapshot_offset", "End of what queries see", gauges.snapshot_offset.clone()),
             ("log_bytes", "Bytes of the event log", gauges.log_bytes.clone()),
@@ -83,6 +87,7 @@ impl Gauges {
         }
         self.snapshot_offset.set(snapshot.offset);
         self.snapshot_age.set(node.clock.now_us().saturating_sub(snapshot.published_at_us).max(0));
+        self.checkpoint_failures.inner().store(node.engine.checkpoint_failures(), Ordering::Relaxed);
         let log = node.engine.log();
         self.log_bytes.set(log.bytes());
         self.log_start.set(log.start());

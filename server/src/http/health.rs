@@ -39,12 +39,12 @@ pub(super) async fn live(State(door): State<Arc<Door>>) -> Result<Json<Well>, Pr
     responses((status = 200, description = "it does", body = Well),
         (status = 503, description = "recovering, draining, stopped, or out of disk space", body = ProblemBody)))]
 pub(super) async fn ready(State(door): State<Arc<Door>>) -> Result<Json<Well>, Problem> {
-    door.node()?;
+    let node = door.node()?;
     if door.draining.load(Ordering::Acquire) {
         return Err(Kind::Unavailable.with("the node is draining"));
     }
     let _alive = live(State(Arc::clone(&door))).await?;
-    match door.storage_trouble() {
+    match door.storage_trouble().or_else(|| node.engine.failure()) {
         Some(reason) => Err(Kind::Storage.with(reason)),
         None => Ok(OK),
     }

@@ -58,7 +58,11 @@ impl From<SubmitError> for Problem {
             SubmitError::Overloaded { retry_after_ms } => Kind::Overloaded.with(text).retry_after_ms(retry_after_ms),
             SubmitError::Log(LogError::Closed) | SubmitError::Closed => Kind::Unavailable.with(text),
             SubmitError::Log(LogError::Storage(StorageError::Full { .. })) => {
-                Kind::Storage.with("the disk is full; nothing of this request was admitted, send it again later")
+                // What lies in other shards may be durable, so it is not said that nothing was admitted.
+                Kind::Storage.with(
+                    "the disk is full: free space on the disk of the data folder, the node goes on by itself; then send \
+                     all of this request again, nothing of it counts twice",
+                )
             }
             SubmitError::Log(_) | SubmitError::Dedup(_) => Kind::Storage.with(text),
         }

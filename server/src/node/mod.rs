@@ -10,9 +10,10 @@ mod source;
 
 pub use options::NodeOptions;
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
+use actors::facets::lifecycle::{LifecycleCommand, Status};
 use actors::gate::ShardGate;
 use actors::snapshots::{SledSnapshots, SnapshotsError};
 use actors::tenant::is_tenant_name;
@@ -87,6 +88,9 @@ pub enum AdminError {
     /// The meter is defined, but its history could not be computed; it is tried again at the next start.
     #[error("the meter is defined, its history is not yet computed: {0}")]
     Backfill(String),
+    /// The tenant is deleted, but something of it is left.
+    #[error("the tenant is deleted, but not yet erased: {0}; delete it again, or restart the node, which tries again")]
+    Erasure(String),
 }
 
 impl Node {
@@ -116,20 +120,54 @@ impl Node {
         };
         let source = source::NodeSource::new(engine.clone(), tenants.clone(), storage, Arc::clone(&clock));
         let catalog = Arc::new(Catalog::new(Arc::new(source), options.catalog.clone()));
-        Ok(Arc::new(Self { engine, tenants, catalog, clock, runtime, _folder: folder }))
+        let node = Arc::new(Self { engine, tenants, catalog, clock, runtime, _folder: folder });
+        if let Err(error) = node.erase_deleted().await {
+            // Everybody else can be served; a full disk, say, is no reason to keep them out.
+            tracing::error!(%error, "deleted tenants could not be erased");
+        }
+        Ok(node)
     }
 
-    /// Carries out a command on a tenant; a change of the platform's meters is in force when it returns, history included.
+    /// Carries out a command on a tenant; a change of the platform's meters is in force when it returns, history included,
+    /// and a deleted tenant is erased.
     pub async fn command(&self, tenant: &str, command: Command, principal: &str) -> Result<Vec<Change>, AdminError> {
         if let Some(meter) = command.defines_meter() {
             pipelines::metering::compile::check(meter)?;
         }
+        let deletes = matches!(command, Command::Lifecycle(LifecycleCommand::Delete { .. }));
         let before = (tenant == PLATFORM).then(|| self.tenants.meters());
         let changes = self.tenants.command(tenant, command, principal).await?;
         if before.is_some_and(|before| before != self.tenants.meters()) {
             self.configure_meters().await?;
         }
+        if deletes {
+            self.erase_deleted().await?;
+        }
         Ok(changes)
+    }
+
+    /// Erases tenants that were deleted and are not erased yet. Goes on to its end even if nobody waits for it any more.
+    async fn erase_deleted(&self) -> Result<(), AdminError> {
+        let mut pending = BTreeSet::new();
+        self.tenants.directory().for_each(|tenant, state| {
+            if state.lifecycle.status == Status::Deleted && !state.lifecycle.erased {
+                pending.insert(tenant.to_string());
+            }
+        });
+        if pending.is_empty() {
+            return Ok(());
+        }
+        let (engine, tenants, runtime) = (self.engine.clone(), self.tenants.clone(), self.runtime.clone());
+        let erase = move || -> Result<(), AdminError> {
+            engine.erase(pending.clone()).map_err(|error| AdminError::Erasure(error.to_string()))?;
+            for tenant in &pending {
+                let record = Command::Lifecycle(LifecycleCommand::RecordErasure);
+                runtime.block_on(tenants.command(tenant, record, "node"))?;
+            }
+            Ok(())
+        };
+        let erased = tokio::task::spawn_blocking(erase).await;
+        erased.unwrap_or_else(|error| Err(AdminError::Erasure(error.to_string())))
     }
 
     async fn configure_meters(&self) -> Result<(), AdminError> {

@@ -133,6 +133,7 @@ impl Source for NodeSource {
             rows.push(TenantRow {
                 tenant: tenant.to_string(),
                 status: state.lifecycle.status.as_str().to_owned(),
+                erased: state.lifecycle.erased,
                 plan: Some(state.plan.clone()),
                 billing: self.tenants.plan_of(state).billing,
                 created_at_us: state.lifecycle.created_at_us,

@@ -7,11 +7,15 @@
 
 mod house;
 mod trace;
+mod answer;
+mod served;
 mod crash;
+mod full_disk;
 mod real_input;
 mod http;
 mod cli;
 mod cli_help;
 mod cli_config;
 mod cli_work;
+mod cli_upload;
 mod postgres_psql;

@@ -102,6 +102,10 @@ impl Log for SegmentLog {
         Ok(())
     }
 
+    fn roll(&self) {
+        self.index.lock().roll = true;
+    }
+
     fn bytes(&self) -> u64 {
         self.index.lock().segments.iter().map(|segment| segment.bytes).sum()
     }
@@ -117,6 +121,8 @@ struct IndexState {
     segments: Vec<Segment>,
     start: Offset,
     end: Offset,
+    /// Somebody asked for a new segment.
+    roll: bool,
 }
 
 /// The durable part of one segment.

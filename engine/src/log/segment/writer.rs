@@ -81,12 +81,14 @@ impl Writer {
         Ok(())
     }
 
-    fn roll_if_full(&mut self) -> Result<(), StorageError> {
-        if self.active.durable_bytes < self.segment_bytes {
+    fn roll_if_due(&mut self) -> Result<(), StorageError> {
+        let is_asked = self.index.lock().roll && self.active.durable_bytes > 0;
+        if !is_asked && self.active.durable_bytes < self.segment_bytes {
             return Ok(());
         }
         let next = self.active.id.next(self.end);
         self.active = Active::open(&self.storage, &self.folder, next)?;
+        self.index.lock().roll = false;
         Ok(())
     }
 
@@ -146,7 +148,7 @@ impl Writer {
 impl Sink for Writer {
     fn commit(&mut self, records: Vec<Record>) -> Result<Offset, LogError> {
         self.cut_torn()?;
-        self.roll_if_full()?;
+        self.roll_if_due()?;
         let (written, end) = match self.write(&records) {
             Ok(written) => written,
             Err(error) => {

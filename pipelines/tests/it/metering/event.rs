@@ -5,7 +5,7 @@ use std::sync::Arc;
 use engine::event::batch::EventBatch;
 use engine::event::builder::{Attributes, EventBatchBuilder};
 use engine::meter::{Aggregation, Dimension, Meter, Window};
-use engine::shard::{Operator, Position};
+use engine::shard::{Operator, Position, SealedFiles};
 use engine::snapshot::ShardView;
 use engine::storage::memory::MemoryStorage;
 use engine::units::{ONE, Units};
@@ -158,7 +158,7 @@ impl Shard {
     pub(crate) fn restart(&mut self, meters: &[Meter]) {
         self.seals += 1;
         let prefix = format!("checkpoints/{}/", self.seals);
-        let description = self.operator.seal().write(&self.storage, &prefix, &mut Vec::new()).unwrap();
+        let description = self.operator.seal().write(&self.storage, &prefix, &mut SealedFiles::default()).unwrap();
         self.operator = operator(&self.storage);
         self.operator.restore(&description, &self.storage).unwrap();
         assert_eq!(self.operator.configure(meters), Vec::<String>::new(), "nothing needs history again");

@@ -54,7 +54,7 @@ fn assert_equal(meter: &Meter, got: &[Row], expect: &[Row]) -> Result<(), TestCa
     Ok(())
 }
 
-fn aggregations() -> Vec<Aggregation> {
+pub(crate) fn aggregations() -> Vec<Aggregation> {
     use Aggregation::*;
     vec![
         Count,

@@ -1,5 +1,6 @@
 //! Metering against an independent oracle, and through publish, seal, restore and backfill.
 
+mod cold;
 mod event;
 mod exactness;
 mod lifecycle;

@@ -46,7 +46,7 @@ fn plain(events: &[Event], expression: &str) -> Vec<Option<i128>> {
         .collect()
 }
 
-const EXPRESSIONS: [&str; 10] = [
+pub(crate) const EXPRESSIONS: [&str; 10] = [
     "sum(value)",
     "sum(value) FILTER (WHERE value > 0)",
     "max(value) - min(value) + count(*)",

@@ -10,7 +10,9 @@ use engine::event::json::data_json;
 use engine::lake::Lake;
 use engine::shard::{Operator, Position};
 use engine::snapshot::{Archive, ShardView};
-use engine::storage::StorageError;
+use engine::storage::faulty::{Fault, FaultyStorage, Operation, Rule};
+use engine::storage::memory::MemoryStorage;
+use engine::storage::{Storage, StorageError};
 use pipelines::lake::history::Places;
 use pipelines::lake::{LakeError, ParquetLake, Selection, archive_events, history};
 use pipelines::metering::{self, MeteringOperator, MeteringOptions, WindowFilter};
@@ -151,7 +153,8 @@ fn a_meter_backfilled_from_the_lake_equals_one_that_was_there() {
 #[test]
 fn files_of_an_archiving_that_was_cut_short_are_never_overwritten() {
     let (node, _) = filled(4, 300);
-    let archive = || archive_events(node.log.read(0).unwrap(), 0..300, &*node.storage, "lake").unwrap();
+    let archive =
+        || archive_events(node.log.read(0).unwrap(), 0..300, &BTreeSet::new(), &*node.storage, "lake").unwrap();
     let (first, second) = (archive(), archive());
     let names = |files: &[engine::snapshot::ArchiveFile]| files.iter().map(|f| f.name.clone()).collect::<Vec<_>>();
     assert!(names(&first).iter().all(|name| !names(&second).contains(name)));
@@ -159,6 +162,23 @@ fn files_of_an_archiving_that_was_cut_short_are_never_overwritten() {
     // Equal input, equal bytes (I4).
     for (a, b) in first.iter().zip(&second) {
         assert_eq!(node.storage.read(&a.name).unwrap(), node.storage.read(&b.name).unwrap());
+    }
+}
+
+#[test]
+fn an_archiving_that_meets_a_full_disk_takes_its_files_back() {
+    let (node, _) = filled(6, 300);
+    let archive =
+        |storage: &dyn Storage| archive_events(node.log.read(0).unwrap(), 0..300, &BTreeSet::new(), storage, "lake");
+    let whole = archive(&MemoryStorage::new()).unwrap();
+    assert!(whole.len() > 1, "some are written before the disk is full");
+    let faulty = FaultyStorage::new(Arc::new(MemoryStorage::new()));
+    let (operation, skip, fault) = (Operation::CreateNew, whole.len() as u64 - 1, Fault::Full);
+    faulty.inject(Rule { operation, name_contains: String::new(), skip, times: u64::MAX, fault });
+    let error = archive(&faulty).unwrap_err();
+    assert!(matches!(error, LakeError::Storage(StorageError::Full { .. })), "{error}");
+    for file in &whole {
+        assert!(matches!(faulty.size(&file.name), Err(StorageError::NotFound { .. })), "{} is left", file.name);
     }
 }
 
@@ -180,6 +200,13 @@ fn damage_and_absence_are_errors_that_name_the_file() {
     archive.files[0].name = "lake/noise.parquet".into();
     let error = read(&archive).unwrap_err();
     assert!(error.to_string().starts_with("lake file lake/noise.parquet can't be read"), "{error}");
+
+    // Of a file that the lake has meanwhile replaced, because a tenant was erased, another look finds the new one.
+    archive.files[0].name = "lake/gone.parquet".into();
+    let archive_now = || node.archived();
+    let replaced = places(&node, Arc::new(archive), &archive_now);
+    let read_replaced = history(&replaced, 300, &Selection::default(), &mut |_| ControlFlow::Continue(()));
+    assert!(matches!(read_replaced, Err(LakeError::Moved)));
 
     let forgotten = Archive::default();
     assert!(matches!(read(&forgotten), Err(LakeError::Moved)));

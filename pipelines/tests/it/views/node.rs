@@ -138,7 +138,8 @@ impl TestNode {
     /// Moves the log before `until` to the lake, publishes that, and forgets it in the log.
     pub(crate) fn archive(&self, until: u64) {
         let before = self.archived();
-        let files = ParquetLake.archive(&*self.log, before.until, until, &*self.storage, "lake").unwrap();
+        let files =
+            ParquetLake.archive(&*self.log, before.until, until, &Default::default(), &*self.storage, "lake").unwrap();
         let files = before.files.iter().cloned().chain(files).collect();
         *self.archive.lock().unwrap() = Arc::new(Archive { until, files });
         self.publish();
@@ -218,6 +219,7 @@ pub(crate) fn tenant(name: &str, period: Period, time_zone: &str) -> TenantRow {
     TenantRow {
         tenant: name.into(),
         status: "active".into(),
+        erased: false,
         plan: None,
         billing: Calendar { period, time_zone: time_zone.into() },
         created_at_us: 0,

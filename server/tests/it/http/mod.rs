@@ -4,5 +4,6 @@ mod rig;
 mod ingest;
 mod refusals;
 mod admin;
+mod erasure;
 mod query;
 mod service;

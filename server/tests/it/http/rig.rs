@@ -1,7 +1,7 @@
 //! A node in a temporary folder, its HTTP door on a free port, and a client.
 
-use std::io::Read;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +15,8 @@ use server::http::{self, Door, HttpOptions, HttpServer, ServerOptions};
 use server::node::{Node, NodeOptions};
 use server::query::Permits;
 use server::telemetry::metrics::Metrics;
-use ureq::http::Request;
+
+use crate::answer::{self, Answer};
 
 /// 2026-11-23T12:00:00Z, when all tests happen.
 pub(super) const NOW_US: i64 = 1_795_435_200_000_000;
@@ -29,38 +30,7 @@ pub(super) struct Rig {
     pub(super) platform: String,
     pub(super) runtime: tokio::runtime::Runtime,
     agent: ureq::Agent,
-    _folder: tempfile::TempDir,
-}
-
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) headers: ureq::http::HeaderMap,
-    pub(super) text: String,
-}
-
-impl Answer {
-    pub(super) fn json(&self) -> Value {
-        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
-    }
-
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).map(|value| value.to_str().unwrap())
-    }
-
-    /// A problem of the kind `slug`, with everything that problems have.
-    pub(super) fn is_problem(&self, status: u16, slug: &str) {
-        assert_eq!(
-            (self.status, self.header("content-type")),
-            (status, Some("application/problem+json")),
-            "{}",
-            self.text
-        );
-        let problem = self.json();
-        assert_eq!(problem["type"], format!("/problems/{slug}"), "{}", self.text);
-        assert_eq!(problem["status"], status);
-        assert!(!problem["detail"].as_str().unwrap().is_empty(), "{}", self.text);
-        assert_eq!(self.header("retry-after").is_some(), matches!(status, 429 | 503), "{}", self.text);
-    }
+    folder: tempfile::TempDir,
 }
 
 pub(super) fn rig() -> Rig {
@@ -81,8 +51,6 @@ pub(super) fn rig_with(options: HttpOptions) -> Rig {
         (node, door, server)
     });
     door.open(Arc::clone(&node));
-    let config =
-        ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(Duration::from_secs(60))).build();
     let mut rig = Rig {
         address: server.address(),
         server: Some(server),
@@ -90,14 +58,19 @@ pub(super) fn rig_with(options: HttpOptions) -> Rig {
         door,
         platform: String::new(),
         runtime,
-        agent: config.into(),
-        _folder: folder,
+        agent: answer::agent(),
+        folder,
     };
     rig.platform = rig.key(PLATFORM, &Scope::ALL);
     rig
 }
 
 impl Rig {
+    /// The node's data folder.
+    pub(super) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// Makes a key behind the door's back.
     pub(super) fn key(&self, tenant: &str, scopes: &[Scope]) -> String {
         let (mut id, mut secret) = ([0; 8], [0; 32]);
@@ -126,22 +99,7 @@ impl Rig {
     }
 
     pub(super) fn send(&self, method: &str, path: &str, key: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
-        let mut request = Request::builder().method(method).uri(format!("http://{}{path}", self.address));
-        if !key.is_empty() {
-            request = request.header("authorization", format!("Bearer {key}"));
-        }
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        let answered = match method {
-            "GET" | "DELETE" => self.agent.run(request.body(()).unwrap()),
-            _ => self.agent.run(request.body(body).unwrap()),
-        };
-        let mut answer = answered.unwrap_or_else(|error| panic!("{method} {path}: {error}"));
-        let mut bytes = Vec::new();
-        answer.body_mut().as_reader().read_to_end(&mut bytes).unwrap();
-        let text = String::from_utf8_lossy(&bytes).into_owned();
-        Answer { status: answer.status().as_u16(), headers: answer.headers().clone(), text }
+        answer::send(&self.agent, self.address, (method, path), key, headers, body)
     }
 
     pub(super) fn get(&self, path: &str, key: &str) -> Answer {

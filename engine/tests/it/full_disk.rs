@@ -1,0 +1,149 @@
+//! Checkpoints on a full disk: trying again does not make it fuller, is counted and told, and ends well once there is
+//! space.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine::admission::Outcome;
+use engine::checkpoint::manifest::Manifests;
+use engine::clock::ManualClock;
+use engine::event::batch::EventBatch;
+use engine::event::builder::{Attributes, EventBatchBuilder};
+use engine::lake::{Lake, LakeError};
+use engine::log::segment::{SegmentLog, SegmentOptions};
+use engine::log::{Log, Offset};
+use engine::service::{EngineOptions, Ground, Handle};
+use engine::shard::Position;
+use engine::snapshot::ArchiveFile;
+use engine::storage::faulty::{Fault, FaultyStorage, Operation, Rule};
+use engine::storage::memory::MemoryStorage;
+use engine::storage::{SharedStorage, Storage};
+
+use crate::counting::{Counting, Limited};
+
+/// Writes one file for whatever it is given.
+struct OneFile;
+
+impl Lake for OneFile {
+    fn archive(
+        &self,
+        _log: &dyn Log,
+        from: Offset,
+        until: Offset,
+        _erased: &BTreeSet<String>,
+        storage: &dyn Storage,
+        prefix: &str,
+    ) -> Result<Vec<ArchiveFile>, LakeError> {
+        let name = format!("{prefix}all.parquet");
+        storage.create_new(&name, b"events")?;
+        let (shard, rows, bytes, time_min_us, time_max_us) = (0, until - from, 6, 0, 0);
+        let (offset_min, offset_max) = (from, until - 1);
+        Ok(vec![ArchiveFile { name, shard, rows, bytes, time_min_us, time_max_us, offset_min, offset_max }])
+    }
+
+    fn erase(
+        &self,
+        _files: &[ArchiveFile],
+        _erased: &BTreeSet<String>,
+        _storage: &dyn Storage,
+        _prefix: &str,
+    ) -> Result<Vec<ArchiveFile>, LakeError> {
+        unreachable!("nobody is erased")
+    }
+
+    fn read(
+        &self,
+        _files: &[ArchiveFile],
+        _shard: u16,
+        _storage: &dyn Storage,
+        _each: &mut dyn FnMut(EventBatch, Position),
+    ) -> Result<(), LakeError> {
+        Ok(())
+    }
+}
+
+fn open(faulty: &Arc<FaultyStorage>) -> Handle<Counting> {
+    let storage = Arc::clone(faulty) as SharedStorage;
+    let options = EngineOptions {
+        publish_every: Duration::from_secs(3600),
+        checkpoint_every: Duration::from_secs(3600),
+        archive_above_bytes: 1,
+        ..EngineOptions::default()
+    };
+    let log = SegmentLog::open(Arc::clone(&storage), "log/events", SegmentOptions::default()).unwrap();
+    let ground = Ground {
+        storage: Arc::clone(&storage),
+        log: Arc::new(log),
+        manifests: Arc::new(Manifests::open(storage, "checkpoints").unwrap()),
+        lake: Arc::new(OneFile),
+        clock: Arc::new(ManualClock::new(1_000_000)),
+        shards: 2,
+        seed: 7,
+    };
+    engine::service::open(options, ground, Vec::new(), |_| Counting::default(), |_, _| Limited::new(i128::MAX)).unwrap()
+}
+
+fn batch(ids: std::ops::Range<u32>) -> EventBatch {
+    let mut builder = EventBatchBuilder::new();
+    for id in ids {
+        let id = &id.to_string();
+        builder.commit(Attributes { tenant: "a", id, source: "test", event_type: "event", subject: None, time_us: 0 });
+    }
+    builder.finish()
+}
+
+fn full_for(faulty: &FaultyStorage, name_contains: &str) {
+    let (operation, name_contains, fault) = (Operation::CreateNew, name_contains.to_owned(), Fault::Full);
+    faulty.inject(Rule { operation, name_contains, skip: 0, times: u64::MAX, fault });
+}
+
+/// Three attempts fail; what they were for, which is what the files that must not be left are named after.
+fn fails_and_leaves_nothing(handle: &Handle<Counting>, faulty: &FaultyStorage, folder: &str, named: &str) {
+    let count = || faulty.list(folder).unwrap().iter().filter(|name| name.contains(named)).count();
+    let (before, failures) = (count(), handle.checkpoint_failures());
+    for _ in 0..3 {
+        let error = handle.checkpoint().expect_err("the disk is full").to_string();
+        assert!(error.contains("free some space"), "{error}");
+        assert_eq!(count(), before, "{:?}", faulty.list(folder));
+    }
+    assert_eq!(handle.checkpoint_failures(), failures + 3);
+    assert!(handle.failure().is_some_and(|reason| reason.contains("free some space")), "it is told");
+    assert!(handle.is_alive());
+}
+
+/// Space is back: a checkpoint is made, and a restart knows every event.
+fn recovers(handle: &Handle<Counting>, faulty: &Arc<FaultyStorage>, ids: u32) {
+    faulty.heal();
+    handle.checkpoint().expect("there is space");
+    assert_eq!(handle.failure(), None);
+    handle.drain().unwrap();
+    let again = open(faulty).submit_and_wait(batch(0..ids)).unwrap();
+    assert!(again.outcomes.iter().all(|outcome| *outcome == Outcome::Duplicate));
+}
+
+#[test]
+fn events_archived_for_a_manifest_that_does_not_fit_are_removed_again() {
+    let faulty = Arc::new(FaultyStorage::new(Arc::new(MemoryStorage::new())));
+    let handle = open(&faulty);
+    handle.submit_and_wait(batch(0..10)).unwrap();
+    full_for(&faulty, "manifest");
+    fails_and_leaves_nothing(&handle, &faulty, "lake/events", "all");
+    recovers(&handle, &faulty, 10);
+    assert!(!faulty.list("lake/events").unwrap().is_empty(), "the one that counts is kept");
+}
+
+#[test]
+fn ids_written_before_the_disk_was_full_are_removed_again() {
+    let faulty = Arc::new(FaultyStorage::new(Arc::new(MemoryStorage::new())));
+    let handle = open(&faulty);
+    handle.submit_and_wait(batch(0..1000)).unwrap();
+    full_for(&faulty, "dedup-0");
+    handle.checkpoint().expect_err("the disk is full");
+    faulty.heal();
+    // Too few to be merged with what waits already: the next attempt writes two files, and the second one does not fit.
+    handle.submit_and_wait(batch(1000..1010)).unwrap();
+    full_for(&faulty, "dedup-1");
+    fails_and_leaves_nothing(&handle, &faulty, "checkpoints", "dedup");
+    recovers(&handle, &faulty, 1010);
+}

@@ -1,0 +1,43 @@
+//! How files of the lake are written, those of events and those of panes: the Parquet properties and the free name.
+//!
+//! Not here: what is in them.
+
+use arrow::array::RecordBatch;
+use engine::lake;
+use engine::storage::{Storage, StorageError};
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::errors::ParquetError;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+
+/// Names tried when files of a checkpoint that was cut short are in the way.
+const NAMES_MAX: u32 = 1000;
+
+/// `rows` as a Parquet file with row groups of at most `group_rows` rows: the grain at which readers skip.
+pub(crate) fn encode(rows: &RecordBatch, group_rows: usize) -> Result<Vec<u8>, ParquetError> {
+    let properties = WriterProperties::builder()
+        // Level 3 is zstd's own default: half the size of snappy at a speed far above the disk's.
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .set_max_row_group_row_count(Some(group_rows))
+        .set_statistics_enabled(EnabledStatistics::Chunk)
+        .build();
+    let mut bytes = Vec::new();
+    let mut writer = ArrowWriter::try_new(&mut bytes, rows.schema(), Some(properties))?;
+    writer.write(rows)?;
+    writer.close()?;
+    Ok(bytes)
+}
+
+/// Writes `bytes` durably under the first free name that starts with `stem`, and gives the name.
+pub(crate) fn create(storage: &dyn Storage, stem: &str, bytes: &[u8]) -> Result<String, StorageError> {
+    for attempt in 0..NAMES_MAX {
+        let ordinal = if attempt == 0 { String::new() } else { format!("-{attempt}") };
+        let name = format!("{stem}{ordinal}{}", lake::EXTENSION);
+        match storage.create_new(&name, bytes) {
+            Err(StorageError::Exists { .. }) => {}
+            Err(error) => return Err(error),
+            Ok(()) => return Ok(name),
+        }
+    }
+    Err(StorageError::Exists { name: stem.to_owned() })
+}

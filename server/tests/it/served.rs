@@ -1,0 +1,125 @@
+//! `tenantry serve` as a process of its own, asked over HTTP; it can be killed.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+use serde_json::{Value, json};
+
+use crate::answer::{self, Answer};
+use crate::cli::{expect, stdout};
+
+const TENANTRY: &str = env!("CARGO_BIN_EXE_tenantry");
+
+/// A running node and a client of it.
+pub(crate) struct Served {
+    child: Child,
+    address: SocketAddr,
+    key: String,
+    agent: ureq::Agent,
+    log: Arc<Mutex<String>>,
+    reader: Option<JoinHandle<()>>,
+}
+
+/// Makes a key of the platform in a data folder that no node has open.
+pub(crate) fn platform_key(data: &Path) -> String {
+    let told = stdout(&expect(data, &["key", "create", "--platform", "--data", "."], 0));
+    let start = told.find("tn_").unwrap_or_else(|| panic!("no key in {told}"));
+    told[start..].split(['"', '\n']).next().unwrap().to_owned()
+}
+
+impl Served {
+    /// Starts a node and waits until it is ready.
+    ///
+    /// # Errors
+    /// What it said if it ended instead.
+    pub(crate) fn start(data: &Path, key: &str, settings: &[&str]) -> Result<Self, String> {
+        let mut command = Command::new(TENANTRY);
+        command.args(["serve", "--http", "127.0.0.1:0", "--postgres", "", "--data"]).arg(data);
+        for setting in settings {
+            command.args(["--set", setting]);
+        }
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("TENANTRY_")) {
+            command.env_remove(name);
+        }
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the binary starts");
+        let mut lines = BufReader::new(child.stderr.take().expect("standard error is piped")).lines();
+        let mut said = String::new();
+        let address = loop {
+            let Some(Ok(line)) = lines.next() else {
+                child.wait().expect("the child is gone");
+                return Err(said);
+            };
+            said.push_str(&line);
+            said.push('\n');
+            if let Some((_, rest)) = line.split_once("http=").filter(|_| line.contains(" ready ")) {
+                let address = rest.split_whitespace().next().unwrap_or_default().trim_matches('"');
+                break address.parse().unwrap_or_else(|_| panic!("no address in {line}"));
+            }
+        };
+        let log = Arc::new(Mutex::new(said));
+        let sink = Arc::clone(&log);
+        let reader = std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                let mut log = sink.lock().unwrap();
+                log.push_str(&line);
+                log.push('\n');
+            }
+        });
+        Ok(Self { child, address, key: key.to_owned(), agent: answer::agent(), log, reader: Some(reader) })
+    }
+
+    /// SIGKILL; gives everything that the node had said.
+    pub(crate) fn kill(mut self) -> String {
+        self.end();
+        self.log.lock().unwrap().clone()
+    }
+
+    fn end(&mut self) {
+        // It may be gone already; then there is nothing to kill.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if let Some(reader) = self.reader.take() {
+            reader.join().expect("the reader of the node's log ends");
+        }
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Answer {
+        answer::send(&self.agent, self.address, ("GET", path), &self.key, &[], b"")
+    }
+
+    pub(crate) fn send(&self, method: &str, path: &str, media: &str, body: &[u8]) -> Answer {
+        answer::send(&self.agent, self.address, (method, path), &self.key, &[("content-type", media)], body)
+    }
+
+    pub(crate) fn json(&self, method: &str, path: &str, body: &Value) -> Answer {
+        self.send(method, path, "application/json", body.to_string().as_bytes())
+    }
+
+    /// The rows of a statement, as objects.
+    pub(crate) fn rows(&self, sql: &str) -> Vec<Value> {
+        let answer = self.json("POST", "/v1/sql", &json!({"sql": sql}));
+        assert_eq!(answer.status, 200, "{sql}: {}", answer.text);
+        answer.json().as_array().expect("rows").clone()
+    }
+
+    /// One line of the metrics, by its name and labels.
+    pub(crate) fn metric(&self, name: &str) -> Option<f64> {
+        let text = self.get("/metrics").text;
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.map(|value| value.parse().expect("a number"))
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let panicking = std::thread::panicking();
+        self.end();
+        if panicking {
+            println!("the node said:\n{}", self.log.lock().unwrap());
+        }
+    }
+}
