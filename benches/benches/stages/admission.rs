@@ -4,6 +4,7 @@
 //!
 //! Limit: hash each event's id and put it into a table.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use engine::admission::{Rejection, RejectionCount};
@@ -11,7 +12,7 @@ use engine::calendar::Interval;
 use engine::event::batch::EventBatch;
 use engine::log::memory::MemoryLog;
 use engine::meter::Meter;
-use engine::shard::{Operator, Position, RestoreError, Seal};
+use engine::shard::{Operator, Position, RestoreError, Seal, SealedFiles};
 use engine::storage::memory::MemoryStorage;
 use engine::storage::{SharedStorage, Storage, StorageError};
 use hashbrown::HashTable;
@@ -84,11 +85,15 @@ impl Operator for Nothing {
         Vec::new()
     }
 
+    fn forget(&mut self, _: &BTreeSet<String>) -> Result<(), RestoreError> {
+        Ok(())
+    }
+
     fn backfill(&mut self, _: &[String], _: &EventBatch, _: Position) {}
 }
 
 impl Seal for Nothing {
-    fn write(self: Box<Self>, _: &dyn Storage, _: &str, _: &mut Vec<String>) -> Result<Value, StorageError> {
+    fn write(self: Box<Self>, _: &dyn Storage, _: &str, _: &mut SealedFiles) -> Result<Value, StorageError> {
         Ok(Value::Null)
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use engine::dedup::{Answer, Dedup, DedupOptions};
 use engine::event::fingerprint;
+use engine::shard::SealedFiles;
 use engine::storage::SharedStorage;
 use engine::storage::memory::MemoryStorage;
 use hashbrown::HashTable;
@@ -28,7 +29,7 @@ pub(crate) fn bench(bench: &mut Bench) {
     let storage: SharedStorage = Arc::new(MemoryStorage::new());
     let mut sealed = Dedup::new(DedupOptions::default(), Arc::clone(&storage));
     history.iter().for_each(|(keys, payloads)| sealed.remember(keys, payloads, NOW_US));
-    let description = sealed.seal(NOW_US).write(&*storage, "run-", &mut Vec::new()).unwrap();
+    let description = sealed.seal(NOW_US).write(&*storage, "run-", &mut SealedFiles::default()).unwrap();
     let restore = || {
         let mut dedup = Dedup::new(DedupOptions::default(), Arc::clone(&storage));
         dedup.restore(&description, &*storage).unwrap();
