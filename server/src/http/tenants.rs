@@ -163,8 +163,8 @@ pub(super) struct Deletion {
 /// Ends a tenant that was offboarded and exported, and erases its events and usage. Its name stays taken.
 #[utoipa::path(delete, path = "/v1/tenants/{tenant}", tag = "tenants", security(("key" = ["admin"])),
     params(("tenant" = String, Path, description = "its name"), Deletion),
-    responses((status = 200, description = "it is deleted, and nothing of its events and usage is left", body = Done),
-        (status = 503, description = "it is deleted, but not yet erased; ask again", body = ProblemBody),
+    responses((status = 200, description = "it is deleted, and nothing of its events and usage is left unless `pending` says \
+            why; then ask again", body = Done),
         (status = 404, description = "no such tenant", body = ProblemBody),
         (status = 409, description = "not offboarded, or not exported", body = ProblemBody)))]
 pub(super) async fn delete(

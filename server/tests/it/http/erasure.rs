@@ -4,7 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use actors::Command;
+use actors::facets::lifecycle::LifecycleCommand;
+use arrow::util::pretty::pretty_format_batches;
 use engine::clock::ManualClock;
+use pipelines::catalog::Visibility;
 use serde_json::{Value, json};
 use server::node::{Node, NodeOptions};
 
@@ -102,12 +106,40 @@ fn a_deleted_tenant_is_erased_from_log_lake_and_checkpoints() {
     // A node that is killed now comes back without them.
     let killed = tempfile::tempdir().unwrap();
     copy(rig.folder(), killed.path());
+    let shown = shown_after_restart(&rig, killed.path());
+    assert!(shown.contains("globex") && !shown.contains("canary"), "{shown}");
+}
+
+#[test]
+fn a_node_that_was_killed_before_it_could_erase_does_so_when_it_starts() {
+    let rig = rig();
+    rig.meter();
+    for tenant in ["canary-a", "globex"] {
+        fill(&rig, tenant);
+    }
+    // Behind the node's back, as if it had got no further than the journal.
+    for command in
+        [LifecycleCommand::Offboard { reason: "left".into() }, LifecycleCommand::Delete { without_export: true }]
+    {
+        let command = Command::Lifecycle(command);
+        rig.runtime.block_on(rig.node.tenants.command("canary-a", command, "test")).unwrap();
+    }
+    let killed = tempfile::tempdir().unwrap();
+    copy(rig.folder(), killed.path());
+    assert!(!holding(killed.path(), "canary-a").is_empty());
+    let shown = shown_after_restart(&rig, killed.path());
+    assert!(shown.contains("globex") && !shown.contains("canary"), "{shown}");
+    assert_eq!(holding(killed.path(), "canary-a"), Vec::<PathBuf>::new());
+}
+
+/// Who has events, as a node on `folder` says.
+fn shown_after_restart(rig: &Rig, folder: &Path) -> String {
     rig.runtime.block_on(async {
-        let node = Node::open(NodeOptions::new(killed.path()), Arc::new(ManualClock::new(NOW_US))).await.unwrap();
-        let session = node.catalog.session(&pipelines::catalog::Visibility::Platform).unwrap();
+        let node = Node::open(NodeOptions::new(folder), Arc::new(ManualClock::new(NOW_US))).await.unwrap();
+        let session = node.catalog.session(&Visibility::Platform).unwrap();
         let batches = session.sql(EVENTS).await.unwrap().collect().await.unwrap();
-        let shown = arrow::util::pretty::pretty_format_batches(&batches).unwrap().to_string();
-        assert!(shown.contains("globex") && !shown.contains("canary"), "{shown}");
+        let shown = pretty_format_batches(&batches).unwrap().to_string();
         node.drain().await.unwrap();
-    });
+        shown
+    })
 }
