@@ -22,7 +22,7 @@ pub const EXTENSION: &str = ".parquet";
 ///   of the truth only when a manifest names them, so a crash in between leaves garbage and loses nothing (I10). If it
 ///   fails it removes what it wrote.
 /// - [`Lake::archive`] leaves out the events of `erased`; [`Lake::erase`] gives the same files without them: those that
-///   hold none as they are, the others rewritten under new names.
+///   hold none as they are, the others rewritten under new names. It too removes what it wrote if it fails.
 /// - [`Lake::read`] gives the events of `files` that belong to `shard`, in offset order.
 pub trait Lake: Send + Sync + 'static {
     /// Moves a stretch of the log into files whose names start with `prefix`.

@@ -94,8 +94,8 @@ pub trait Log: Send + Sync + 'static {
     fn read(&self, from: Offset) -> Result<Records<'_>, LogError>;
     /// Forgets whole records before `before`.
     fn trim(&self, before: Offset) -> Result<(), LogError>;
-    /// Starts a new file, if the log has files, with the next record: a later trim up to that record forgets everything
-    /// before it.
+    /// Starts a new file, if the log has files, with the next record: a trim to behind that record then forgets everything
+    /// before it. Asked for again if that record's append fails.
     fn roll(&self);
     /// Bytes held, for metrics and limits.
     fn bytes(&self) -> u64;

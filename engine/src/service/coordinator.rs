@@ -237,7 +237,7 @@ impl<O: Operator> Coordinator<O> {
     fn write_checkpoint(&mut self, erased: &BTreeSet<String>) -> Result<(), EngineError> {
         let (snapshot, seals) = self.cut(true)?;
         let generation = self.generation + 1;
-        // Files of an attempt that failed stay where they are until they are swept, so each attempt has its own names.
+        // Files of an attempt that failed may be there until they are swept, so each attempt has its own names.
         self.attempts += 1;
         let attempt = format!("{generation:020}-{}-{}", self.epoch, self.attempts);
         let storage = &*self.ground.storage;
@@ -267,7 +267,10 @@ impl<O: Operator> Coordinator<O> {
             shards,
         };
         if let Err(error) = self.ground.manifests.create(&manifest) {
-            self.discard(&archive, generation);
+            // One that failed and is there all the same names these files, so they stay.
+            if self.ground.manifests.next_generation() == Ok(generation) {
+                self.discard(&archive);
+            }
             return Err(error.into());
         }
         self.generation = generation;
@@ -296,17 +299,19 @@ impl<O: Operator> Coordinator<O> {
         if !erased.is_empty() {
             archive.files = self.ground.lake.erase(&archive.files, erased, storage, &prefix)?;
         }
-        archive.files.extend(self.ground.lake.archive(log, from, until, erased, storage, &prefix)?);
+        match self.ground.lake.archive(log, from, until, erased, storage, &prefix) {
+            Ok(files) => archive.files.extend(files),
+            Err(error) => {
+                self.discard(&archive);
+                return Err(error.into());
+            }
+        }
         archive.until = until;
         Ok(Arc::new(archive))
     }
 
-    /// Removes what was archived for a manifest that is not there, so that trying on a full disk does not make it fuller.
-    /// One that failed and is there all the same names these files, so they stay.
-    fn discard(&self, archive: &Archive, generation: u64) {
-        if self.ground.manifests.next_generation() != Ok(generation) {
-            return;
-        }
+    /// Removes what was written for a manifest that is not there, so that trying on a full disk does not make it fuller.
+    fn discard(&self, archive: &Archive) {
         for file in archive.files.iter().filter(|file| !self.archive.files.contains(file)) {
             if let Err(error) = self.ground.storage.remove(&file.name) {
                 tracing::warn!(file = file.name, %error, "can't remove a file of a checkpoint that failed");

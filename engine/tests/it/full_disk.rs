@@ -1,7 +1,6 @@
 //! Checkpoints on a full disk: trying again does not make it fuller, is counted and told, and ends well once there is
 //! space.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,58 +9,13 @@ use engine::checkpoint::manifest::Manifests;
 use engine::clock::ManualClock;
 use engine::event::batch::EventBatch;
 use engine::event::builder::{Attributes, EventBatchBuilder};
-use engine::lake::{Lake, LakeError};
 use engine::log::segment::{SegmentLog, SegmentOptions};
-use engine::log::{Log, Offset};
 use engine::service::{EngineOptions, Ground, Handle};
-use engine::shard::Position;
-use engine::snapshot::ArchiveFile;
 use engine::storage::faulty::{Fault, FaultyStorage, Operation, Rule};
 use engine::storage::memory::MemoryStorage;
 use engine::storage::{SharedStorage, Storage};
 
-use crate::counting::{Counting, Limited};
-
-/// Writes one file for whatever it is given.
-struct OneFile;
-
-impl Lake for OneFile {
-    fn archive(
-        &self,
-        _log: &dyn Log,
-        from: Offset,
-        until: Offset,
-        _erased: &BTreeSet<String>,
-        storage: &dyn Storage,
-        prefix: &str,
-    ) -> Result<Vec<ArchiveFile>, LakeError> {
-        let name = format!("{prefix}all.parquet");
-        storage.create_new(&name, b"events")?;
-        let (shard, rows, bytes, time_min_us, time_max_us) = (0, until - from, 6, 0, 0);
-        let (offset_min, offset_max) = (from, until - 1);
-        Ok(vec![ArchiveFile { name, shard, rows, bytes, time_min_us, time_max_us, offset_min, offset_max }])
-    }
-
-    fn erase(
-        &self,
-        _files: &[ArchiveFile],
-        _erased: &BTreeSet<String>,
-        _storage: &dyn Storage,
-        _prefix: &str,
-    ) -> Result<Vec<ArchiveFile>, LakeError> {
-        unreachable!("nobody is erased")
-    }
-
-    fn read(
-        &self,
-        _files: &[ArchiveFile],
-        _shard: u16,
-        _storage: &dyn Storage,
-        _each: &mut dyn FnMut(EventBatch, Position),
-    ) -> Result<(), LakeError> {
-        Ok(())
-    }
-}
+use crate::counting::{Counting, Limited, OneFile};
 
 fn open(faulty: &Arc<FaultyStorage>) -> Handle<Counting> {
     let storage = Arc::clone(faulty) as SharedStorage;

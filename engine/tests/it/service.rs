@@ -15,7 +15,7 @@ use engine::storage::SharedStorage;
 use engine::storage::faulty::{Fault, FaultyStorage, Operation, Rule};
 use engine::storage::memory::MemoryStorage;
 
-use crate::counting::{Counting, Counts, Limited, NoLake};
+use crate::counting::{Counting, Counts, Limited, OneFile};
 
 fn open(storage: &SharedStorage, limit: i128) -> Handle<Counting> {
     let options = EngineOptions {
@@ -28,7 +28,7 @@ fn open(storage: &SharedStorage, limit: i128) -> Handle<Counting> {
         storage: Arc::clone(storage),
         log: Arc::new(log),
         manifests: Arc::new(Manifests::open(Arc::clone(storage), "checkpoints").expect("manifests open")),
-        lake: Arc::new(NoLake),
+        lake: Arc::new(OneFile),
         clock: Arc::new(ManualClock::new(1_000_000)),
         shards: 3,
         seed: 7,

@@ -25,6 +25,7 @@ pub const GENERATION_ROWS_MAX: usize = 1 << 19;
 /// Rows per row group: the grain at which tenants, times and offsets are skipped.
 const ROW_GROUP_ROWS: usize = 1 << 15;
 
+/// Microseconds of a UTC day.
 pub(super) const DAY_US: i64 = 86_400_000_000;
 
 /// Writes the events of `records` whose offsets lie in `span`, but those of `erased`, to new files under `prefix`.
@@ -39,16 +40,13 @@ pub fn archive_events(
     prefix: &str,
 ) -> Result<Vec<ArchiveFile>, LakeError> {
     let mut files = Vec::new();
-    let written = write_events(records, span, erased, storage, prefix, &mut files);
-    if let Err(error) = written {
-        for file in &files {
-            if let Err(later) = storage.remove(&file.name) {
-                tracing::warn!(file = file.name, %later, "can't remove a file of an archiving that failed");
-            }
+    match write_events(records, span, erased, storage, prefix, &mut files) {
+        Ok(()) => Ok(files),
+        Err(error) => {
+            write::take_back(&files, storage);
+            Err(error)
         }
-        return Err(error);
     }
-    Ok(files)
 }
 
 fn write_events(
@@ -129,6 +127,7 @@ fn sorted(rows: &RecordBatch) -> Result<RecordBatch, LakeError> {
     Ok(take_record_batch(rows, &lexsort_to_indices(&keys, None)?)?)
 }
 
+/// Writes sorted `rows` of one day of event time to a new file.
 pub(super) fn write_file(
     rows: &RecordBatch,
     shard: u16,

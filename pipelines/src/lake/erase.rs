@@ -9,6 +9,7 @@ use std::ops::ControlFlow;
 use arrow::array::{AsArray, BooleanArray, RecordBatch};
 use arrow::compute::{concat_batches, filter_record_batch};
 use arrow::datatypes::{Int32Type, TimestampMicrosecondType};
+use bytes::Bytes;
 use engine::snapshot::ArchiveFile;
 use engine::storage::Storage;
 
@@ -17,42 +18,69 @@ use super::archive::{DAY_US, write_file};
 use super::read::{Selection, read_file};
 use super::replay::read_whole;
 use super::rows::{self, TENANT, TIME};
+use super::write;
 
 /// `files` without the events of `erased`: those that have none as they are, others rewritten under `prefix`, and none
-/// where nothing is left.
+/// where nothing is left. If this fails, what it wrote is removed again.
 pub(super) fn erase_events(
     files: &[ArchiveFile],
     erased: &BTreeSet<String>,
     storage: &dyn Storage,
     prefix: &str,
 ) -> Result<Vec<ArchiveFile>, LakeError> {
-    let mut left = Vec::with_capacity(files.len());
+    let (mut left, mut rewritten) = (Vec::with_capacity(files.len()), Vec::new());
     for file in files {
-        if !holds(file, erased, storage)? {
-            left.push(file.clone());
-            continue;
-        }
-        let rows = others(file, erased, storage)?;
-        if rows.num_rows() > 0 {
-            let times = rows[TIME].as_primitive::<TimestampMicrosecondType>();
-            left.push(write_file(&rows, file.shard, times.value(0).div_euclid(DAY_US), storage, prefix)?);
+        match rewrite(file, erased, storage, prefix) {
+            Ok(Rewritten::Unchanged) => left.push(file.clone()),
+            Ok(Rewritten::Empty) => {}
+            Ok(Rewritten::Anew(file)) => rewritten.push(file),
+            Err(error) => {
+                write::take_back(&rewritten, storage);
+                return Err(error);
+            }
         }
     }
+    left.extend(rewritten);
     Ok(left)
 }
 
-/// Whether there is an event of `erased`; reads little more than the footer where there is none.
-fn holds(file: &ArchiveFile, erased: &BTreeSet<String>, storage: &dyn Storage) -> Result<bool, LakeError> {
+enum Rewritten {
+    Unchanged,
+    Empty,
+    Anew(ArchiveFile),
+}
+
+fn rewrite(
+    file: &ArchiveFile,
+    erased: &BTreeSet<String>,
+    storage: &dyn Storage,
+    prefix: &str,
+) -> Result<Rewritten, LakeError> {
+    let bytes = read_whole(storage, file)?;
+    if !holds(&bytes, file, erased)? {
+        return Ok(Rewritten::Unchanged);
+    }
+    let rows = others(&bytes, file, erased)?;
+    if rows.num_rows() == 0 {
+        return Ok(Rewritten::Empty);
+    }
+    let times = rows[TIME].as_primitive::<TimestampMicrosecondType>();
+    let day = times.value(0).div_euclid(DAY_US);
+    Ok(Rewritten::Anew(write_file(&rows, file.shard, day, storage, prefix)?))
+}
+
+/// Whether there is an event of `erased`; decodes little more than the footer where there is none.
+fn holds(bytes: &Bytes, file: &ArchiveFile, erased: &BTreeSet<String>) -> Result<bool, LakeError> {
     let theirs = Selection { tenants: Some(erased.clone()), bodies: false, ..Selection::default() };
-    let found = read_file(read_whole(storage, file)?, file, &theirs, &mut |_| ControlFlow::Break(()))?;
+    let found = read_file(bytes.clone(), file, &theirs, &mut |_| ControlFlow::Break(()))?;
     Ok(found.is_break())
 }
 
 /// The events of everybody else, in the file's order.
-fn others(file: &ArchiveFile, erased: &BTreeSet<String>, storage: &dyn Storage) -> Result<RecordBatch, LakeError> {
+fn others(bytes: &Bytes, file: &ArchiveFile, erased: &BTreeSet<String>) -> Result<RecordBatch, LakeError> {
     let mut parts = Vec::new();
     // It never breaks off.
-    let _ = read_file(read_whole(storage, file)?, file, &Selection::default(), &mut |part| {
+    let _ = read_file(bytes.clone(), file, &Selection::default(), &mut |part| {
         parts.push(part);
         ControlFlow::Continue(())
     })?;

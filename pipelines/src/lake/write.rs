@@ -4,6 +4,7 @@
 
 use arrow::array::RecordBatch;
 use engine::lake;
+use engine::snapshot::ArchiveFile;
 use engine::storage::{Storage, StorageError};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
@@ -26,6 +27,15 @@ pub(crate) fn encode(rows: &RecordBatch, group_rows: usize) -> Result<Vec<u8>, P
     writer.write(rows)?;
     writer.close()?;
     Ok(bytes)
+}
+
+/// Removes files that were written for something that failed, so that trying again on a full disk does not make it fuller.
+pub(super) fn take_back(files: &[ArchiveFile], storage: &dyn Storage) {
+    for file in files {
+        if let Err(error) = storage.remove(&file.name) {
+            tracing::warn!(file = file.name, %error, "can't remove a file of an archiving that failed");
+        }
+    }
 }
 
 /// Writes `bytes` durably under the first free name that starts with `stem`, and gives the name.

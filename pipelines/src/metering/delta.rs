@@ -8,7 +8,8 @@
 //! | `state_…` | partial states of the meter's calls |
 //!
 //! Several deltas may hold the same pane: whoever reads merges. A cold delta gives its rows back to the operating system
-//! once they are durable (as a Parquet file of the lake, see `cold`) and reads them again on demand. Not here: when deltas are made and merged.
+//! once they are durable (as a Parquet file of the lake, see `cold`) and reads them again on demand. Not here: when deltas
+//! are made and merged.
 
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};

@@ -1,7 +1,7 @@
 //! Checkpoints of panes: deltas not yet durable are written, the description says where each one is.
 //!
 //! Hot deltas go into one new file of the checkpoint, each cold one becomes a Parquet file of the lake,
-//! `lake/panes/<meter>/<checkpoint>.parquet`. Those count only once a manifest names them; until then they are garbage
+//! `lake/panes/<meter>/<checkpoint>-panes.parquet`. Those count only once a manifest names them; until then they are garbage
 //! (I10). Deltas are immutable, so a checkpoint writes only what is new; merged ones replace what they were merged from.
 //! Not here: the manifest.
 

@@ -82,13 +82,13 @@ impl Writer {
     }
 
     fn roll_if_due(&mut self) -> Result<(), StorageError> {
-        let is_asked = self.index.lock().roll && self.active.durable_bytes > 0;
-        if !is_asked && self.active.durable_bytes < self.segment_bytes {
+        let is_asked = std::mem::take(&mut self.index.lock().roll);
+        // An empty segment is a new one already.
+        if self.active.durable_bytes == 0 || (!is_asked && self.active.durable_bytes < self.segment_bytes) {
             return Ok(());
         }
         let next = self.active.id.next(self.end);
         self.active = Active::open(&self.storage, &self.folder, next)?;
-        self.index.lock().roll = false;
         Ok(())
     }
 

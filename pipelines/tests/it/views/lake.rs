@@ -4,15 +4,18 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::Int32Type;
+use bytes::Bytes;
 use engine::event::batch::EventBatch;
 use engine::event::json::data_json;
 use engine::lake::Lake;
 use engine::shard::{Operator, Position};
-use engine::snapshot::{Archive, ShardView};
+use engine::snapshot::{Archive, ArchiveFile, ShardView};
 use engine::storage::faulty::{Fault, FaultyStorage, Operation, Rule};
 use engine::storage::memory::MemoryStorage;
 use engine::storage::{Storage, StorageError};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use pipelines::lake::history::Places;
 use pipelines::lake::{LakeError, ParquetLake, Selection, archive_events, history};
 use pipelines::metering::{self, MeteringOperator, MeteringOptions, WindowFilter};
@@ -210,4 +213,63 @@ fn damage_and_absence_are_errors_that_name_the_file() {
 
     let forgotten = Archive::default();
     assert!(matches!(read(&forgotten), Err(LakeError::Moved)));
+}
+
+/// What the file's own dictionary of tenants holds, used or not.
+fn names_in(storage: &dyn Storage, file: &ArchiveFile) -> BTreeSet<String> {
+    let bytes = Bytes::from(storage.read(&file.name).unwrap());
+    let batches = ParquetRecordBatchReaderBuilder::try_new(bytes).unwrap().build().unwrap();
+    let tenants = batches.map(|batch| batch.unwrap()["tenant"].as_dictionary::<Int32Type>().values().clone());
+    tenants
+        .flat_map(|values| values.as_string::<i32>().iter().flatten().map(str::to_owned).collect::<Vec<_>>())
+        .collect()
+}
+
+#[test]
+fn an_erased_tenant_s_events_are_in_no_file_and_all_others_are() {
+    let (node, _) = filled(7, 1200);
+    let erased = BTreeSet::from(["globex".to_owned()]);
+    let of_others = |rows: Vec<Vec<String>>| -> Vec<_> {
+        rows.into_iter().filter(|row| !row.iter().any(|cell| cell == "globex")).collect()
+    };
+    let before = read(&node, &Selection::default());
+    let expect = of_others(before.clone());
+    assert!(expect.len() < before.len());
+
+    // Out of the log while half of it moves, and out of the lake for the other half.
+    node.archive(600);
+    let mut files = ParquetLake.erase(&node.archived().files, &erased, &*node.storage, "lake/again").unwrap();
+    let archive = |from, until| ParquetLake.archive(&*node.log, from, until, &erased, &*node.storage, "lake/rest");
+    files.extend(archive(600, 1200).unwrap());
+    for file in &files {
+        assert!(!names_in(&*node.storage, file).contains("globex"), "{}", file.name);
+    }
+    let archive = Arc::new(Archive { until: 1200, files: files.clone() });
+    assert_eq!(read_from(&node, archive, &Selection::default()), expect);
+
+    // What holds nothing of theirs stays as it is.
+    assert_eq!(ParquetLake.erase(&files, &erased, &*node.storage, "lake/third").unwrap(), files);
+}
+
+#[test]
+fn an_erasure_that_meets_a_full_disk_takes_its_files_back() {
+    let (node, _) = filled(8, 600);
+    let one: BTreeSet<String> = tenants().iter().map(|tenant| tenant.tenant.clone()).take(1).collect();
+    // Several files hold the same tenant, so that one is rewritten before the disk is full.
+    let memory = MemoryStorage::new();
+    let halves = [(0, 300), (300, 600)]
+        .map(|(from, until)| ParquetLake.archive(&*node.log, from, until, &BTreeSet::new(), &memory, "lake").unwrap());
+    let files = halves.concat();
+    let faulty = FaultyStorage::new(Arc::new(memory));
+    let whole = ParquetLake.erase(&files, &one, &faulty, "lake/again").unwrap();
+    let rewritten: Vec<_> = whole.iter().filter(|file| !files.contains(file)).collect();
+    assert!(rewritten.len() > 1, "some are written before the disk is full");
+    rewritten.iter().for_each(|file| faulty.remove(&file.name).unwrap());
+
+    let (operation, skip, fault) = (Operation::CreateNew, rewritten.len() as u64 - 1, Fault::Full);
+    faulty.inject(Rule { operation, name_contains: String::new(), skip, times: u64::MAX, fault });
+    assert!(ParquetLake.erase(&files, &one, &faulty, "lake/again").is_err());
+    for file in rewritten {
+        assert!(matches!(faulty.size(&file.name), Err(StorageError::NotFound { .. })), "{} is left", file.name);
+    }
 }
