@@ -24,6 +24,7 @@ use super::delta::START;
 use super::functions::{function, half_even, weighted};
 use super::pane::Edges;
 use super::sql;
+use super::trial::contain;
 use super::value::Rows;
 
 /// Whether `meter` can be metered exactly; the reason if not.
@@ -267,7 +268,7 @@ fn finish_sql(
     rows: usize,
 ) -> Result<ArrayRef> {
     let batch = RecordBatch::try_new(schema.clone(), evaluated.to_vec())?;
-    let compute = |batch: &RecordBatch| decimal(&expression.evaluate(batch)?.into_array(batch.num_rows())?);
+    let compute = |batch: &RecordBatch| contain(|| decimal(&expression.evaluate(batch)?.into_array(batch.num_rows())?));
     if let Ok(values) = compute(&batch) {
         return Ok(values);
     }

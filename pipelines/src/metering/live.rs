@@ -17,6 +17,7 @@ use super::delta::Delta;
 use super::key::Keys;
 use super::pane::{Cutter, Edges};
 use super::symbol::Symbols;
+use super::trial;
 use super::value::Rows;
 
 /// Accumulators are made for a checked meter and fed columns of its input types.
@@ -168,10 +169,10 @@ impl Member {
         self.counts.matched += rows.len() as u64;
         let counted = counted(&inputs, value.as_ref()).map(|(inputs, there)| (inputs, stand.filter(&there)));
         let (inputs, stand) = counted.as_ref().map_or((&inputs, stand), |(inputs, stand)| (inputs, stand));
-        let folded = match self.meter.evaluate(inputs) {
+        let folded = match trial::attempt(&self.meter, inputs) {
             Ok(evaluated) => self.update(&evaluated, stand),
             Err(_) => {
-                let (evaluated, stand) = self.evaluate_each(inputs, stand);
+                let (evaluated, stand) = self.without_failing(inputs, stand);
                 self.update(&evaluated, &stand)
             }
         };
@@ -185,12 +186,15 @@ impl Member {
         stand.groups.len()
     }
 
-    /// Leaves out the events on which an SQL expression fails: they were admitted before the meter was there.
-    fn evaluate_each(&self, inputs: &RecordBatch, stand: &Stand) -> (Vec<Evaluated>, Stand) {
-        let works = (0..inputs.num_rows()).map(|row| self.meter.evaluate(&inputs.slice(row, 1)).is_ok());
-        let works = BooleanArray::from_iter(works.map(Some));
+    /// Leaves out the events that can't be computed: they were admitted before the meter was there.
+    fn without_failing(&self, inputs: &RecordBatch, stand: &Stand) -> (Vec<Evaluated>, Stand) {
+        let mut works = vec![true; inputs.num_rows()];
+        for (row, _) in trial::failing(&self.meter, inputs) {
+            works[row] = false;
+        }
+        let works = BooleanArray::from(works);
         let rest = filter_record_batch(inputs, &works).expect("one flag per row");
-        // Row by row it worked, so together it works too: expressions look at one row at a time.
+        // Apart they worked, so together they do: expressions look at one row at a time.
         (self.meter.evaluate(&rest).expect(FITS), stand.filter(&works))
     }
 }

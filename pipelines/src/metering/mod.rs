@@ -21,6 +21,7 @@ mod value;
 mod pane;
 mod key;
 mod accumulate;
+mod trial;
 mod live;
 mod wanted;
 mod cold;

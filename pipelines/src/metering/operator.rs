@@ -22,6 +22,7 @@ use super::merge;
 use super::rejection::Rejections;
 use super::seal::{self, Sealing};
 use super::snapshot::{MeterPanes, MeteringSnapshot};
+use super::trial;
 use super::value::{NotNumber, Rows};
 use super::wanted::Wanted;
 
@@ -289,11 +290,12 @@ fn vet(meter: &CompiledMeter, rows: &mut Rows<'_>, reject: &mut dyn FnMut(usize,
     }
     let (inputs, value) = meter.inputs(rows);
     let counted = counted(&inputs, value.as_ref());
-    if meter.evaluate(counted.as_ref().map_or(&inputs, |(inputs, _)| inputs)).is_ok() {
+    if trial::attempt(meter, counted.as_ref().map_or(&inputs, |(inputs, _)| inputs)).is_ok() {
         return;
     }
-    for row in (0..rows.len()).filter(|&row| value.as_ref().is_none_or(|value| value.is_valid(row))) {
-        if let Err(error) = meter.evaluate(&inputs.slice(row, 1)) {
+    for (row, error) in trial::failing(meter, &inputs) {
+        // A row without the value is not counted, so nothing of it needs to be computed.
+        if value.as_ref().is_none_or(|value| value.is_valid(row)) {
             let detail = format!("meter {name} can't be computed on this event: {}", error.strip_backtrace());
             reject(rows.position(row), Rejection::new(Reason::ValueInvalid, name.as_str(), detail));
         }

@@ -47,6 +47,8 @@ pub(super) fn plan(meter: &Meter, expression: &str) -> Result<Parts, MeterError>
     for function in functions() {
         context.register_udaf(function);
     }
+    #[cfg(test)]
+    context.register_udf(super::trial::tests::unlucky());
     let state = context.state();
 
     let mut all = vec![Input::Number, Input::Time, Input::Id, Input::Subject];

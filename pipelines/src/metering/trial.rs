@@ -1,0 +1,92 @@
+//! Tries events on a state that is thrown away, so that an event which can't be computed never reaches a real one (I11).
+//!
+//! An SQL meter runs functions of a library on whatever tenants send: they may return an error, and they may panic. Both
+//! are the event's failure: it is refused at the door, or left out if it was admitted before the meter was there. The
+//! worker, its shard and all other events go on. Aggregations of our own vocabulary compute nothing that can fail and are
+//! not tried. Not here: what a refusal says.
+
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use arrow::array::{ArrayRef, RecordBatch, UInt32Array};
+use datafusion::common::{DataFusionError, Result};
+
+use super::accumulate::{Accumulators, Stand};
+use super::compile::{CompiledMeter, Evaluated};
+use super::delta::Delta;
+use super::key::Keys;
+use super::symbol::Symbols;
+
+/// What the calls read of `inputs`, if all of them can be computed, kept, merged and evaluated.
+///
+/// # Errors
+/// What the expression or an aggregate returned or panicked with.
+pub(super) fn attempt(meter: &CompiledMeter, inputs: &RecordBatch) -> Result<Vec<Evaluated>> {
+    if !meter.is_fallible() {
+        return meter.evaluate(inputs);
+    }
+    contain(|| {
+        let evaluated = meter.evaluate(inputs)?;
+        let rows = inputs.num_rows();
+        let stand = Stand {
+            groups: vec![0; rows],
+            offsets: vec![0; rows],
+            times: vec![0; rows],
+            watermark_us: 0,
+            total: 1,
+            partial: false,
+        };
+        if rows > 0 {
+            let mut live = Accumulators::new(meter)?;
+            live.update(&evaluated, &stand)?;
+            let (marks, states) = live.drain()?;
+            let only = UInt32Array::from(vec![0]);
+            let pane = Delta::build(meter, some_key(meter, &only), &only, &marks, &states)?;
+            let mut merged = Accumulators::new(meter)?;
+            merged.merge(&pane, &only, &[0], 1)?;
+            merged.evaluate()?;
+        }
+        Ok(evaluated)
+    })
+}
+
+/// Key columns of a pane, no matter which.
+fn some_key(meter: &CompiledMeter, only: &UInt32Array) -> Vec<ArrayRef> {
+    let (mut symbols, mut keys) = (Symbols::default(), Keys::new(1 + meter.dimensions.len()));
+    let code = symbols.code("");
+    keys.group(&vec![code; keys.width()], 0);
+    Delta::keys(&keys, &symbols, &symbols.ranks(), only)
+}
+
+/// The rows of `inputs` that can't be computed, in order, each with its error; a few cost little more than none.
+pub(super) fn failing(meter: &CompiledMeter, inputs: &RecordBatch) -> Vec<(usize, DataFusionError)> {
+    let mut found = Vec::new();
+    search(meter, inputs, 0..inputs.num_rows(), &mut found);
+    found
+}
+
+fn search(meter: &CompiledMeter, inputs: &RecordBatch, rows: Range<usize>, found: &mut Vec<(usize, DataFusionError)>) {
+    if rows.is_empty() {
+        return;
+    }
+    let Err(error) = attempt(meter, &inputs.slice(rows.start, rows.len())) else { return };
+    if rows.len() == 1 {
+        found.push((rows.start, error));
+        return;
+    }
+    let middle = rows.start + rows.len() / 2;
+    search(meter, inputs, rows.start..middle, found);
+    search(meter, inputs, middle..rows.end, found);
+}
+
+/// Runs `compute`; a panic becomes an error with its message.
+pub(super) fn contain<T>(compute: impl FnOnce() -> Result<T>) -> Result<T> {
+    // Nothing that `compute` changes outlives it, so there is no half-made state to see.
+    catch_unwind(AssertUnwindSafe(compute)).unwrap_or_else(|panic| {
+        let message = panic.downcast_ref::<&str>().copied().or(panic.downcast_ref::<String>().map(String::as_str));
+        Err(DataFusionError::Execution(format!("panicked: {}", message.unwrap_or("without a message"))))
+    })
+}
+
+#[cfg(test)]
+pub(super) mod tests;
