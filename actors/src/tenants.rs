@@ -369,6 +369,11 @@ impl TenantsHandle {
         saved
     }
 
+    /// How often the snapshots had to begin anew since the start (I9).
+    pub fn snapshots_rebuilt(&self) -> u64 {
+        self.inner.snapshots.rebuilt()
+    }
+
     /// Lets every actor finish, saves, stops. The only clean way out.
     pub async fn drain(&self) {
         if self.ask(SupervisorMessage::Drain).await.is_err() {

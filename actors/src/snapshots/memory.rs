@@ -15,6 +15,7 @@ pub struct MemorySnapshots(Mutex<Held>);
 struct Held {
     records: HashMap<String, TenantRecord>,
     valid_until: Offset,
+    rebuilt: u64,
 }
 
 impl MemorySnapshots {
@@ -48,7 +49,12 @@ impl Snapshots for MemorySnapshots {
     }
 
     fn clear(&self) -> Result<(), SnapshotsError> {
-        *self.held() = Held::default();
+        let rebuilt = self.rebuilt() + 1;
+        *self.held() = Held { rebuilt, ..Held::default() };
         Ok(())
+    }
+
+    fn rebuilt(&self) -> u64 {
+        self.held().rebuilt
     }
 }

@@ -70,6 +70,8 @@ pub trait Snapshots: Send + Sync + 'static {
     fn valid_until(&self) -> Result<Offset, SnapshotsError>;
     /// Forgets everything.
     fn clear(&self) -> Result<(), SnapshotsError>;
+    /// How often it had to begin anew since it was opened, by being cleared or because what was there could not be opened.
+    fn rebuilt(&self) -> u64;
 }
 
 /// What can go wrong with the cache; the journal makes up for all of it.

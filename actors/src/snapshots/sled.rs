@@ -7,6 +7,7 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use engine::log::Offset;
@@ -27,7 +28,7 @@ const LOCK_PAUSE: Duration = Duration::from_millis(50);
 /// A cache in a folder.
 pub struct SledSnapshots {
     db: sled::Db,
-    rebuilt: u64,
+    rebuilt: AtomicU64,
 }
 
 impl SledSnapshots {
@@ -41,7 +42,7 @@ impl SledSnapshots {
         let mut attempts = 1;
         let reason = loop {
             match open_and_check(path) {
-                Ok(db) => return Ok(Self { db, rebuilt: 0 }),
+                Ok(db) => return Ok(Self { db, rebuilt: AtomicU64::new(0) }),
                 Err(SnapshotsError::InUse { .. }) if attempts < LOCK_ATTEMPTS => {
                     attempts += 1;
                     std::thread::sleep(LOCK_PAUSE);
@@ -57,12 +58,7 @@ impl SledSnapshots {
             %reason,
             "snapshots can't be used; set aside, rebuilding them from the journal"
         );
-        Ok(Self { db: open_and_check(path)?, rebuilt: 1 })
-    }
-
-    /// How often a folder had to be set aside since the start.
-    pub fn rebuilt(&self) -> u64 {
-        self.rebuilt
+        Ok(Self { db: open_and_check(path)?, rebuilt: AtomicU64::new(1) })
     }
 
     /// Bytes on disk.
@@ -109,7 +105,12 @@ impl Snapshots for SledSnapshots {
         self.db.flush().map_err(store)?;
         self.db.clear().map_err(store)?;
         self.db.flush().map_err(store)?;
+        self.rebuilt.fetch_add(1, Ordering::Relaxed);
         Ok(())
+    }
+
+    fn rebuilt(&self) -> u64 {
+        self.rebuilt.load(Ordering::Relaxed)
     }
 }
 

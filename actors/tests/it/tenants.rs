@@ -36,6 +36,10 @@ impl Snapshots for Kept {
     fn clear(&self) -> Result<(), SnapshotsError> {
         self.0.clear()
     }
+
+    fn rebuilt(&self) -> u64 {
+        self.0.rebuilt()
+    }
 }
 
 async fn open(log: &SharedLog, snapshots: &Kept) -> TenantsHandle {

@@ -41,6 +41,9 @@ pub(super) struct Gauges {
     tenants_known: UnsignedGauge,
     tenants_quarantined: UnsignedGauge,
     ingest_in_flight: UnsignedGauge,
+    log_bytes_cut: UnsignedGauge,
+    checkpoint_fallbacks: UnsignedGauge,
+    snapshots_rebuilt: UnsignedGauge,
 }
 
 impl Gauges {
@@ -69,6 +72,21 @@ impl Gauges {
             ("tenants_quarantined", "Tenants kept out after repeated failures", gauges.tenants_quarantined.clone()),
             ("tenants", "Tenants known", gauges.tenants_known.clone()),
             ("ingest_in_flight", "Requests with events under way", gauges.ingest_in_flight.clone()),
+            (
+                "start_log_bytes_cut",
+                "Bytes of torn writes that the start cut off the logs",
+                gauges.log_bytes_cut.clone(),
+            ),
+            (
+                "start_checkpoint_fallbacks",
+                "Starts from an earlier checkpoint because a newer one is damaged",
+                gauges.checkpoint_fallbacks.clone(),
+            ),
+            (
+                "start_snapshots_rebuilt",
+                "Tenant caches that the start rebuilt from the journal",
+                gauges.snapshots_rebuilt.clone(),
+            ),
         ];
         for (name, help, gauge) in of_node {
             metrics.register(name, help, gauge);
@@ -93,6 +111,9 @@ impl Gauges {
         self.log_start.set(log.start());
         self.log_end.set(log.end());
         self.rows_in_flight.set(node.engine.rows_in_flight() as u64);
+        self.log_bytes_cut.set(node.mended.log_bytes_cut);
+        self.checkpoint_fallbacks.set(node.mended.checkpoint_fallbacks);
+        self.snapshots_rebuilt.set(node.mended.snapshots_rebuilt);
         self.tenants_known.set(node.tenants.directory().len() as u64);
         // A supervisor that does not answer leaves the figures of the last time.
         if let Ok((active, quarantined)) = node.tenants.report().await {

@@ -5,9 +5,11 @@
 //!
 //! Not here: rules of any kind, sockets.
 
+mod mended;
 mod options;
 mod source;
 
+pub use mended::Mended;
 pub use options::NodeOptions;
 
 use std::collections::{BTreeSet, HashSet};
@@ -22,8 +24,8 @@ use engine::checkpoint::folder::{self, DataFolder, FolderError};
 use engine::checkpoint::manifest::Manifests;
 use engine::clock::Clock;
 use engine::event::batch::EventBatch;
+use engine::log::LogError;
 use engine::log::segment::SegmentLog;
-use engine::log::{LogError, SharedLog};
 use engine::service::{EngineError, Ground, Handle};
 use engine::storage::{SharedStorage, StorageError};
 use pipelines::catalog::Catalog;
@@ -42,6 +44,8 @@ pub struct Node {
     pub catalog: Arc<Catalog>,
     /// Time.
     pub clock: Arc<dyn Clock>,
+    /// What the start had to put right.
+    pub mended: Mended,
     runtime: tokio::runtime::Handle,
     /// Dropped last: the lock on the folder.
     _folder: DataFolder,
@@ -108,19 +112,22 @@ impl Node {
         let folder = DataFolder::open(&options.data, new)?;
         let storage = folder.storage();
 
-        let journal: SharedLog = Arc::new(SegmentLog::open(Arc::clone(&storage), "log/journal", options.segments)?);
+        let journal = SegmentLog::open(Arc::clone(&storage), "log/journal", options.segments)?;
+        let mut mended = Mended { log_bytes_cut: journal.recovered_bytes(), ..Mended::default() };
         let snapshots = Box::new(SledSnapshots::open(&options.data.join("cache"))?);
-        let tenants = Tenants::open(options.tenants.clone(), journal, snapshots, Arc::clone(&clock)).await?;
+        let tenants = Tenants::open(options.tenants.clone(), Arc::new(journal), snapshots, Arc::clone(&clock)).await?;
 
-        let engine = {
+        mended.snapshots_rebuilt = tenants.snapshots_rebuilt();
+        let (engine, of_engine) = {
             let (options, clock, tenants) = (options.clone(), Arc::clone(&clock), tenants.clone());
             let (storage, shards, seed) = (Arc::clone(&storage), folder.node().shards, folder.node().seed);
             let open = move || open_engine(options, storage, clock, &tenants, shards, seed);
             tokio::task::spawn_blocking(open).await.map_err(|error| NodeError::Thread(error.to_string()))??
         };
+        mended += of_engine;
         let source = source::NodeSource::new(engine.clone(), tenants.clone(), storage, Arc::clone(&clock));
         let catalog = Arc::new(Catalog::new(Arc::new(source), options.catalog.clone()));
-        let node = Arc::new(Self { engine, tenants, catalog, clock, runtime, _folder: folder });
+        let node = Arc::new(Self { engine, tenants, catalog, clock, mended, runtime, _folder: folder });
         if let Err(error) = node.erase_deleted().await {
             // Everybody else can be served; a full disk, say, is no reason to keep them out.
             tracing::error!(%error, "deleted tenants could not be erased");
@@ -210,12 +217,14 @@ fn open_engine(
     tenants: &TenantsHandle,
     shards: u16,
     seed: u64,
-) -> Result<Handle<MeteringOperator>, NodeError> {
-    let log: SharedLog = Arc::new(SegmentLog::open(Arc::clone(&storage), "log/events", options.segments)?);
+) -> Result<(Handle<MeteringOperator>, Mended), NodeError> {
+    let log = SegmentLog::open(Arc::clone(&storage), "log/events", options.segments)?;
+    let manifests = Arc::new(Manifests::open(Arc::clone(&storage), "checkpoints")?);
+    let mut mended = Mended { log_bytes_cut: log.recovered_bytes(), ..Mended::default() };
     let ground = Ground {
         storage: Arc::clone(&storage),
-        log,
-        manifests: Arc::new(Manifests::open(Arc::clone(&storage), "checkpoints")?),
+        log: Arc::new(log),
+        manifests: Arc::clone(&manifests),
         lake: Arc::new(ParquetLake),
         clock: Arc::clone(&clock),
         shards,
@@ -223,5 +232,7 @@ fn open_engine(
     };
     let operator = |_shard| MeteringOperator::new(MeteringOptions::default(), Arc::clone(&storage));
     let gate = |shard, _epoch| ShardGate::new(tenants.gate_table(), shard, Arc::clone(&clock));
-    Ok(engine::service::open(options.engine, ground, tenants.meters(), operator, gate)?)
+    let engine = engine::service::open(options.engine, ground, tenants.meters(), operator, gate)?;
+    mended.checkpoint_fallbacks = manifests.fallbacks();
+    Ok((engine, mended))
 }
