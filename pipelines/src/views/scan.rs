@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, BooleanArray, RecordBatch, RecordBatchOptions};
@@ -111,7 +112,11 @@ impl ExecutionPlan for ViewScan {
                 }
                 if sieve.left == Some(0) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             };
-            let produced = view.produce(&cut, &ask, &mut emit);
+            // What a library panics on, damaged Parquet say, ends this statement and nothing else.
+            let produced = catch_unwind(AssertUnwindSafe(|| view.produce(&cut, &ask, &mut emit)));
+            let produced = produced.map_err(|_| {
+                DataFusionError::Internal(format!("reading {} panicked; the node's log says where", view.name()))
+            })?;
             produced.map_err(|error| DataFusionError::External(Box::new(error)))?;
             failed.map_or(Ok(()), |error| Err(error.into()))
         });

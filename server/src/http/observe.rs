@@ -2,6 +2,7 @@
 //!
 //! Not here: limits of sockets (`server`) and of single kinds of requests (their handlers).
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -10,6 +11,7 @@ use axum::http::{Method, Uri};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::MethodRouter;
+use futures::FutureExt;
 
 use super::Door;
 use super::problem::{Kind, Problem};
@@ -35,7 +37,10 @@ pub(super) fn measured(
 async fn around(State(Route { path, door }): State<Route>, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let method = request.method().clone();
-    let response = bounded(path, &door, request, next).await;
+    let response = match AssertUnwindSafe(bounded(path, &door, request, next)).catch_unwind().await {
+        Ok(response) => response,
+        Err(_) => Kind::Internal.with("answering panicked; the node's log says where").into_response(),
+    };
     let status = response.status();
     let took = started.elapsed();
     door.metrics.observe_request(method.as_str(), path, status.as_u16(), took);

@@ -54,6 +54,8 @@ pub enum Kind {
     Storage,
     /// Starting, draining or stopped.
     Unavailable,
+    /// Stored data that can't be read.
+    Damaged,
     /// A statement ran longer than it may.
     QueryTimeout,
     /// Our mistake.
@@ -61,7 +63,7 @@ pub enum Kind {
 }
 
 /// All kinds, in the order of their status.
-pub const KINDS: [Kind; 19] = [
+pub const KINDS: [Kind; 20] = [
     Kind::Malformed,
     Kind::Query,
     Kind::Unauthenticated,
@@ -77,6 +79,7 @@ pub const KINDS: [Kind; 19] = [
     Kind::QuotaExceeded,
     Kind::TooMany,
     Kind::Internal,
+    Kind::Damaged,
     Kind::Overloaded,
     Kind::Storage,
     Kind::Unavailable,
@@ -110,6 +113,7 @@ impl Kind {
             }
             Self::TooMany => (StatusCode::TOO_MANY_REQUESTS, "too-many", "Too much at once", Some(1)),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal error", None),
+            Self::Damaged => (StatusCode::INTERNAL_SERVER_ERROR, "damaged", "Stored data can't be read", None),
             Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "overloaded", "The node is busy", Some(1)),
             Self::Storage => (StatusCode::SERVICE_UNAVAILABLE, "storage", "The node can't write to its disk", Some(10)),
             Self::Unavailable => {

@@ -8,6 +8,8 @@ use datafusion::sql::sqlparser::parser::ParserError;
 use datafusion_postgres::pgwire::api::{ClientInfo, ErrorHandler};
 use datafusion_postgres::pgwire::error::{ErrorInfo, PgWireError};
 use pipelines::catalog::CatalogError;
+use pipelines::lake::LakeError;
+use pipelines::views::ViewError;
 
 use crate::query::Busy;
 
@@ -53,6 +55,12 @@ fn state(error: &DataFusionError) -> &'static str {
             _ => "22000",
         },
         DataFusionError::Execution(_) => "22000",
+        DataFusionError::External(inner) => match inner.downcast_ref::<ViewError>() {
+            // Clients that repeat a transaction on its own accord know this one.
+            Some(ViewError::Lake(LakeError::Moved)) => "40001",
+            Some(ViewError::Lake(_) | ViewError::Log(_)) => "XX001",
+            _ => "XX000",
+        },
         _ => "XX000",
     }
 }
