@@ -1,37 +1,51 @@
 //! A shard's side of one limit of one tenant: leases by period, and the rate's state. Used by one thread.
 
-use std::collections::HashMap;
-
 use engine::calendar::{Interval, Periods};
 use engine::shard::Measure;
 
-use super::table::Ledgers;
+use super::table::{Ledgers, SharedLedger};
 use crate::facets::quota::{Limit, Rate};
 
 /// One limit as its shard knows it.
 #[derive(Debug)]
 pub(super) struct ShardLimit {
-    pub(super) meter: String,
+    /// Place of its meter among those that the gate knows.
+    pub(super) meter: usize,
     pub(super) limit: Limit,
     periods: Option<Periods>,
-    leases: HashMap<Interval, Lease>,
+    /// By start of the period.
+    leases: Vec<Lease>,
+    /// Where the last one was found: events of one tenant mostly lie in one period.
+    last: usize,
     rate: Option<Gcra>,
 }
 
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Lease {
-    pub(super) used: i128,
+#[derive(Debug)]
+struct Lease {
+    period: Interval,
+    used: i128,
     ceiling: i128,
+    /// Of `used`, by the batch at hand.
+    spent: i128,
+    ledger: SharedLedger,
 }
 
 /// What one row asks of one limit.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Row<'a> {
-    pub(super) tenant: &'a str,
+pub(super) struct Row {
     /// Nano-units of the limit's meter.
     pub(super) units: i128,
     pub(super) time_us: i64,
     pub(super) now_us: i64,
+}
+
+/// Whose limit it is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Owner<'a> {
+    pub(super) tenant: &'a str,
+    pub(super) meter: &'a str,
+    pub(super) shard: u16,
+    pub(super) ledgers: &'a Ledgers,
 }
 
 /// Why a row does not pass a limit.
@@ -42,61 +56,78 @@ pub(super) enum Refusal {
 }
 
 impl ShardLimit {
-    pub(super) fn new(meter: &str, limit: &Limit) -> Self {
+    pub(super) fn new(meter: usize, limit: &Limit) -> Self {
         let periods = limit.allowance.as_ref().and_then(|allowance| allowance.per.periods().ok());
         let rate = limit.rate.as_ref().map(Gcra::new);
-        Self { meter: meter.to_owned(), limit: limit.clone(), periods, leases: HashMap::new(), rate }
+        Self { meter, limit: limit.clone(), periods, leases: Vec::new(), last: 0, rate }
     }
 
-    /// Whether the row's units fit; draws a lease if the one in hand does not reach.
+    /// Whether the row's units fit; draws a lease if the one in hand does not reach. Gives the lease for [`Self::take`].
     pub(super) fn check(
         &mut self,
-        row: Row<'_>,
-        (shard, ledgers): (u16, &Ledgers),
+        row: Row,
+        owner: Owner<'_>,
         measure: &mut dyn Measure,
-    ) -> Result<Option<Interval>, Refusal> {
-        let Row { tenant, units, time_us, now_us } = row;
+    ) -> Result<Option<usize>, Refusal> {
+        let Row { units, time_us, now_us } = row;
         if self.rate.as_ref().is_some_and(|rate| !rate.fits(units, now_us)) && self.limit.hard {
             return Err(Refusal::Rate);
         }
         let (Some(allowance), Some(periods)) = (&self.limit.allowance, &mut self.periods) else { return Ok(None) };
         let Ok(period) = periods.containing(time_us) else { return Ok(None) };
         let limit = allowance.units.0;
-        let lease = self.leases.entry(period).or_insert_with(|| {
-            let used = measure.used(tenant, &self.meter, period);
-            ledgers.with(&self.meter, period, limit, |ledger| ledger.join(shard, used));
-            Lease { used, ceiling: used }
+        let at = self.find(period).unwrap_or_else(|at| {
+            let used = measure.used(owner.tenant, owner.meter, period);
+            let ledger = owner.ledgers.of(owner.meter, period, limit);
+            ledger.lock().join(owner.shard, used);
+            self.leases.insert(at, Lease { period, used, ceiling: used, spent: 0, ledger });
+            at
         });
+        self.last = at;
+        let lease = &mut self.leases[at];
         if lease.used + units > lease.ceiling {
-            lease.ceiling = ledgers.with(&self.meter, period, limit, |ledger| ledger.raise(shard, lease.used, units));
+            lease.ceiling = lease.ledger.lock().raise(owner.shard, lease.used, units);
             if lease.used + units > lease.ceiling && self.limit.hard {
                 return Err(Refusal::Allowance(period));
             }
         }
-        Ok(Some(period))
+        Ok(Some(at))
     }
 
-    /// Takes what `check` allowed.
-    pub(super) fn take(&mut self, units: i128, period: Option<Interval>, now_us: i64) {
+    /// Place of the lease for `period`, or where it belongs.
+    fn find(&self, period: Interval) -> Result<usize, usize> {
+        if self.leases.get(self.last).is_some_and(|lease| lease.period == period) {
+            return Ok(self.last);
+        }
+        self.leases.binary_search_by_key(&period.start_us, |lease| lease.period.start_us)
+    }
+
+    /// Takes what `check` allowed; whether it is the first that this batch takes of the lease.
+    pub(super) fn take(&mut self, units: i128, lease: Option<usize>, now_us: i64) -> Option<Interval> {
         if let Some(rate) = &mut self.rate {
             rate.take(units, now_us);
         }
-        if let Some(lease) = period.and_then(|period| self.leases.get_mut(&period)) {
-            lease.used += units;
-        }
+        let lease = &mut self.leases[lease?];
+        let is_first = lease.spent == 0;
+        lease.used += units;
+        lease.spent += units;
+        is_first.then_some(lease.period)
+    }
+
+    /// The batch is over: tells the ledger how much is used; gives what the batch took.
+    pub(super) fn close(&mut self, shard: u16, period: Interval) -> i128 {
+        let Ok(at) = self.find(period) else { return 0 };
+        let lease = &mut self.leases[at];
+        lease.ledger.lock().report(shard, lease.used);
+        std::mem::take(&mut lease.spent)
     }
 
     /// Gives back what did not become durable.
-    pub(super) fn give_back(&mut self, units: i128, period: Interval) {
-        if let Some(lease) = self.leases.get_mut(&period) {
+    pub(super) fn give_back(&mut self, shard: u16, period: Interval, units: i128) {
+        if let Ok(at) = self.find(period) {
+            let lease = &mut self.leases[at];
             lease.used -= units;
-        }
-    }
-
-    /// Tells the ledger how much of a period is used.
-    pub(super) fn report(&self, shard: u16, period: Interval, ledgers: &Ledgers) {
-        if let (Some(lease), Some(allowance)) = (self.leases.get(&period), &self.limit.allowance) {
-            ledgers.with(&self.meter, period, allowance.units.0, |ledger| ledger.report(shard, lease.used));
+            lease.ledger.lock().report(shard, lease.used);
         }
     }
 }

@@ -9,8 +9,9 @@ use engine::calendar::Interval;
 use engine::clock::Clock;
 use engine::event::batch::EventBatch;
 use engine::shard::{Gate, Measure};
+use xxhash_rust::xxh3::Xxh3Builder;
 
-use super::lease::{Refusal, Row, ShardLimit};
+use super::lease::{Owner, Refusal, Row, ShardLimit};
 use super::table::{Entry, GateTable};
 use crate::facets::lifecycle::Status;
 
@@ -19,89 +20,125 @@ pub struct ShardGate {
     table: Arc<GateTable>,
     shard: u16,
     clock: Arc<dyn Clock>,
-    limited: HashMap<String, Limited>,
+    /// Tenants with limits that came by, and where they are in `limited`.
+    places: HashMap<String, usize, Xxh3Builder>,
+    limited: Vec<Limited>,
+    /// Meters that limits name.
+    meters: Vec<String>,
+    /// What one row takes of its tenant's limits: limit, nano-units, lease.
+    passed: Vec<(usize, i128, Option<usize>)>,
 }
 
 /// A tenant with limits, as this shard knows it.
 struct Limited {
-    version: u64,
+    entry: Arc<Entry>,
     limits: Vec<ShardLimit>,
 }
 
-/// What one `admit` took from leases: tenant, index of the limit, version of the limits, period, nano-units.
+/// What one `admit` took from leases.
 #[derive(Debug, Default)]
-pub struct Spend(Vec<(String, usize, u64, Interval, i128)>);
+pub struct Spend(Vec<Taken>);
+
+#[derive(Debug)]
+struct Taken {
+    place: usize,
+    limit: usize,
+    /// Of the limits.
+    version: u64,
+    period: Interval,
+    /// Nano-units.
+    units: i128,
+}
+
+/// What the table says of one tenant of the batch.
+enum Seen {
+    Free,
+    Limited(usize),
+    Closed(Rejection),
+}
+
+/// Nano-units of each row, by meter; `None` inside if there is no such additive meter.
+type Units = Vec<Option<Option<Vec<i128>>>>;
 
 impl ShardGate {
     /// The gate of `shard` for a new epoch.
     pub fn new(table: Arc<GateTable>, shard: u16, clock: Arc<dyn Clock>) -> Self {
-        Self { table, shard, clock, limited: HashMap::new() }
+        let (places, limited, meters, passed) = (HashMap::default(), Vec::new(), Vec::new(), Vec::new());
+        Self { table, shard, clock, places, limited, meters, passed }
     }
 
-    /// Walks the rows of one limited tenant in order.
-    fn walk(
-        &mut self,
-        walk: &mut Walk<'_>,
-        (tenant, entry, rows): (&str, &Entry, &[usize]),
-        measure: &mut dyn Measure,
-        reject: &mut dyn FnMut(usize, Rejection),
-        spend: &mut Spend,
-    ) {
-        let known = self.limited.get(tenant).is_some_and(|limited| limited.version == entry.version);
-        if !known {
-            let limits = entry.limits.iter().map(|(meter, limit)| ShardLimit::new(meter, limit)).collect();
-            self.limited.insert(tenant.to_owned(), Limited { version: entry.version, limits });
+    fn look(&mut self, tenant: &str) -> Seen {
+        let Some(entry) = self.table.entry(tenant) else { return Seen::Closed(closed(tenant, None, false)) };
+        let quarantined = entry.quarantined.load(Ordering::Relaxed);
+        if entry.status != Status::Active || quarantined {
+            return Seen::Closed(closed(tenant, Some(entry.status), quarantined));
         }
-        let Some(limited) = self.limited.get_mut(tenant) else { return };
-        for limit in &limited.limits {
-            walk.units.entry(limit.meter.clone()).or_insert_with(|| measure.units(&limit.meter, walk.batch));
+        if entry.limits.is_empty() {
+            return Seen::Free;
         }
-        let mut taken: HashMap<(usize, Interval), i128> = HashMap::new();
-        let mut passed: Vec<(usize, i128, Option<Interval>)> = Vec::with_capacity(limited.limits.len());
-        let mut said: HashMap<(usize, Refusal), Rejection> = HashMap::new();
-        for &row in rows {
-            passed.clear();
-            let mut refused = None;
-            for (at, limit) in limited.limits.iter_mut().enumerate() {
-                let units = walk.units.get(&limit.meter).and_then(Option::as_ref).map_or(0, |units| units[row]);
-                if units == 0 {
-                    continue;
-                }
-                let asked = Row { tenant, units, time_us: walk.batch.times().value(row), now_us: walk.now_us };
-                match limit.check(asked, (self.shard, &entry.ledgers), measure) {
-                    Ok(period) => passed.push((at, units, period)),
-                    Err(refusal) => {
-                        refused = Some((at, refusal));
-                        break;
-                    }
-                }
+        let place = match self.places.get(tenant) {
+            Some(&place) if self.limited[place].entry.version == entry.version => return Seen::Limited(place),
+            Some(&place) => place,
+            None => {
+                self.places.insert(tenant.to_owned(), self.limited.len());
+                self.limited.len()
             }
-            if let Some((at, refusal)) = refused {
-                walk.open[row] = false;
-                let rejection = said.entry((at, refusal)).or_insert_with(|| explain(&limited.limits[at], refusal));
-                reject(row, rejection.clone());
+        };
+        let mut limits = Vec::with_capacity(entry.limits.len());
+        for (meter, limit) in entry.limits.iter() {
+            limits.push(ShardLimit::new(self.meter(meter), limit));
+        }
+        let limited = Limited { entry, limits };
+        match self.limited.get_mut(place) {
+            Some(known) => *known = limited,
+            None => self.limited.push(limited),
+        }
+        Seen::Limited(place)
+    }
+
+    fn meter(&mut self, name: &str) -> usize {
+        self.meters.iter().position(|meter| meter == name).unwrap_or_else(|| {
+            self.meters.push(name.to_owned());
+            self.meters.len() - 1
+        })
+    }
+
+    /// Makes sure that `units` has every meter that limits of the tenant at `place` name.
+    fn weigh(&self, place: usize, batch: &EventBatch, measure: &mut dyn Measure, units: &mut Units) {
+        units.resize(self.meters.len(), None);
+        for ShardLimit { meter, .. } in &self.limited[place].limits {
+            units[*meter].get_or_insert_with(|| measure.units(&self.meters[*meter], batch));
+        }
+    }
+
+    /// Takes what `row` needs of all limits of the tenant at `place`, or nothing.
+    fn pass(
+        &mut self,
+        (place, tenant, at): (usize, &str, usize),
+        units: &Units,
+        row: Row,
+        measure: &mut dyn Measure,
+        spend: &mut Spend,
+    ) -> Result<(), (usize, Refusal)> {
+        let Self { limited, meters, passed, shard, .. } = self;
+        let Limited { entry, limits } = &mut limited[place];
+        passed.clear();
+        for (number, limit) in limits.iter_mut().enumerate() {
+            let units = units[limit.meter].as_ref().and_then(Option::as_ref).map_or(0, |units| units[at]);
+            if units == 0 {
                 continue;
             }
-            for (at, units, period) in passed.drain(..) {
-                limited.limits[at].take(units, period, walk.now_us);
-                if let Some(period) = period {
-                    *taken.entry((at, period)).or_default() += units;
-                }
+            let owner = Owner { tenant, meter: &meters[limit.meter], shard: *shard, ledgers: &entry.ledgers };
+            let lease = limit.check(Row { units, ..row }, owner, measure).map_err(|refusal| (number, refusal))?;
+            passed.push((number, units, lease));
+        }
+        for &(limit, units, lease) in passed.iter() {
+            if let Some(period) = limits[limit].take(units, lease, row.now_us) {
+                spend.0.push(Taken { place, limit, version: entry.version, period, units: 0 });
             }
         }
-        for ((at, period), units) in taken {
-            limited.limits[at].report(self.shard, period, &entry.ledgers);
-            spend.0.push((tenant.to_owned(), at, entry.version, period, units));
-        }
+        Ok(())
     }
-}
-
-/// What all tenants of a batch share.
-struct Walk<'a> {
-    batch: &'a EventBatch,
-    open: &'a mut [bool],
-    now_us: i64,
-    units: HashMap<String, Option<Vec<i128>>>,
 }
 
 impl Gate for ShardGate {
@@ -115,43 +152,43 @@ impl Gate for ShardGate {
         reject: &mut dyn FnMut(usize, Rejection),
     ) -> Spend {
         let tenants = batch.tenants();
-        let look = |tenant: Option<&str>| {
-            let Some(entry) = tenant.and_then(|tenant| self.table.entry(tenant)) else {
-                return Seen::Closed(closed(tenant.unwrap_or_default(), None, false));
-            };
-            let quarantined = entry.quarantined.load(Ordering::Relaxed);
-            if entry.status != Status::Active || quarantined {
-                return Seen::Closed(closed(tenant.unwrap_or_default(), Some(entry.status), quarantined));
-            }
-            if entry.limits.is_empty() { Seen::Free } else { Seen::Limited(entry, Vec::new()) }
-        };
-        let mut seen: Vec<Seen> = tenants.values.iter().map(look).collect();
-        let mut limited = false;
-        for (row, open) in open.iter_mut().enumerate().filter(|(_, open)| **open) {
-            match tenants.key(row).map(|key| &mut seen[key]) {
-                Some(Seen::Free) => {}
-                Some(Seen::Limited(_, rows)) => {
-                    rows.push(row);
-                    limited = true;
-                }
-                Some(Seen::Closed(rejection)) => {
-                    *open = false;
-                    reject(row, rejection.clone());
-                }
-                None => *open = false,
+        let seen: Vec<Seen> = tenants.values.iter().map(|tenant| self.look(tenant.unwrap_or_default())).collect();
+        let mut units = Units::new();
+        for seen in &seen {
+            if let Seen::Limited(place) = seen {
+                self.weigh(*place, batch, measure, &mut units);
             }
         }
+        let (now_us, times) = (self.clock.now_us(), batch.times().values());
+        let mut said: HashMap<(usize, usize, Refusal), Rejection> = HashMap::new();
         let mut spend = Spend::default();
-        if limited {
-            let mut walk = Walk { batch, open, now_us: self.clock.now_us(), units: HashMap::new() };
-            for (key, seen) in seen.iter().enumerate() {
-                if let Seen::Limited(entry, rows) = seen
-                    && !rows.is_empty()
-                {
-                    let tenant = tenants.values.value(key);
-                    self.walk(&mut walk, (tenant, entry, rows), measure, reject, &mut spend);
+        for (at, open) in open.iter_mut().enumerate().filter(|(_, open)| **open) {
+            let Some(key) = tenants.key(at) else {
+                *open = false;
+                continue;
+            };
+            match &seen[key] {
+                Seen::Free => {}
+                Seen::Closed(rejection) => {
+                    *open = false;
+                    reject(at, rejection.clone());
+                }
+                &Seen::Limited(place) => {
+                    let row = Row { units: 0, time_us: times[at], now_us };
+                    let whose = (place, tenants.values.value(key), at);
+                    if let Err((limit, refusal)) = self.pass(whose, &units, row, measure, &mut spend) {
+                        *open = false;
+                        let rejection = said.entry((place, limit, refusal)).or_insert_with(|| {
+                            let limit = &self.limited[place].limits[limit];
+                            explain(&self.meters[limit.meter], limit, refusal)
+                        });
+                        reject(at, rejection.clone());
+                    }
                 }
             }
+        }
+        for taken in &mut spend.0 {
+            taken.units = self.limited[taken.place].limits[taken.limit].close(self.shard, taken.period);
         }
         spend
     }
@@ -160,23 +197,14 @@ impl Gate for ShardGate {
     fn settle(&mut self, _spend: Spend) {}
 
     fn refund(&mut self, spend: Spend) {
-        for (tenant, at, version, period, units) in spend.0 {
-            let Some(limited) = self.limited.get_mut(&tenant).filter(|limited| limited.version == version) else {
-                continue;
-            };
-            limited.limits[at].give_back(units, period);
-            if let Some(entry) = self.table.entry(&tenant) {
-                limited.limits[at].report(self.shard, period, &entry.ledgers);
+        for Taken { place, limit, version, period, units } in spend.0 {
+            let limited = &mut self.limited[place];
+            // Newer limits counted it as on its way: until the next epoch they grant so much less, never more.
+            if limited.entry.version == version {
+                limited.limits[limit].give_back(self.shard, period, units);
             }
         }
     }
-}
-
-/// What the table says of one tenant of the batch.
-enum Seen {
-    Free,
-    Limited(Arc<Entry>, Vec<usize>),
-    Closed(Rejection),
 }
 
 fn closed(tenant: &str, status: Option<Status>, quarantined: bool) -> Rejection {
@@ -190,17 +218,17 @@ fn closed(tenant: &str, status: Option<Status>, quarantined: bool) -> Rejection 
     Rejection::new(reason, "tenant", detail)
 }
 
-fn explain(limit: &ShardLimit, refusal: Refusal) -> Rejection {
+fn explain(meter: &str, limit: &ShardLimit, refusal: Refusal) -> Rejection {
     match (refusal, &limit.limit.allowance, &limit.limit.rate) {
         (Refusal::Allowance(period), Some(allowance), _) => {
             let ends = jiff::Timestamp::from_microsecond(period.end_us).map(|end| end.to_string()).unwrap_or_default();
             let detail = format!("the allowance of {} units is used up until {ends}", allowance.units);
-            Rejection::new(Reason::QuotaExceeded, limit.meter.as_str(), detail)
+            Rejection::new(Reason::QuotaExceeded, meter, detail)
         }
         (_, _, Some(rate)) => {
             let detail = format!("more than {} units a second; send slower and retry", rate.units_per_s);
-            Rejection::new(Reason::RateLimited, limit.meter.as_str(), detail)
+            Rejection::new(Reason::RateLimited, meter, detail)
         }
-        _ => Rejection::new(Reason::QuotaExceeded, limit.meter.as_str(), "the limit is used up"),
+        _ => Rejection::new(Reason::QuotaExceeded, meter, "the limit is used up"),
     }
 }

@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use engine::calendar::Interval;
+use xxhash_rust::xxh3::{Xxh3Builder, xxh3_64};
 
 use super::ledger::{LeaseView, Ledger};
 use crate::facets::lifecycle::Status;
@@ -16,10 +17,12 @@ const PARTS: usize = 64;
 /// Status, limits and ledgers of all tenants. Shared by actors and shards.
 #[derive(Debug)]
 pub struct GateTable {
-    parts: Vec<RwLock<HashMap<String, Arc<Entry>>>>,
+    parts: Vec<RwLock<Part>>,
 }
 
-/// What the gate knows of one tenant. Replaced whole when status or limits change; the ledgers stay.
+type Part = HashMap<String, Arc<Entry>, Xxh3Builder>;
+
+/// What the gate knows of one tenant. Replaced whole when status or limits change; the ledgers go with the limits.
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) status: Status,
@@ -30,9 +33,14 @@ pub(super) struct Entry {
     pub(super) ledgers: Arc<Ledgers>,
 }
 
-/// Ledgers by meter and period.
+/// Ledgers by meter and period, under one version of the limits: a shard that still holds an older one does not draw on
+/// what the newer one grants.
 #[derive(Debug, Default)]
-pub(super) struct Ledgers(Mutex<HashMap<(String, Interval), Ledger>>);
+pub(super) struct Ledgers(Mutex<HashMap<(String, Interval), SharedLedger>>);
+
+/// A ledger that the table and the shards that draw on it hold.
+#[derive(Debug, Clone)]
+pub(super) struct SharedLedger(Arc<Mutex<Ledger>>);
 
 static VERSIONS: AtomicU64 = AtomicU64::new(1);
 
@@ -43,12 +51,9 @@ impl Default for GateTable {
 }
 
 impl GateTable {
-    fn part(&self, tenant: &str) -> &RwLock<HashMap<String, Arc<Entry>>> {
-        // FNV-1a: the parts need spreading, not secrecy.
-        let hash = tenant
-            .bytes()
-            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-        &self.parts[hash as usize % PARTS]
+    fn part(&self, tenant: &str) -> &RwLock<Part> {
+        // Not the bits that place a key within its part.
+        &self.parts[(xxh3_64(tenant.as_bytes()) >> 40) as usize % PARTS]
     }
 
     /// A tenant's actor says what holds from now on.
@@ -63,12 +68,9 @@ impl GateTable {
                 _ => VERSIONS.fetch_add(1, Ordering::Relaxed),
             },
             quarantined: AtomicBool::new(known.is_some_and(|entry| entry.quarantined.load(Ordering::Relaxed))),
-            ledgers: known.map(|entry| Arc::clone(&entry.ledgers)).unwrap_or_default(),
+            ledgers: known.filter(|_| same_limits).map(|entry| Arc::clone(&entry.ledgers)).unwrap_or_default(),
             limits: Arc::new(limits),
         };
-        if !same_limits {
-            entry.ledgers.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        }
         part.insert(tenant.to_owned(), Arc::new(entry));
     }
 
@@ -83,7 +85,7 @@ impl GateTable {
     pub fn leases(&self, tenant: &str) -> Vec<(String, Interval, LeaseView)> {
         let Some(entry) = self.entry(tenant) else { return Vec::new() };
         let ledgers = entry.ledgers.0.lock().unwrap_or_else(PoisonError::into_inner);
-        ledgers.iter().map(|((meter, period), ledger)| (meter.clone(), *period, ledger.view())).collect()
+        ledgers.iter().map(|((meter, period), ledger)| (meter.clone(), *period, ledger.lock().view())).collect()
     }
 
     pub(super) fn entry(&self, tenant: &str) -> Option<Arc<Entry>> {
@@ -92,9 +94,16 @@ impl GateTable {
 }
 
 impl Ledgers {
-    /// Works on the ledger of a meter and period, which begins with `limit` nano-units.
-    pub(super) fn with<T>(&self, meter: &str, period: Interval, limit: i128, work: impl FnOnce(&mut Ledger) -> T) -> T {
+    /// The ledger of a meter and period, which begins with `limit` nano-units.
+    pub(super) fn of(&self, meter: &str, period: Interval, limit: i128) -> SharedLedger {
         let mut ledgers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        work(ledgers.entry((meter.to_owned(), period)).or_insert_with(|| Ledger::new(limit)))
+        let new = || SharedLedger(Arc::new(Mutex::new(Ledger::new(limit))));
+        ledgers.entry((meter.to_owned(), period)).or_insert_with(new).clone()
+    }
+}
+
+impl SharedLedger {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Ledger> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -6,6 +6,7 @@
 )]
 
 mod arbitrary;
+mod gate;
 mod journal;
 mod replay;
 mod restore;
