@@ -1,0 +1,97 @@
+//! The whole flow at scale, on one node with its defaults: dedup on, checkpoints on, every event durable before it is
+//! answered. Columnar batches, an id an event, four meters with two dimensions, one-minute windows.
+//!
+//! `cargo bench -p benches --bench scale [-- <tenants>…]` prints, for each number of tenants and each spread: events a
+//! second and per CPU second at full load; then at half of it, how long after its answer an event is seen by a query
+//! (freshness), and how long a query of one tenant and one of all tenants takes; memory; and how long the node takes to
+//! be ready again. `EVENTS` sets how many events the full load is (default 8 million). Without `--bench`, as in `cargo
+//! test --benches`, a small run shows that it works.
+//!
+//! Not here: stages one at a time (`stages`), JSON and HTTP, the peers.
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a measurement prints, and has failed when it can't go on"
+)]
+
+mod half;
+mod input;
+mod process;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use actors::facets::meters::MetersCommand;
+use actors::{Command, PLATFORM};
+use engine::clock::SystemClock;
+use engine::event::batch::EventBatch;
+use server::node::{Node, NodeOptions};
+use tokio::runtime::Runtime;
+
+use input::{Input, Spread};
+
+/// Rows of a submission at full load.
+const ROWS: usize = 1 << 16;
+/// Tenants that are created at a time.
+const CREATED: usize = 1000;
+
+fn main() {
+    let measures = std::env::args().any(|argument| argument == "--bench");
+    let mut sizes: Vec<u32> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
+    if sizes.is_empty() {
+        sizes = if measures { vec![1_000, 100_000, 1_000_000] } else { vec![100] };
+    }
+    let events =
+        std::env::var("EVENTS").map_or(if measures { 8_000_000 } else { 200_000 }, |text| text.parse().unwrap());
+    let seconds = if measures { 20 } else { 1 };
+    println!("{} cores", std::thread::available_parallelism().unwrap());
+    for tenants in sizes {
+        for spread in [Spread::Uniform, Spread::Zipf] {
+            run(tenants, spread, events, seconds);
+        }
+    }
+}
+
+fn open(runtime: &Runtime, data: &Path) -> Arc<Node> {
+    runtime.block_on(Node::open(NodeOptions::new(data), Arc::new(SystemClock))).unwrap()
+}
+
+fn run(tenants: u32, spread: Spread, events: usize, seconds: u64) {
+    println!("\n{tenants} tenants, {spread:?}");
+    let (data, runtime) = (tempfile::tempdir().unwrap(), Runtime::new().unwrap());
+    let mut input = Input::new(tenants, spread);
+    let before_mb = process::resident_mb();
+    let node = open(&runtime, data.path());
+    for meter in input::meters() {
+        let define = Command::Meters(MetersCommand::Define(meter));
+        runtime.block_on(node.command(PLATFORM, define, "bench")).unwrap();
+    }
+    for names in input.names().chunks(CREATED) {
+        runtime.block_on(node.tenants.create_many(names, "bench")).unwrap();
+    }
+    println!("registered             {:>12.0} MB", process::resident_mb() - before_mb);
+
+    let batches: Vec<EventBatch> = (0..events.div_ceil(ROWS)).map(|_| input.batch(ROWS)).collect();
+    let held_mb = process::resident_mb();
+    let (started, cpu_s) = (Instant::now(), process::cpu_s());
+    for batch in &batches {
+        node.engine.submit_when_free(batch.clone().into(), |answer| drop(answer.unwrap())).unwrap();
+    }
+    node.engine.settle();
+    let (took_s, cpu_s) = (started.elapsed().as_secs_f64(), process::cpu_s() - cpu_s);
+    let count = (batches.len() * ROWS) as f64;
+    println!("full load              {:>12.0} events/s", count / took_s);
+    println!("per CPU second         {:>12.0} events", count / cpu_s);
+    println!("memory of it           {:>12.0} MB", process::resident_mb() - held_mb);
+    drop(batches);
+
+    half::run(&runtime, &node, &mut input, count / took_s / 2.0, seconds);
+
+    runtime.block_on(node.drain()).unwrap();
+    drop(node);
+    let started = Instant::now();
+    let node = open(&runtime, data.path());
+    println!("ready again            {:>12.2} s", started.elapsed().as_secs_f64());
+    runtime.block_on(node.drain()).unwrap();
+}
