@@ -6,6 +6,7 @@
 )]
 
 mod arbitrary;
+mod fuzz_seeds;
 mod journal;
 mod replay;
 mod restore;
