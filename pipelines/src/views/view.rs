@@ -7,6 +7,7 @@ use std::sync::Arc;
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
+use datafusion::common::DataFusionError;
 use engine::log::LogError;
 
 use super::ask::Ask;
@@ -53,4 +54,23 @@ pub enum ViewError {
     /// The log can't be read.
     #[error(transparent)]
     Log(#[from] LogError),
+}
+
+impl ViewError {
+    /// The view's error that made a query fail, if it was one.
+    pub fn of(error: &DataFusionError) -> Option<&Self> {
+        match error.find_root() {
+            DataFusionError::External(inner) => inner.downcast_ref(),
+            _ => None,
+        }
+    }
+
+    /// Whether stored events can't be read, which no other query helps against.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Arrow(_) | Self::Metering(_) | Self::Lake(LakeError::Arrow(_) | LakeError::Moved) => false,
+            Self::Lake(LakeError::Log(error)) | Self::Log(error) => !matches!(error, LogError::Trimmed { .. }),
+            Self::Lake(LakeError::Storage(_) | LakeError::Damaged { .. } | LakeError::Record { .. }) => true,
+        }
+    }
 }

@@ -12,6 +12,7 @@ use engine::log::LogError;
 use engine::shard::SubmitError;
 use engine::storage::StorageError;
 use pipelines::catalog::CatalogError;
+use pipelines::views::ViewError;
 
 use crate::identity::Refusal;
 use crate::query::Busy;
@@ -83,6 +84,7 @@ impl From<DataFusionError> for Problem {
         let kind = match error.find_root() {
             DataFusionError::ResourcesExhausted(_) => Kind::Overloaded,
             DataFusionError::Internal(_) => Kind::Internal,
+            _ if ViewError::of(&error).is_some_and(ViewError::is_damage) => Kind::Internal,
             _ => Kind::Query,
         };
         // A backtrace is for the log, not for the client.

@@ -8,6 +8,7 @@ use datafusion::sql::sqlparser::parser::ParserError;
 use datafusion_postgres::pgwire::api::{ClientInfo, ErrorHandler};
 use datafusion_postgres::pgwire::error::{ErrorInfo, PgWireError};
 use pipelines::catalog::CatalogError;
+use pipelines::views::ViewError;
 
 use crate::query::Busy;
 
@@ -53,6 +54,7 @@ fn state(error: &DataFusionError) -> &'static str {
             _ => "22000",
         },
         DataFusionError::Execution(_) => "22000",
+        _ if ViewError::of(error).is_some_and(ViewError::is_damage) => "XX001",
         _ => "XX000",
     }
 }
@@ -93,6 +95,7 @@ pub(super) fn from_busy(busy: &Busy) -> PgWireError {
 mod tests {
     use super::*;
     use datafusion::prelude::SessionContext;
+    use pipelines::lake::LakeError;
 
     async fn check(sql: &str, expect: &str) {
         let context = SessionContext::new();
@@ -102,6 +105,15 @@ mod tests {
         };
         let error = outcome.unwrap_err();
         assert_eq!(state(&error), expect, "{sql}: {error:?}");
+    }
+
+    #[test]
+    fn damage_is_told_from_what_a_statement_is_to_blame_for() {
+        let check = |error: LakeError, expect| {
+            assert_eq!(state(&DataFusionError::External(Box::new(ViewError::Lake(error)))), expect);
+        };
+        check(LakeError::Damaged { file: "f".into(), reason: "r".into() }, "XX001");
+        check(LakeError::Moved, "XX000");
     }
 
     #[tokio::test]
