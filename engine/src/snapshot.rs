@@ -69,4 +69,16 @@ pub struct ArchiveFile {
     pub offset_min: Offset,
     /// Last offset.
     pub offset_max: Offset,
+    /// What vouches for its content; absent for a file that was written before files had any.
+    #[serde(default)]
+    pub checksums: Option<FileChecksums>,
+}
+
+/// XXH3 of the content of a file, as the lake that wrote it checks it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct FileChecksums {
+    /// Of all bytes, for who reads them all.
+    pub whole: u64,
+    /// Of the footer, for who reads some of the rest.
+    pub footer: u64,
 }

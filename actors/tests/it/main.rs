@@ -6,6 +6,7 @@
 )]
 
 mod arbitrary;
+mod fuzz_seeds;
 mod gate;
 mod journal;
 mod replay;

@@ -127,12 +127,13 @@ impl Manifests {
         self.fallbacks.load(Ordering::Relaxed)
     }
 
-    /// The generation that the next manifest must have: one more than the newest name, damaged or not.
+    /// The generation that the next manifest must have: one more than the newest name, damaged or not. Behind the last number
+    /// there is none, and [`Self::create`] finds the name taken.
     ///
     /// # Errors
     /// [`CheckpointError::Storage`] if the folder can't be listed.
     pub fn next_generation(&self) -> Result<u64, CheckpointError> {
-        Ok(self.generations()?.last().map_or(1, |newest| newest + 1))
+        Ok(self.generations()?.last().map_or(1, |newest| newest.saturating_add(1)))
     }
 
     /// Makes the manifest the newest one, durably; its files must be written.

@@ -71,8 +71,8 @@ impl Run {
         let fail = |reason: String| RestoreError { file: entry.file.to_string(), reason };
         let size = storage.size(&entry.file).map_err(|error| fail(error.to_string()))?;
         let blocks = entry.ids.div_ceil(BLOCK_MARKS);
-        if size < (blocks * BLOCK_BYTES) as u64 {
-            return Err(fail(format!("has {size} bytes where {} ids take {}", entry.ids, blocks * BLOCK_BYTES)));
+        if size / (BLOCK_BYTES as u64) < blocks as u64 {
+            return Err(fail(format!("has {size} bytes where {} ids take {blocks} blocks", entry.ids)));
         }
         let mut filter = Filter::with_capacity(entry.ids);
         let mut firsts = Vec::with_capacity(blocks);

@@ -41,6 +41,9 @@ pub(super) const FRAME_HEADER_BYTES: usize = 64;
 /// First bytes of each frame.
 pub(super) const FRAME_MAGIC: [u8; 4] = [0xF1, b'r', b'e', b'c'];
 
+/// No row has a larger offset, so that SQL shows each as a BIGINT and sums of offsets and rows can't overflow.
+pub(super) const OFFSET_MAX: Offset = i64::MAX.cast_unsigned();
+
 const SEGMENT_MAGIC: [u8; 8] = *b"evntlog\n";
 const FORMAT_VERSION: u32 = 1;
 
@@ -71,6 +74,7 @@ pub(super) fn decode_segment_header(bytes: &[u8]) -> Result<Offset, SegmentHeade
         return Err(SegmentHeaderError::Damaged);
     }
     match u32_at(bytes, 8) {
+        FORMAT_VERSION if u64_at(bytes, 12) > OFFSET_MAX => Err(SegmentHeaderError::Damaged),
         FORMAT_VERSION => Ok(u64_at(bytes, 12)),
         other => Err(SegmentHeaderError::Version(other)),
     }
@@ -150,7 +154,7 @@ impl Frame {
         bytes
     }
 
-    /// The frame at the start of `bytes`, if its header is what was written.
+    /// The frame at the start of `bytes`, if its header is what may be written.
     pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
         let whole = bytes.len() >= FRAME_HEADER_BYTES && bytes[0..4] == FRAME_MAGIC;
         if !whole || u32_at(bytes, 4) != crc32c::crc32c(&bytes[8..FRAME_HEADER_BYTES]) {
@@ -168,9 +172,13 @@ impl Frame {
             watermark_us: u64_at(bytes, 48).cast_signed(),
             admitted_at_us: u64_at(bytes, 56).cast_signed(),
         };
+        let first = u64_at(bytes, 32);
+        if first.checked_add(Offset::from(header.rows))? > OFFSET_MAX {
+            return None;
+        }
         Some(Self {
             kind,
-            first: u64_at(bytes, 32),
+            first,
             header,
             group: u64_at(bytes, 40),
             payload_bytes: u32_at(bytes, 12),
@@ -213,6 +221,16 @@ mod tests {
         assert_eq!((frame.end(), frame.frame_bytes()), ((1 << 40) + 5, 68));
         let seal = Frame::seal(12, 34);
         assert_eq!(Frame::decode(&seal.encode()), Some(seal));
+    }
+
+    #[test]
+    fn offsets_that_no_row_can_have_are_refused() {
+        for (first, fits) in [(OFFSET_MAX - 5, true), (OFFSET_MAX - 4, false), (Offset::MAX, false)] {
+            assert_eq!(Frame::decode(&Frame::of(&record(), first, 0).encode()).is_some(), fits, "{first}");
+        }
+        assert_eq!(decode_segment_header(&encode_segment_header(OFFSET_MAX)), Ok(OFFSET_MAX));
+        let beyond = decode_segment_header(&encode_segment_header(OFFSET_MAX + 1));
+        assert_eq!(beyond, Err(SegmentHeaderError::Damaged));
     }
 
     #[test]

@@ -139,8 +139,10 @@ impl Storage for LocalStorage {
     fn read_at(&self, name: &str, offset: u64, length: usize) -> Result<Vec<u8>, StorageError> {
         self.with_path(name, |path| {
             let mut file = File::open(path)?;
+            // Lengths are read from files, and a damaged one may name more than there is memory.
+            let rest = usize::try_from(file.metadata()?.len().saturating_sub(offset)).unwrap_or(usize::MAX);
             file.seek(SeekFrom::Start(offset))?;
-            let mut bytes = Vec::with_capacity(length);
+            let mut bytes = Vec::with_capacity(length.min(rest));
             file.take(length as u64).read_to_end(&mut bytes)?;
             Ok(bytes)
         })

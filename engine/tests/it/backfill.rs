@@ -123,7 +123,17 @@ impl Lake for HalfLake {
         }
         let (time_min_us, time_max_us, offset_min, offset_max) = (0, 0, from, until - 1);
         let (name, shard, rows, bytes) = (format!("{prefix}all"), 0, until - from, 0);
-        Ok(vec![ArchiveFile { name, shard, rows, bytes, time_min_us, time_max_us, offset_min, offset_max }])
+        Ok(vec![ArchiveFile {
+            name,
+            shard,
+            rows,
+            bytes,
+            time_min_us,
+            time_max_us,
+            offset_min,
+            offset_max,
+            checksums: None,
+        }])
     }
 
     fn erase(

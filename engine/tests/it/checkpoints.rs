@@ -186,7 +186,17 @@ fn with_lake(generation: u64, archived: &str, panes: &str) -> Manifest {
     let mut manifest = manifest(generation, &[]);
     let (name, shard) = (archived.to_owned(), 0);
     let (time_min_us, time_max_us, offset_min, offset_max) = (0, 1, 0, 1);
-    let file = ArchiveFile { name, shard, rows: 2, bytes: 9, time_min_us, time_max_us, offset_min, offset_max };
+    let file = ArchiveFile {
+        name,
+        shard,
+        rows: 2,
+        bytes: 9,
+        time_min_us,
+        time_max_us,
+        offset_min,
+        offset_max,
+        checksums: None,
+    };
     manifest.archive.files = vec![file];
     manifest.shards[0].lake_files = vec![panes.to_owned()];
     manifest

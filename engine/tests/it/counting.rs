@@ -148,7 +148,17 @@ impl Lake for OneFile {
         storage.create_new(&name, b"events")?;
         let (shard, rows, bytes, time_min_us, time_max_us) = (0, until - from, 6, 0, 0);
         let (offset_min, offset_max) = (from, until - 1);
-        Ok(vec![ArchiveFile { name, shard, rows, bytes, time_min_us, time_max_us, offset_min, offset_max }])
+        Ok(vec![ArchiveFile {
+            name,
+            shard,
+            rows,
+            bytes,
+            time_min_us,
+            time_max_us,
+            offset_min,
+            offset_max,
+            checksums: None,
+        }])
     }
 
     fn erase(

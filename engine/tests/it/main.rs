@@ -17,3 +17,4 @@ mod counting;
 mod service;
 mod backfill;
 mod full_disk;
+mod fuzz_seeds;

@@ -10,13 +10,14 @@ use std::sync::Arc;
 use arrow::array::{AsArray, RecordBatch, UInt32Array};
 use arrow::compute::{SortColumn, concat_batches, lexsort_to_indices, take_record_batch};
 use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
+use bytes::Bytes;
 use engine::log::{LogError, Offset, Record};
 use engine::snapshot::ArchiveFile;
 use engine::storage::Storage;
 use jiff::Timestamp;
-use parquet::errors::ParquetError;
 
 use super::LakeError;
+use super::damage::checksums;
 use super::rows::{self, REVISION, TENANT, TIME, flatten, with_bodies};
 use super::write;
 
@@ -142,8 +143,9 @@ pub(super) fn write_file(
     let (offset_min, offset_max) = bounds(revisions);
 
     let folder = format!("{prefix}/day={}/shard={shard}", day_name(day));
-    let damaged = |error: ParquetError| LakeError::Damaged { file: folder.clone(), reason: error.to_string() };
-    let bytes = write::encode(rows, ROW_GROUP_ROWS).map_err(damaged)?;
+    let damaged = |reason: String| LakeError::Damaged { file: folder.clone(), reason };
+    let bytes = Bytes::from(write::encode(rows, ROW_GROUP_ROWS).map_err(|error| damaged(error.to_string()))?);
+    let checksums = checksums(&bytes).map_err(|error| damaged(error.to_string()))?;
     let name = write::create(storage, &format!("{folder}/{offset_min}-{offset_max}"), &bytes)?;
     Ok(ArchiveFile {
         name,
@@ -154,6 +156,7 @@ pub(super) fn write_file(
         time_max_us,
         offset_min: offset_min.unsigned_abs(),
         offset_max: offset_max.unsigned_abs(),
+        checksums: Some(checksums),
     })
 }
 

@@ -15,8 +15,8 @@ use engine::storage::Storage;
 
 use super::LakeError;
 use super::archive::{DAY_US, write_file};
+use super::damage::read_whole;
 use super::read::{Selection, read_file};
-use super::replay::read_whole;
 use super::rows::{self, TENANT, TIME};
 use super::write;
 

@@ -12,14 +12,16 @@ use engine::event::batch::EventBatch;
 use engine::log::{Offset, Record};
 use engine::snapshot::ArchiveFile;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ArrowPredicate, ArrowPredicateFn, ParquetRecordBatchReaderBuilder, RowFilter};
-use parquet::errors::ParquetError;
+use parquet::arrow::arrow_reader::{
+    ArrowPredicate, ArrowPredicateFn, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowFilter,
+};
 use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::reader::ChunkReader;
 use parquet::file::statistics::Statistics;
 use parquet::schema::types::SchemaDescriptor;
 
 use super::LakeError;
+use super::damage::{contained, metadata};
 use super::rows::{ATTRIBUTES, DATA, LATE, REVISION, TENANT, TIME, flatten, with_bodies};
 
 /// Rows decoded at once.
@@ -121,29 +123,32 @@ pub fn read_file(
     selection: &Selection,
     emit: &mut dyn FnMut(RecordBatch) -> ControlFlow<()>,
 ) -> Result<ControlFlow<()>, LakeError> {
-    let damaged = |reason: String| LakeError::Damaged { file: file.name.clone(), reason };
-    let open = move || -> Result<_, ParquetError> {
-        let builder = ParquetRecordBatchReaderBuilder::try_new(bytes)?;
-        let groups = builder.metadata().row_groups().iter().enumerate();
-        let groups = groups.filter(|(_, group)| selection.touches_group(group)).map(|(at, _)| at).collect();
-        let columns = builder.schema().fields().iter().map(|field| field.name().as_str());
-        let columns = columns.filter(|name| selection.bodies || ![DATA, ATTRIBUTES].contains(name)).collect::<Vec<_>>();
-        let projection = ProjectionMask::columns(builder.parquet_schema(), columns);
-        let filter = row_filter(selection, builder.parquet_schema());
-        builder
-            .with_row_groups(groups)
-            .with_projection(projection)
-            .with_row_filter(filter)
-            .with_batch_size(BATCH_ROWS)
-            .build()
-    };
-    for batch in open().map_err(|error| damaged(error.to_string()))? {
-        let batch = selection.filter(&batch.map_err(|error| damaged(error.to_string()))?)?;
+    let damaged = |error: ArrowError| LakeError::Damaged { file: file.name.clone(), reason: error.to_string() };
+    let mut batches = contained(|| open(bytes, file, selection)).map_err(damaged)?;
+    let mut next = || batches.next().map(|batch| selection.filter(&batch?)).transpose();
+    while let Some(batch) = contained(&mut next).map_err(damaged)? {
         if batch.num_rows() > 0 && emit(batch).is_break() {
             return Ok(ControlFlow::Break(()));
         }
     }
     Ok(ControlFlow::Continue(()))
+}
+
+fn open<R: ChunkReader + 'static>(
+    bytes: R,
+    file: &ArchiveFile,
+    selection: &Selection,
+) -> Result<ParquetRecordBatchReader, ArrowError> {
+    let metadata = metadata(&bytes, file)?;
+    let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(bytes, metadata);
+    let groups = builder.metadata().row_groups().iter().enumerate();
+    let groups = groups.filter(|(_, group)| selection.touches_group(group)).map(|(at, _)| at).collect();
+    let columns = builder.schema().fields().iter().map(|field| field.name().as_str());
+    let columns = columns.filter(|name| selection.bodies || ![DATA, ATTRIBUTES].contains(name)).collect::<Vec<_>>();
+    let projection = ProjectionMask::columns(builder.parquet_schema(), columns);
+    let filter = row_filter(selection, builder.parquet_schema());
+    let builder = builder.with_row_groups(groups).with_projection(projection).with_row_filter(filter);
+    Ok(builder.with_batch_size(BATCH_ROWS).build()?)
 }
 
 /// Looks at the tenant first, so that the other columns of other tenants' rows are not even decoded.

@@ -9,7 +9,6 @@ use std::ops::ControlFlow;
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::{concat_batches, sort_to_indices, take_record_batch};
 use arrow::datatypes::{Int32Type, Int64Type, TimestampMicrosecondType};
-use bytes::Bytes;
 use engine::event::batch::{EventBatch, Texts};
 use engine::event::builder::{Attributes, EventBatchBuilder};
 use engine::event::cloudevents::Members;
@@ -19,6 +18,7 @@ use engine::snapshot::ArchiveFile;
 use engine::storage::Storage;
 
 use super::LakeError;
+use super::damage::read_whole;
 use super::read::{Selection, read_file};
 use super::rows::{ADMITTED_AT, ATTRIBUTES, DATA, REVISION, WATERMARK, schema};
 
@@ -66,7 +66,7 @@ impl Open {
     fn read(files: &[&ArchiveFile], storage: &dyn Storage, selection: &Selection) -> Result<Self, LakeError> {
         let mut parts = Vec::new();
         for file in files {
-            // It never breaks off.
+            // From end to end, so in one piece. It never breaks off.
             let _ = read_file(read_whole(storage, file)?, file, selection, &mut |part| {
                 parts.push(part);
                 ControlFlow::Continue(())
@@ -104,11 +104,6 @@ impl Open {
             events(&rows, &mut self.data).map_err(|reason| LakeError::Record { offset: position.offset, reason })?;
         Ok(Some((batch, position)))
     }
-}
-
-/// A replayed file is read from end to end, so in one piece.
-pub(super) fn read_whole(storage: &dyn Storage, file: &ArchiveFile) -> Result<Bytes, LakeError> {
-    Ok(Bytes::from(storage.read(&file.name)?))
 }
 
 /// The event batch that `rows` once were, or why not.

@@ -41,7 +41,7 @@ use std::sync::Arc;
 pub use ask::Ask;
 pub use column::Column;
 pub use table::ViewTable;
-pub use view::{Emit, SharedView, View, ViewError};
+pub use view::{Emit, Fault, SharedView, View, ViewError};
 
 use crate::catalog::Visibility;
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
+use datafusion::common::DataFusionError;
 use engine::log::LogError;
 
 use super::ask::Ask;
@@ -53,4 +54,44 @@ pub enum ViewError {
     /// The log can't be read.
     #[error(transparent)]
     Log(#[from] LogError),
+}
+
+/// Who has to do something about a view's error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// Who asked: the statement names what is not there.
+    Statement,
+    /// Nobody: what was asked for has just moved, and the same statement finds it.
+    Moved,
+    /// The operator: stored data can't be read.
+    Damage,
+    /// We.
+    Bug,
+}
+
+impl Fault {
+    /// Whose fault it is that a query failed, if one of its views did.
+    pub fn of(error: &DataFusionError) -> Option<Self> {
+        match error.find_root() {
+            DataFusionError::External(inner) => inner.downcast_ref::<ViewError>().map(ViewError::fault),
+            _ => None,
+        }
+    }
+}
+
+impl ViewError {
+    fn fault(&self) -> Fault {
+        match self {
+            Self::Metering(MeteringError::UnknownMeter(_)) => Fault::Statement,
+            Self::Lake(LakeError::Moved | LakeError::Log(LogError::Trimmed { .. }))
+            | Self::Log(LogError::Trimmed { .. }) => Fault::Moved,
+            Self::Lake(
+                LakeError::Storage(_) | LakeError::Damaged { .. } | LakeError::Record { .. } | LakeError::Log(_),
+            )
+            | Self::Log(_) => Fault::Damage,
+            Self::Metering(MeteringError::Compute { .. }) | Self::Arrow(_) | Self::Lake(LakeError::Arrow(_)) => {
+                Fault::Bug
+            }
+        }
+    }
 }

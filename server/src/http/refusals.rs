@@ -12,9 +12,7 @@ use engine::log::LogError;
 use engine::shard::SubmitError;
 use engine::storage::StorageError;
 use pipelines::catalog::CatalogError;
-use pipelines::lake::LakeError;
-use pipelines::metering::MeteringError;
-use pipelines::views::ViewError;
+use pipelines::views::Fault;
 
 use crate::identity::Refusal;
 use crate::query::Busy;
@@ -86,15 +84,12 @@ impl From<DataFusionError> for Problem {
         let kind = match error.find_root() {
             DataFusionError::ResourcesExhausted(_) => Kind::Overloaded,
             DataFusionError::Internal(_) => Kind::Internal,
-            DataFusionError::External(inner) => match inner.downcast_ref::<ViewError>() {
-                // The next cut knows where it went.
-                Some(ViewError::Lake(LakeError::Moved)) => Kind::Overloaded,
-                // The statement is right, the disk is not.
-                Some(ViewError::Lake(_) | ViewError::Log(_)) => Kind::Damaged,
-                Some(ViewError::Metering(MeteringError::Compute { .. }) | ViewError::Arrow(_)) => Kind::Internal,
-                Some(ViewError::Metering(MeteringError::UnknownMeter(_))) | None => Kind::Query,
+            root => match Fault::of(root) {
+                Some(Fault::Moved) => Kind::Overloaded,
+                Some(Fault::Damage) => Kind::Damaged,
+                Some(Fault::Bug) => Kind::Internal,
+                Some(Fault::Statement) | None => Kind::Query,
             },
-            _ => Kind::Query,
         };
         // A backtrace is for the log, not for the client.
         kind.with(error.strip_backtrace())

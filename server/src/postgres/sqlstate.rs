@@ -8,8 +8,7 @@ use datafusion::sql::sqlparser::parser::ParserError;
 use datafusion_postgres::pgwire::api::{ClientInfo, ErrorHandler};
 use datafusion_postgres::pgwire::error::{ErrorInfo, PgWireError};
 use pipelines::catalog::CatalogError;
-use pipelines::lake::LakeError;
-use pipelines::views::ViewError;
+use pipelines::views::Fault;
 
 use crate::query::Busy;
 
@@ -55,13 +54,13 @@ fn state(error: &DataFusionError) -> &'static str {
             _ => "22000",
         },
         DataFusionError::Execution(_) => "22000",
-        DataFusionError::External(inner) => match inner.downcast_ref::<ViewError>() {
-            // Clients that repeat a transaction on its own accord know this one.
-            Some(ViewError::Lake(LakeError::Moved)) => "40001",
-            Some(ViewError::Lake(_) | ViewError::Log(_)) => "XX001",
-            _ => "XX000",
+        root => match Fault::of(root) {
+            // Some clients send the statement again on this one.
+            Some(Fault::Moved) => "40001",
+            Some(Fault::Damage) => "XX001",
+            Some(Fault::Statement) => "42P01",
+            Some(Fault::Bug) | None => "XX000",
         },
-        _ => "XX000",
     }
 }
 
@@ -101,6 +100,8 @@ pub(super) fn from_busy(busy: &Busy) -> PgWireError {
 mod tests {
     use super::*;
     use datafusion::prelude::SessionContext;
+    use pipelines::lake::LakeError;
+    use pipelines::views::ViewError;
 
     async fn check(sql: &str, expect: &str) {
         let context = SessionContext::new();
@@ -110,6 +111,15 @@ mod tests {
         };
         let error = outcome.unwrap_err();
         assert_eq!(state(&error), expect, "{sql}: {error:?}");
+    }
+
+    #[test]
+    fn damage_is_told_from_what_a_statement_is_to_blame_for() {
+        let check = |error: LakeError, expect| {
+            assert_eq!(state(&DataFusionError::External(Box::new(ViewError::Lake(error)))), expect);
+        };
+        check(LakeError::Damaged { file: "f".into(), reason: "r".into() }, "XX001");
+        check(LakeError::Moved, "40001");
     }
 
     #[tokio::test]

@@ -10,6 +10,7 @@ mod recover;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::frame::OFFSET_MAX;
 use super::group::GroupCommit;
 use super::{Barrier, Completion, Log, LogError, Offset, Record, Records};
 use crate::storage::SharedStorage;
@@ -176,7 +177,8 @@ impl SegmentId {
     fn parse(name: &str) -> Option<Self> {
         let own = name.rsplit('/').next()?.strip_suffix(".segment")?;
         let (start, ordinal) = own.split_once('-')?;
-        Some(Self { start: start.parse().ok()?, ordinal: ordinal.parse().ok()? })
+        let start = start.parse().ok().filter(|start| *start <= OFFSET_MAX)?;
+        Some(Self { start, ordinal: ordinal.parse().ok()? })
     }
 
     /// The id of the segment that follows this one when the log has reached `end`.

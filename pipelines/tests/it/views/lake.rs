@@ -9,7 +9,7 @@ use arrow::datatypes::Int32Type;
 use bytes::Bytes;
 use engine::event::batch::EventBatch;
 use engine::event::json::data_json;
-use engine::lake::Lake;
+use engine::lake::{Lake, LakeError as EngineLakeError};
 use engine::shard::{Operator, Position};
 use engine::snapshot::{Archive, ArchiveFile, ShardView};
 use engine::storage::faulty::{Fault, FaultyStorage, Operation, Rule};
@@ -17,6 +17,7 @@ use engine::storage::memory::MemoryStorage;
 use engine::storage::{Storage, StorageError};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use pipelines::lake::history::Places;
+use pipelines::lake::read::read_file;
 use pipelines::lake::{LakeError, ParquetLake, Selection, archive_events, history};
 use pipelines::metering::{self, MeteringOperator, MeteringOptions, WindowFilter};
 
@@ -213,6 +214,61 @@ fn damage_and_absence_are_errors_that_name_the_file() {
 
     let forgotten = Archive::default();
     assert!(matches!(read(&forgotten), Err(LakeError::Moved)));
+}
+
+#[test]
+fn no_flipped_bit_of_a_footer_is_believed_or_panics() {
+    let (node, _) = filled(9, 300);
+    node.archive(300);
+    let file = node.archived().files[0].clone();
+    let whole = node.storage.read(&file.name).unwrap();
+    let footer = whole.len() - 8 - u32::from_le_bytes(whole[whole.len() - 8..][..4].try_into().unwrap()) as usize;
+    let read = |file: &ArchiveFile, bytes: Vec<u8>, selection: &Selection| {
+        let mut rows = 0;
+        read_file(Bytes::from(bytes), file, selection, &mut |batch| {
+            rows += batch.num_rows();
+            ControlFlow::Continue(())
+        })
+        .map(|_| rows)
+    };
+    let everything = Selection::default();
+    assert_eq!(read(&file, whole.clone(), &everything).unwrap() as u64, file.rows);
+    let unchecked = ArchiveFile { checksums: None, ..file.clone() };
+    for at in footer..whole.len() {
+        let mut flipped = whole.clone();
+        flipped[at] ^= 1 << (at % 8);
+        let error = read(&file, flipped.clone(), &everything).unwrap_err();
+        assert!(matches!(&error, LakeError::Damaged { file: name, .. } if *name == file.name), "byte {at}: {error}");
+        // Without checksums, as in files from before there were any, it is an error or rows, and never a panic.
+        if let Err(error) = read(&unchecked, flipped, &everything) {
+            assert!(matches!(error, LakeError::Damaged { .. }), "byte {at}: {error}");
+        }
+    }
+    for length in 0..9 {
+        assert!(read(&unchecked, whole[..length].to_vec(), &everything).is_err());
+    }
+}
+
+#[test]
+fn who_reads_a_file_whole_notices_any_flipped_bit() {
+    let (node, _) = filled(10, 300);
+    node.archive(300);
+    let file = node.archived().files[0].clone();
+    let bytes = node.storage.read(&file.name).unwrap();
+    for at in (0..bytes.len() as u64).step_by(97) {
+        let storage = MemoryStorage::new();
+        storage.create_new(&file.name, &bytes).unwrap();
+        storage.flip_bit(&file.name, at, 3).unwrap();
+        let files = std::slice::from_ref(&file);
+        let erased = ParquetLake.erase(files, &BTreeSet::from(["globex".to_owned()]), &storage, "lake/again");
+        let replayed = ParquetLake.read(files, file.shard, &storage, &mut |_, _| {});
+        for error in [erased.map(drop).unwrap_err(), replayed.unwrap_err()] {
+            assert!(
+                matches!(&error, EngineLakeError::Corrupt { file: name, .. } if *name == file.name),
+                "byte {at}: {error}"
+            );
+        }
+    }
 }
 
 /// What the file's own dictionary of tenants holds, used or not.

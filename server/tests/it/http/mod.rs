@@ -5,5 +5,6 @@ mod ingest;
 mod refusals;
 mod admin;
 mod erasure;
+mod damage;
 mod query;
 mod service;
