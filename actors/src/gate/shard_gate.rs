@@ -152,13 +152,9 @@ impl Gate for ShardGate {
         reject: &mut dyn FnMut(usize, Rejection),
     ) -> Spend {
         let tenants = batch.tenants();
-        let seen: Vec<Seen> = tenants.values.iter().map(|tenant| self.look(tenant.unwrap_or_default())).collect();
+        // A batch that was cut by shard still has all tenants' names in its dictionary, so only those in rows are looked up.
+        let mut seen: Vec<Option<Seen>> = tenants.values.iter().map(|_| None).collect();
         let mut units = Units::new();
-        for seen in &seen {
-            if let Seen::Limited(place) = seen {
-                self.weigh(*place, batch, measure, &mut units);
-            }
-        }
         let (now_us, times) = (self.clock.now_us(), batch.times().values());
         let mut said: HashMap<(usize, usize, Refusal), Rejection> = HashMap::new();
         let mut spend = Spend::default();
@@ -167,7 +163,15 @@ impl Gate for ShardGate {
                 *open = false;
                 continue;
             };
-            match &seen[key] {
+            let tenant = tenants.values.value(key);
+            let seen = seen[key].get_or_insert_with(|| {
+                let seen = self.look(tenant);
+                if let Seen::Limited(place) = seen {
+                    self.weigh(place, batch, measure, &mut units);
+                }
+                seen
+            });
+            match &*seen {
                 Seen::Free => {}
                 Seen::Closed(rejection) => {
                     *open = false;
@@ -175,7 +179,7 @@ impl Gate for ShardGate {
                 }
                 &Seen::Limited(place) => {
                     let row = Row { units: 0, time_us: times[at], now_us };
-                    let whose = (place, tenants.values.value(key), at);
+                    let whose = (place, tenant, at);
                     if let Err((limit, refusal)) = self.pass(whose, &units, row, measure, &mut spend) {
                         *open = false;
                         let rejection = said.entry((place, limit, refusal)).or_insert_with(|| {
