@@ -162,6 +162,10 @@ impl Cells for Record<'_> {
         Some(self.cell(at)).filter(|cell| !cell.is_empty()).map(Cow::Borrowed)
     }
 
+    fn is_timeless(&self, at: usize) -> bool {
+        self.cell(at).is_empty()
+    }
+
     fn time_us(&self, at: usize, parser: &TimeParser) -> Result<i64, String> {
         parser.parse(self.cell(at))
     }

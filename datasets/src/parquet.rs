@@ -14,12 +14,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, StringArray, TimestampMicrosecondArray};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Decimal128Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, TimestampMicrosecondType};
+use arrow::datatypes::{DataType, Decimal128Type, TimestampMicrosecondType};
 use arrow::error::ArrowError;
 use engine::admission::{Reason, Rejection};
-use engine::event::schema::time_type;
+use engine::event::schema::{time_type, units_type};
 use engine::units::Units;
 use jiff::Timestamp;
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
@@ -45,6 +47,7 @@ pub struct ParquetImport {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Text,
+    Whole,
     Number,
     Boolean,
     Time,
@@ -54,6 +57,7 @@ enum Kind {
 /// A column of one batch.
 enum Column {
     Text(StringArray),
+    Whole(Decimal128Array),
     Number(StringArray),
     Boolean(BooleanArray),
     Time(TimestampMicrosecondArray),
@@ -158,6 +162,7 @@ impl Kind {
             DataType::Dictionary(_, values) => Self::of(values),
             DataType::Boolean => Self::Boolean,
             DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 => Self::Time,
+            whole if whole.is_integer() => Self::Whole,
             number if number.is_numeric() => Self::Number,
             _ => Self::Unfit,
         }
@@ -168,6 +173,7 @@ impl Column {
     fn new(column: &ArrayRef, kind: Kind) -> Result<Self, ArrowError> {
         Ok(match kind {
             Kind::Text => Self::Text(cast(column, &DataType::Utf8)?.as_string().clone()),
+            Kind::Whole => Self::Whole(cast(column, &units_type())?.as_primitive::<Decimal128Type>().clone()),
             Kind::Number => Self::Number(cast(column, &DataType::Utf8)?.as_string().clone()),
             Kind::Boolean => Self::Boolean(cast(column, &DataType::Boolean)?.as_boolean().clone()),
             Kind::Time => Self::Time(cast(column, &time_type())?.as_primitive::<TimestampMicrosecondType>().clone()),
@@ -180,20 +186,36 @@ fn cell(texts: &StringArray, at: usize) -> Option<&str> {
     texts.is_valid(at).then(|| texts.value(at))
 }
 
-fn rfc3339(times: &TimestampMicrosecondArray, at: usize) -> Option<String> {
+fn units(numbers: &Decimal128Array, at: usize) -> Option<Units> {
+    numbers.is_valid(at).then(|| Units(numbers.value(at)))
+}
+
+fn instant(times: &TimestampMicrosecondArray, at: usize) -> Option<Timestamp> {
     let time_us = times.is_valid(at).then(|| times.value(at))?;
-    Timestamp::from_microsecond(time_us).ok().map(|time| time.to_string())
+    Timestamp::from_microsecond(time_us).ok()
+}
+
+fn rfc3339(times: &TimestampMicrosecondArray, at: usize) -> Option<String> {
+    instant(times, at).map(|time| time.to_string())
 }
 
 impl Cells for Row<'_> {
     fn text(&self, at: usize) -> Option<Cow<'_, str>> {
         let text = match &self.columns[at] {
             Column::Text(texts) | Column::Number(texts) => cell(texts, self.at).map(Cow::Borrowed),
+            Column::Whole(numbers) => units(numbers, self.at).map(|number| number.to_string().into()),
             Column::Boolean(truths) => truths.is_valid(self.at).then(|| truths.value(self.at).to_string().into()),
             Column::Time(times) => rfc3339(times, self.at).map(Cow::Owned),
             Column::Unfit => None,
         };
         text.filter(|text| !text.is_empty())
+    }
+
+    fn is_timeless(&self, at: usize) -> bool {
+        match &self.columns[at] {
+            Column::Time(times) => instant(times, self.at).is_none(),
+            _ => self.text(at).is_none(),
+        }
     }
 
     fn time_us(&self, at: usize, parser: &TimeParser) -> Result<i64, String> {
@@ -206,6 +228,7 @@ impl Cells for Row<'_> {
     fn value(&self, column: &DataColumn) -> Result<Value<'_>, Rejection> {
         let value = match &self.columns[column.at] {
             Column::Text(texts) => cell(texts, self.at).map(|text| Value::Text(Cow::Borrowed(text))),
+            Column::Whole(numbers) => units(numbers, self.at).map(Value::Units),
             Column::Number(texts) => match cell(texts, self.at) {
                 Some(text) => Some(number(text).ok_or_else(|| {
                     let detail = format!("{text} is no number that can be counted; clean or exclude the column");

@@ -84,6 +84,8 @@ pub(crate) enum Value<'a> {
 pub(crate) trait Cells {
     /// The cell as an attribute; `None` if it is empty.
     fn text(&self, at: usize) -> Option<Cow<'_, str>>;
+    /// Whether there is no time in the cell.
+    fn is_timeless(&self, at: usize) -> bool;
     /// The cell as a time in µs since the epoch, or what was expected.
     fn time_us(&self, at: usize, parser: &TimeParser) -> Result<i64, String>;
     /// The cell as data.
@@ -154,7 +156,7 @@ impl Collector {
             check_length(name, text)?;
         }
         check_length("subject", subject.as_deref().unwrap_or_default())?;
-        if cells.text(roles.time).is_none() {
+        if cells.is_timeless(roles.time) {
             return Err(missing("time"));
         }
         let time_us = cells
