@@ -22,7 +22,7 @@ pub(crate) fn run(runtime: &Runtime, node: &Node, input: &mut Input, per_s: f64,
     let (stop, (answered, answers)) = (AtomicBool::new(false), mpsc::channel::<(Instant, u64)>());
     let tenant = input.names()[0].clone();
     let (fresh, point, group, sent_per_s) = std::thread::scope(|scope| {
-        let freshness = scope.spawn(|| freshness(node, &answers));
+        let freshness = scope.spawn(move || freshness(node, &answers));
         let queries = scope.spawn(|| queries(runtime, node, &tenant, &stop));
         let sent_per_s = load(node, input, per_s, seconds, answered);
         stop.store(true, Ordering::Relaxed);
