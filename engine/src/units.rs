@@ -43,6 +43,9 @@ impl Units {
 
     /// Parses a JSON number's or decimal's text exactly (sign, digits, point, exponent); never rounds.
     pub fn parse(text: &str) -> Result<Self, UnitsError> {
+        if let Some(units) = Self::parse_short(text.as_bytes()) {
+            return Ok(units);
+        }
         let bytes = text.as_bytes();
         let (negative, mut at) = match bytes.first() {
             Some(b'-') => (true, 1),
@@ -99,6 +102,32 @@ impl Units {
         }
         let signed = if negative { -value } else { value };
         Self(signed).checked()
+    }
+
+    /// What nearly all numbers are: no exponent, at most nine digits behind the point and 18 in all. Reading them in 64 bits
+    /// is several times as fast.
+    fn parse_short(text: &[u8]) -> Option<Self> {
+        let (negative, decimal) = match text {
+            [b'-', decimal @ ..] => (true, decimal),
+            decimal => (false, decimal),
+        };
+        let mut value = 0u64;
+        let mut point = None;
+        for (at, byte) in decimal.iter().enumerate() {
+            match byte {
+                b'0'..=b'9' => value = value.wrapping_mul(10).wrapping_add(u64::from(byte - b'0')),
+                b'.' if point.is_none() => point = Some(at),
+                _ => return None,
+            }
+        }
+        let digits = decimal.len() - usize::from(point.is_some());
+        let behind = point.map_or(0, |at| decimal.len() - at - 1);
+        if digits == 0 || digits > 18 {
+            return None;
+        }
+        let missing = (SCALE as usize).checked_sub(behind)?;
+        let size = i128::from(value) * i128::from(10u64.pow(missing as u32));
+        Some(Self(if negative { -size } else { size }))
     }
 
     /// The same quantity, if one event may carry it.

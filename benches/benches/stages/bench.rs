@@ -1,19 +1,16 @@
 //! How a stage and its limit are measured beside each other, and the table at the end.
 //!
-//! Times are criterion's samples; the table shows their medians. Allocations are those of the whole process while the
-//! stage runs, so the engine's own threads count too. Counting costs some atomic additions an allocation, and a
-//! limit allocates little: a stage that allocates much looks slower than it is. Not here: what is measured.
+//! Times are criterion's samples; the table shows their medians. Counting allocations takes time, and more from a stage
+//! that allocates much, so a run either measures times or, with the feature `allocations`, counts. Not here: what is
+//! measured.
 
-use std::alloc::System;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, SamplingMode, Throughput};
-use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
-#[global_allocator]
-static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+use crate::allocations::{self, Count};
 
 /// Fewest that criterion takes: the stages are many and a run should stay short.
 const SAMPLES: usize = 10;
@@ -65,7 +62,8 @@ struct Row {
 /// Of one call.
 struct Measured {
     median_s: f64,
-    allocations: f64,
+    /// If they are counted.
+    allocations: Option<f64>,
 }
 
 impl Bench {
@@ -116,18 +114,25 @@ impl Bench {
         if self.quick || self.rows.is_empty() {
             return;
         }
-        println!("\n| stage | figure | a second | its limit | a second | ratio | allocations a batch |");
-        println!("|---|---|---:|---|---:|---:|---:|");
+        if allocations::COUNTED {
+            return self.report_allocations();
+        }
+        println!("\n| stage | figure | a second | its limit | a second | ratio |");
+        println!("|---|---|---:|---|---:|---:|");
         for Row { figure, work, limit_name, limit } in &self.rows {
-            let Figure { stage, name, unit, count, batches } = figure;
+            let Figure { stage, name, unit, count, .. } = figure;
             let rate = |measured: &Measured| thousands(*count as f64 / measured.median_s);
             let ratio = limit.median_s / work.median_s;
-            let allocations = work.allocations / *batches as f64;
-            println!(
-                "| {stage} | {name} | {} {unit} | {limit_name} | {} | {ratio:.4} | {allocations:.0} |",
-                rate(work),
-                rate(limit)
-            );
+            println!("| {stage} | {name} | {} {unit} | {limit_name} | {} | {ratio:.4} |", rate(work), rate(limit));
+        }
+    }
+
+    fn report_allocations(&self) {
+        println!("\n| stage | figure | allocations a batch | of its limit |");
+        println!("|---|---|---:|---:|");
+        for Row { figure: Figure { stage, name, batches, .. }, work, limit, .. } in &self.rows {
+            let per_batch = |measured: &Measured| measured.allocations.unwrap_or_default() / *batches as f64;
+            println!("| {stage} | {name} | {:.0} | {:.0} |", per_batch(work), per_batch(limit));
         }
     }
 }
@@ -149,19 +154,19 @@ fn measure<I, O>(
     let mut samples: Vec<Measured> = Vec::new();
     group.bench_function(name, |bencher| {
         bencher.iter_custom(|iterations| {
-            let (mut took, mut allocations) = (Duration::ZERO, 0);
+            let (mut took, mut allocations) = (Duration::ZERO, None);
             for _ in 0..iterations {
                 let input = black_box((work.setup)());
-                let region = Region::new(ALLOCATOR);
+                let count = Count::begin();
                 let started = Instant::now();
                 let output = black_box((work.routine)(input));
                 took += started.elapsed();
-                let change = region.change();
-                allocations += change.allocations + change.reallocations;
+                allocations = count.end().map(|count| count + allocations.unwrap_or_default());
                 drop(output);
             }
             let per_call = |total: f64| total / iterations as f64;
-            let sample = Measured { median_s: per_call(took.as_secs_f64()), allocations: per_call(allocations as f64) };
+            let allocations = allocations.map(|count: usize| per_call(count as f64));
+            let sample = Measured { median_s: per_call(took.as_secs_f64()), allocations };
             samples.push(sample);
             took
         });

@@ -3,6 +3,7 @@
 
 mod harness;
 mod event_decoder;
+mod event_naive;
 mod event_round_trip;
 mod event_hostile;
 mod event_fingerprint;

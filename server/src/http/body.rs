@@ -105,7 +105,8 @@ pub(super) async fn read(
         return Err(too_large(bytes_max));
     }
     let all = async {
-        let mut bytes = Vec::new();
+        // Room that nothing arrives in costs no memory, only addresses.
+        let mut bytes = Vec::with_capacity(announced.unwrap_or_default() as usize);
         let mut chunks = body.into_data_stream();
         while let Some(chunk) = chunks.next().await {
             let chunk: Bytes = chunk.map_err(|error| Kind::Malformed.with(format!("the body broke off: {error}")))?;
