@@ -10,6 +10,7 @@ mod trace;
 mod answer;
 mod served;
 mod crash;
+mod torture;
 mod full_disk;
 mod real_input;
 mod http;
