@@ -6,6 +6,8 @@
 )]
 
 mod arbitrary;
+mod cursed;
+mod faults;
 mod journal;
 mod replay;
 mod restore;
