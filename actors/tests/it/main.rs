@@ -6,6 +6,8 @@
 )]
 
 mod arbitrary;
+mod cursed;
+mod faults;
 mod fuzz_seeds;
 mod gate;
 mod journal;

@@ -47,3 +47,9 @@ pub(crate) fn hold(log: &dyn Log) -> mpsc::Sender<()> {
     entry.recv().unwrap();
     release
 }
+
+/// `TENANTRY_SEED`, or one that differs from run to run.
+pub(crate) fn seed() -> u64 {
+    let given = std::env::var("TENANTRY_SEED").ok();
+    given.map_or_else(|| u64::from(std::process::id()), |text| text.parse().expect("TENANTRY_SEED is a number"))
+}

@@ -1,5 +1,9 @@
 //! Integration tests of the engine.
-#![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test that can't go on has failed, and one with a seed says it"
+)]
 
 mod harness;
 mod event_decoder;
@@ -19,3 +23,5 @@ mod service;
 mod backfill;
 mod full_disk;
 mod fuzz_seeds;
+mod faults;
+mod clock_jumps;

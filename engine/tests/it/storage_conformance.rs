@@ -229,3 +229,32 @@ fn a_seed_reproduces_its_faults() {
     assert_eq!(run(1), run(1));
     assert_ne!(run(1), run(2));
 }
+
+#[test]
+fn what_is_denied_has_happened_and_what_is_halted_has_not() {
+    let storage = FaultyStorage::new(Arc::new(MemoryStorage::new()));
+    let rule = |operation, fault| Rule { operation, name_contains: String::new(), skip: 0, times: 1, fault };
+    let mut file = storage.open_append("log").unwrap();
+    storage.inject(rule(Operation::CreateNew, Fault::Unsure));
+    storage.create_new("new", b"whole").unwrap_err();
+    assert_eq!(storage.read("new").unwrap(), b"whole");
+    storage.inject(rule(Operation::Append, Fault::Unsure));
+    file.append(b"a").unwrap_err();
+    storage.inject(rule(Operation::Rename, Fault::Unsure));
+    storage.rename("new", "moved").unwrap_err();
+    storage.inject(rule(Operation::Remove, Fault::Unsure));
+    storage.remove("moved").unwrap_err();
+    assert_eq!(storage.list("").unwrap(), ["log"]);
+
+    storage.inject(rule(Operation::Append, Fault::Halt));
+    file.append(b"b").unwrap_err();
+    storage.create_new("later", b"").unwrap_err();
+    storage.resume();
+    assert_eq!((storage.list("").unwrap(), storage.read("log").unwrap()), (vec!["log".to_owned()], b"a".to_vec()));
+    storage.halt();
+    storage.read("log").unwrap_err();
+    storage.heal();
+    storage.read("log").unwrap();
+    assert_eq!(storage.seen()[&Operation::Append], 2);
+    assert_eq!(storage.struck(), 5);
+}

@@ -1,5 +1,10 @@
 //! Integration tests of the pipelines, in one binary since each links DataFusion.
-#![allow(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test that can't go on has failed, and one with a seed says it"
+)]
 
 mod metering;
 mod views;
+mod faults;

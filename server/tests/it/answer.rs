@@ -23,6 +23,21 @@ pub(crate) fn send(
     headers: &[(&str, &str)],
     body: &[u8],
 ) -> Answer {
+    try_send(agent, address, what, key, headers, body).unwrap_or_else(|error| panic!("{what:?}: {error}"))
+}
+
+/// The same of a node that may be gone before it has answered.
+///
+/// # Errors
+/// There is no whole answer.
+pub(crate) fn try_send(
+    agent: &Agent,
+    address: SocketAddr,
+    what: (&str, &str),
+    key: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Result<Answer, ureq::Error> {
     let (method, path) = what;
     let mut request = Request::builder().method(method).uri(format!("http://{address}{path}"));
     if !key.is_empty() {
@@ -35,11 +50,11 @@ pub(crate) fn send(
         "GET" | "DELETE" => agent.run(request.body(()).unwrap()),
         _ => agent.run(request.body(body).unwrap()),
     };
-    let mut answer = answered.unwrap_or_else(|error| panic!("{method} {path}: {error}"));
+    let mut answer = answered?;
     let mut bytes = Vec::new();
-    answer.body_mut().as_reader().read_to_end(&mut bytes).unwrap();
+    answer.body_mut().as_reader().read_to_end(&mut bytes)?;
     let text = String::from_utf8_lossy(&bytes).into_owned();
-    Answer { status: answer.status().as_u16(), headers: answer.headers().clone(), text }
+    Ok(Answer { status: answer.status().as_u16(), headers: answer.headers().clone(), text })
 }
 
 #[derive(Debug)]

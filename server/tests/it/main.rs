@@ -11,6 +11,7 @@ mod answer;
 mod served;
 mod crash;
 mod damage;
+mod torture;
 mod full_disk;
 mod real_input;
 mod http;

@@ -31,21 +31,27 @@ pub(crate) fn platform_key(data: &Path) -> String {
     told[start..].split(['"', '\n']).next().unwrap().to_owned()
 }
 
+/// The command that runs a node, with no settings from outside.
+pub(crate) fn serve(data: &Path, settings: &[&str]) -> Command {
+    let mut command = Command::new(TENANTRY);
+    command.args(["serve", "--http", "127.0.0.1:0", "--postgres", "", "--data"]).arg(data);
+    for setting in settings {
+        command.args(["--set", setting]);
+    }
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("TENANTRY_")) {
+        command.env_remove(name);
+    }
+    command.stdout(Stdio::null());
+    command
+}
+
 impl Served {
     /// Starts a node and waits until it is ready.
     ///
     /// # Errors
     /// What it said if it ended instead.
     pub(crate) fn start(data: &Path, key: &str, settings: &[&str]) -> Result<Self, String> {
-        let mut command = Command::new(TENANTRY);
-        command.args(["serve", "--http", "127.0.0.1:0", "--postgres", "", "--data"]).arg(data);
-        for setting in settings {
-            command.args(["--set", setting]);
-        }
-        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("TENANTRY_")) {
-            command.env_remove(name);
-        }
-        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the binary starts");
+        let mut child = serve(data, settings).stderr(Stdio::piped()).spawn().expect("the binary starts");
         let mut lines = BufReader::new(child.stderr.take().expect("standard error is piped")).lines();
         let mut said = String::new();
         let address = loop {
@@ -78,6 +84,20 @@ impl Served {
         self.log.lock().unwrap().clone()
     }
 
+    /// SIGTERM; gives everything that the node had said, and whether it ended well.
+    pub(crate) fn terminate(mut self) -> (String, bool) {
+        let sent = Command::new("kill").arg(self.child.id().to_string()).status().expect("kill is there");
+        assert!(sent.success(), "SIGTERM is sent");
+        let ended_well = self.child.wait().expect("the child is gone").success();
+        self.end();
+        (self.log.lock().unwrap().clone(), ended_well)
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     fn end(&mut self) {
         // It may be gone already; then there is nothing to kill.
         let _ = self.child.kill();
@@ -89,6 +109,10 @@ impl Served {
 
     pub(crate) fn get(&self, path: &str) -> Answer {
         answer::send(&self.agent, self.address, ("GET", path), &self.key, &[], b"")
+    }
+
+    pub(crate) fn get_as(&self, key: &str, path: &str) -> Answer {
+        answer::send(&self.agent, self.address, ("GET", path), key, &[], b"")
     }
 
     pub(crate) fn send(&self, method: &str, path: &str, media: &str, body: &[u8]) -> Answer {

@@ -1,14 +1,18 @@
 //! A storage that fails on purpose, by script or by seed, around one that doesn't.
 //!
-//! For tests of every crate and for the torture harness: one seed reproduces one failure (I4). Not here: power loss
-//! (`memory`).
+//! For tests of every crate: one seed reproduces one failure (I4), and [`matrix`] has every fault at every operation of a
+//! run. Not here: power loss (`memory`).
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+pub mod matrix;
+mod plan;
 
+use std::sync::Arc;
+
+use self::plan::Plan;
 use super::{AppendFile, SharedStorage, Storage, StorageError};
 
 /// Where a fault can strike. Listing and sizes never fail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Operation {
     /// [`Storage::create_new`].
     CreateNew,
@@ -41,6 +45,10 @@ pub enum Fault {
     BitFlip,
     /// Sync: fails, and everything appended since the last sync is gone.
     Lost,
+    /// It happens, and is then reported as failed: a file that is there while its folder could not be synced.
+    Unsure,
+    /// Nothing happens, then or later: the process is gone, as after [`FaultyStorage::halt`].
+    Halt,
 }
 
 /// One scripted fault.
@@ -84,11 +92,27 @@ impl FaultyStorage {
         self.plan.lock().rules.push(rule);
     }
 
+    /// From now on nothing happens any more, as if the process were gone.
+    pub fn halt(&self) {
+        self.plan.lock().halted = true;
+    }
+
+    /// Another process begins: things happen again. Faults that have not struck are still ahead.
+    pub fn resume(&self) {
+        self.plan.lock().halted = false;
+    }
+
+    /// How many operations of each kind there were, those in vain included.
+    pub fn seen(&self) -> matrix::Seen {
+        self.plan.lock().seen.clone()
+    }
+
     /// Forgets all faults that have not struck.
     pub fn heal(&self) {
         let mut plan = self.plan.lock();
         plan.rules.clear();
         plan.random_operations.clear();
+        plan.halted = false;
     }
 
     /// How many faults have struck.
@@ -105,20 +129,28 @@ impl FaultyStorage {
         }
     }
 
-    fn check(&self, operation: Operation, name: &str) -> Result<(), StorageError> {
-        self.plan.strike(operation, name).map_or(Ok(()), |(fault, _)| Err(error(fault, name)))
+    /// Does it, or not, or does it and denies it.
+    fn act<T>(
+        &self,
+        operation: Operation,
+        name: &str,
+        act: impl FnOnce() -> Result<T, StorageError>,
+    ) -> Result<T, StorageError> {
+        match self.plan.strike(operation, name) {
+            None => act(),
+            Some((Fault::Unsure, _)) => act().and_then(|_| Err(error(Fault::Unsure, name))),
+            Some((fault, _)) => Err(error(fault, name)),
+        }
     }
 }
 
 impl Storage for FaultyStorage {
     fn create_new(&self, name: &str, bytes: &[u8]) -> Result<(), StorageError> {
-        self.check(Operation::CreateNew, name)?;
-        self.inner.create_new(name, bytes)
+        self.act(Operation::CreateNew, name, || self.inner.create_new(name, bytes))
     }
 
     fn open_append(&self, name: &str) -> Result<Box<dyn AppendFile>, StorageError> {
-        self.check(Operation::OpenAppend, name)?;
-        let inner = self.inner.open_append(name)?;
+        let inner = self.act(Operation::OpenAppend, name, || self.inner.open_append(name))?;
         let (storage, plan) = (Arc::clone(&self.inner), Arc::clone(&self.plan));
         Ok(Box::new(FaultyFile { inner, name: name.to_owned(), storage, plan, unsynced_bytes: 0 }))
     }
@@ -144,18 +176,15 @@ impl Storage for FaultyStorage {
     }
 
     fn remove(&self, name: &str) -> Result<(), StorageError> {
-        self.check(Operation::Remove, name)?;
-        self.inner.remove(name)
+        self.act(Operation::Remove, name, || self.inner.remove(name))
     }
 
     fn truncate(&self, name: &str, length: u64) -> Result<(), StorageError> {
-        self.check(Operation::Truncate, name)?;
-        self.inner.truncate(name, length)
+        self.act(Operation::Truncate, name, || self.inner.truncate(name, length))
     }
 
     fn rename(&self, from: &str, to: &str) -> Result<(), StorageError> {
-        self.check(Operation::Rename, from)?;
-        self.inner.rename(from, to)
+        self.act(Operation::Rename, from, || self.inner.rename(from, to))
     }
 }
 
@@ -174,6 +203,7 @@ impl AppendFile for FaultyFile {
             None => (bytes.to_vec(), Ok(())),
             Some((Fault::BitFlip, random)) => (flipped(bytes.to_vec(), random), Ok(())),
             Some((Fault::Short, _)) => (bytes[..bytes.len() / 2].to_vec(), Err(error(Fault::Full, &self.name))),
+            Some((Fault::Unsure, _)) => (bytes.to_vec(), Err(error(Fault::Unsure, &self.name))),
             Some((other, _)) => return Err(error(other, &self.name)),
         };
         self.inner.append(&written)?;
@@ -187,80 +217,15 @@ impl AppendFile for FaultyFile {
             self.unsynced_bytes = 0;
             return Ok(());
         };
-        if fault == Fault::Lost {
+        if fault == Fault::Unsure {
+            self.inner.sync()?;
+            self.unsynced_bytes = 0;
+        } else if fault == Fault::Lost {
             let kept = self.storage.size(&self.name)?.saturating_sub(self.unsynced_bytes);
             self.storage.truncate(&self.name, kept)?;
             self.unsynced_bytes = 0;
         }
         Err(error(fault, &self.name))
-    }
-}
-
-#[derive(Default)]
-struct Plan(Mutex<PlanState>);
-
-#[derive(Default)]
-struct PlanState {
-    rules: Vec<Rule>,
-    /// State of the generator.
-    random: u64,
-    one_in: u64,
-    random_operations: Vec<Operation>,
-    struck: u64,
-}
-
-impl Plan {
-    fn lock(&self) -> MutexGuard<'_, PlanState> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The fault for this operation, if any, and a number to choose its details by.
-    fn strike(&self, operation: Operation, name: &str) -> Option<(Fault, u64)> {
-        let mut plan = self.lock();
-        let fault = plan.scripted(operation, name).or_else(|| plan.by_chance(operation))?;
-        plan.struck += 1;
-        let random = plan.next_random();
-        Some((fault, random))
-    }
-}
-
-impl PlanState {
-    fn scripted(&mut self, operation: Operation, name: &str) -> Option<Fault> {
-        for rule in &mut self.rules {
-            if rule.operation != operation || !name.contains(&rule.name_contains) || rule.times == 0 {
-                continue;
-            }
-            if rule.skip > 0 {
-                rule.skip -= 1;
-                continue;
-            }
-            rule.times = if rule.times == u64::MAX { u64::MAX } else { rule.times - 1 };
-            return Some(rule.fault);
-        }
-        None
-    }
-
-    fn by_chance(&mut self, operation: Operation) -> Option<Fault> {
-        if !self.random_operations.contains(&operation) || !self.next_random().is_multiple_of(self.one_in) {
-            return None;
-        }
-        let suitable: &[Fault] = match operation {
-            Operation::Append => &[Fault::Full, Fault::Io, Fault::Short],
-            Operation::Sync => &[Fault::Io, Fault::Lost],
-            Operation::Read => &[Fault::Io, Fault::BitFlip],
-            _ => &[Fault::Full, Fault::Io],
-        };
-        let choice = self.next_random() % suitable.len() as u64;
-        Some(suitable[choice as usize])
-    }
-
-    /// SplitMix64: small, and good enough to choose where to fail.
-    fn next_random(&mut self) -> u64 {
-        self.random = self.random.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.random;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
     }
 }
 

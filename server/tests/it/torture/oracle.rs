@@ -1,0 +1,257 @@
+//! The naive oracle: everything that must be, computed from the events that senders know to be counted, against everything
+//! that the node shows (I1, I2, I5, I7).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::operator::Operator;
+use super::script::{DAY_US, Event, LIMITED, METERS, METERS_KEPT, Metered};
+use super::sender::{Bounds, Known, Sender};
+use crate::served::Served;
+
+/// Longest wait for a snapshot that holds what was answered.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// 2026-01-01T00:00:00Z, when month and year of all events begin.
+const YEAR_US: i64 = 1_767_225_600_000_000;
+
+/// Compares everything; `deep`: event by event, else their numbers.
+pub(super) fn check(node: &Served, senders: &[Sender], operator: &Operator, known: &Known, deep: bool) {
+    let events = senders.iter().flat_map(|sender| &sender.taken).collect::<Vec<_>>();
+    shows_all(node, events.len() as u64);
+    numbers(node, senders);
+    if deep {
+        each_event(node, senders);
+    }
+    let meters = operator.meters().collect::<BTreeSet<_>>();
+    for meter in &meters {
+        windows(node, &METERS[*meter], &events);
+    }
+    totals(node, &meters, &events);
+    late_events(node, meters.len() as u64);
+    limits(node, senders, operator, known, &events);
+    rejections(node, senders);
+    administration(node, operator, known);
+}
+
+/// A batch that had no answer is in the node by whole tenants or not at all.
+pub(super) fn whole_or_nothing(node: &Served, senders: &[Sender]) {
+    for sender in senders {
+        let Some((number, sent)) = sender.unanswered() else { continue };
+        let sql = format!(
+            "SELECT tenant, count(*) AS n FROM events WHERE source = '{}' AND id LIKE 'b{number}-%' GROUP BY tenant",
+            sender.source
+        );
+        for row in node.rows(&sql) {
+            let (tenant, there) = (text(&row, "tenant"), number_of(&row, "n") as u64);
+            if let Some(all) = sent.get(tenant.as_str()) {
+                assert_eq!(there, *all, "half of batch {number} of {} is there for {tenant}", sender.source);
+            }
+        }
+    }
+}
+
+fn shows_all(node: &Served, events: u64) {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let shown = one(node, "SELECT count(*) AS n FROM events WHERE source <> '/operator'");
+        if shown == events as i64 {
+            return;
+        }
+        assert!(shown < events as i64, "doubled: {shown} events instead of {events}");
+        assert!(Instant::now() < deadline, "lost: {shown} events instead of {events}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn numbers(node: &Served, senders: &[Sender]) {
+    let mut expect = BTreeMap::<_, i64>::new();
+    for sender in senders {
+        for event in &sender.taken {
+            *expect.entry((sender.source.clone(), event.tenant.clone())).or_default() += 1;
+        }
+    }
+    let sql = "SELECT source, tenant, count(*) AS n, count(DISTINCT id) AS ids, count(DISTINCT revision) AS revisions \
+               FROM events WHERE source <> '/operator' GROUP BY source, tenant";
+    let mut shown = BTreeMap::new();
+    for row in node.rows(sql) {
+        let count = number_of(&row, "n");
+        assert_eq!((number_of(&row, "ids"), number_of(&row, "revisions")), (count, count), "doubled: {row}");
+        shown.insert((text(&row, "source"), text(&row, "tenant")), count);
+    }
+    assert_eq!(shown, expect, "events by source and tenant");
+}
+
+fn each_event(node: &Served, senders: &[Sender]) {
+    for sender in senders {
+        let sql = format!(
+            "SELECT tenant, id, CAST(\"time\" AS BIGINT) AS time_us, data FROM events WHERE source = '{}'",
+            sender.source
+        );
+        let shown = node.rows(&sql);
+        assert_eq!(shown.len(), sender.taken.len());
+        let shown =
+            shown.iter().map(|row| (text(row, "tenant"), text(row, "id"), number_of(row, "time_us"), data(row)));
+        let expect = sender.taken.iter().map(|event| {
+            let data = (event.tokens, format!("m{}", event.model), format!("u{}", event.user));
+            (event.tenant.clone(), event.id.clone(), event.time_us, data)
+        });
+        let (shown, expect) = (shown.collect::<BTreeSet<_>>(), expect.collect::<BTreeSet<_>>());
+        let differs = shown.symmetric_difference(&expect).next();
+        assert_eq!(differs, None, "of {}, either too much or missing", sender.source);
+    }
+}
+
+fn data(row: &Value) -> (i64, String, String) {
+    let data: Value = serde_json::from_str(&text(row, "data")).expect("data is JSON");
+    (number_of(&data, "tokens"), text(&data, "model"), text(&data, "user"))
+}
+
+fn windows(node: &Served, meter: &Metered, events: &[&Event]) {
+    let mut by_window = BTreeMap::<_, Vec<&Event>>::new();
+    for event in events {
+        for start in meter.starts(event.time_us) {
+            let model = if meter.by_model { format!("m{}", event.model) } else { String::new() };
+            by_window.entry((event.tenant.clone(), start, model)).or_default().push(event);
+        }
+    }
+    let expect = by_window.into_iter().map(|(key, events)| (key, meter.value(events.into_iter())));
+    let expect = expect.collect::<BTreeMap<_, _>>();
+    let model = if meter.by_model { "model" } else { "'' AS model" };
+    let sql = format!(
+        "SELECT tenant, CAST(window_start AS BIGINT) AS start_us, {model}, CAST(value AS BIGINT) AS value \
+         FROM meter_{} WHERE tenant NOT LIKE 'd%'",
+        meter.name
+    );
+    let shown = node.rows(&sql);
+    let rows = shown.len();
+    let shown = shown
+        .iter()
+        .map(|row| ((text(row, "tenant"), number_of(row, "start_us"), text(row, "model")), number_of(row, "value")));
+    let shown = shown.collect::<BTreeMap<_, _>>();
+    assert_eq!(rows, shown.len(), "a window of {} is shown twice", meter.name);
+    assert_eq!(shown, expect, "windows of {}", meter.name);
+    let sum = one(
+        node,
+        &format!(
+            "SELECT CAST(sum(value) AS BIGINT) AS n FROM usage WHERE meter = '{}' AND tenant NOT LIKE 'd%'",
+            meter.name
+        ),
+    );
+    assert_eq!(sum, expect.values().sum::<i64>(), "usage of {}", meter.name);
+}
+
+fn totals(node: &Served, meters: &BTreeSet<usize>, events: &[&Event]) {
+    let mut by_tenant = BTreeMap::<_, Vec<&Event>>::new();
+    events.iter().for_each(|event| by_tenant.entry(event.tenant.as_str()).or_default().push(event));
+    let mut expect = BTreeMap::new();
+    for meter in meters.iter().map(|meter| &METERS[*meter]) {
+        for (tenant, events) in &by_tenant {
+            let value = meter.value(events.iter().copied());
+            expect.insert(((*tenant).to_owned(), meter.name.to_owned(), YEAR_US), value);
+        }
+    }
+    let sql = "SELECT tenant, meter, CAST(period_start AS BIGINT) AS start_us, CAST(value AS BIGINT) AS value \
+               FROM usage_total WHERE tenant NOT LIKE 'd%'";
+    let shown = node.rows(sql);
+    let key = |row: &Value| (text(row, "tenant"), text(row, "meter"), number_of(row, "start_us"));
+    let shown = shown.iter().map(|row| (key(row), number_of(row, "value"))).collect::<BTreeMap<_, _>>();
+    assert_eq!(shown, expect, "totals of the month");
+}
+
+fn late_events(node: &Served, meters: u64) {
+    assert_eq!(one(node, "SELECT count(*) AS n FROM events WHERE late <> (\"time\" < watermark)"), 0);
+    let late = one(node, "SELECT count(*) AS n FROM events WHERE late");
+    assert_eq!(one(node, "SELECT count(*) AS n FROM late_events"), late * meters as i64);
+}
+
+/// What was used is what is counted, is never more than the limit, and all of it where somebody was refused.
+fn limits(node: &Served, senders: &[Sender], operator: &Operator, known: &Known, events: &[&Event]) {
+    for tenant in LIMITED {
+        let used = events.iter().filter(|event| event.tenant == tenant).count() as u64;
+        let limit = known.limits[tenant];
+        assert!(used <= operator.limits_max[tenant], "{tenant} used {used} of {}", operator.limits_max[tenant]);
+        let refused_at = senders.iter().filter_map(|sender| sender.refused_at.get(tenant)).max().copied();
+        assert!(used >= refused_at.unwrap_or(0), "{tenant} was refused at {refused_at:?} and used {used} only");
+        let sql = format!(
+            "SELECT CAST(used AS BIGINT) AS used, CAST(\"limit\" AS BIGINT) AS units, CAST(period_start AS BIGINT) \
+             AS start_us FROM quotas WHERE tenant = '{tenant}' AND meter = 'calls'"
+        );
+        let rows = node.rows(&sql);
+        assert!(!rows.is_empty(), "{tenant} has no limit any more");
+        for row in rows {
+            assert_eq!(number_of(&row, "units") as u64, limit, "{row}");
+            if number_of(&row, "start_us") == YEAR_US {
+                assert_eq!(number_of(&row, "used") as u64, used, "{row}");
+            }
+        }
+    }
+}
+
+fn rejections(node: &Served, senders: &[Sender]) {
+    let mut expect = BTreeMap::<_, Bounds>::new();
+    for ((tenant, reason), (certain, possible)) in senders.iter().flat_map(|sender| &sender.rejections) {
+        let bounds = expect.entry((tenant.clone(), (*reason).to_owned())).or_default();
+        *bounds = (bounds.0 + certain, bounds.1 + possible);
+    }
+    let rows =
+        node.rows("SELECT tenant, reason, CAST(sum(count) AS BIGINT) AS n FROM rejections GROUP BY tenant, reason");
+    let shown = rows.iter().map(|row| ((text(row, "tenant"), text(row, "reason")), number_of(row, "n") as u64));
+    let shown = shown.collect::<BTreeMap<_, _>>();
+    for (key, (certain, possible)) in &expect {
+        let count = shown.get(key).copied().unwrap_or(0);
+        assert!((*certain..=certain + possible).contains(&count), "{key:?}: {count}, not {certain} (+{possible})");
+    }
+    let unexpected = shown.keys().find(|key| !expect.contains_key(*key));
+    assert_eq!(unexpected, None, "nobody was refused like that");
+}
+
+fn administration(node: &Served, operator: &Operator, known: &Known) {
+    let tenants = node.rows("SELECT tenant, status, erased FROM tenants");
+    let status = tenants.iter().map(|row| (text(row, "tenant"), row)).collect::<BTreeMap<_, _>>();
+    assert_eq!(status.len(), tenants.len());
+    for tenant in &known.created {
+        assert_eq!(status[tenant]["status"], "active");
+    }
+    for tenant in &operator.erased {
+        assert_eq!(
+            (&status[tenant]["status"], &status[tenant]["erased"]),
+            (&"deleted".into(), &true.into()),
+            "{tenant}"
+        );
+    }
+    // Whoever began to leave is gone when everything is answered.
+    assert_eq!(one(node, "SELECT count(*) AS n FROM events WHERE source = '/operator'"), 0);
+    assert_eq!(one(node, "SELECT count(*) AS n FROM usage WHERE tenant LIKE 'd%'"), 0);
+
+    let meters = node.rows("SELECT name FROM meters").iter().map(|row| text(row, "name")).collect::<BTreeSet<_>>();
+    assert_eq!(meters, operator.meters().map(|meter| METERS[meter].name.to_owned()).collect());
+    for (tenant, (certain, possible)) in &operator.key_counts {
+        let keys = node.get(&format!("/v1/tenants/{tenant}/keys")).json().as_array().expect("keys").len() as u64;
+        assert!(
+            (*certain..=certain + possible).contains(&keys),
+            "{keys} keys of {tenant}, not {certain} (+{possible})"
+        );
+    }
+    for (tenant, key) in operator.keys.iter().rev().take(5) {
+        assert_eq!(node.get_as(key, &format!("/v1/tenants/{tenant}")).status, 200, "a key of {tenant} opens nothing");
+    }
+    let broken = "SELECT tenant FROM audit GROUP BY tenant \
+                  HAVING count(*) <> max(sequence) OR count(*) <> count(DISTINCT sequence)";
+    assert_eq!(node.rows(broken), Vec::<Value>::new(), "gaps in the audit trail");
+}
+
+fn one(node: &Served, sql: &str) -> i64 {
+    number_of(&node.rows(sql)[0], "n")
+}
+
+fn text(row: &Value, column: &str) -> String {
+    row[column].as_str().unwrap_or_else(|| panic!("{column} of {row}")).to_owned()
+}
+
+fn number_of(row: &Value, column: &str) -> i64 {
+    row[column].as_i64().unwrap_or_else(|| if row[column].is_null() { 0 } else { panic!("{column} of {row}") })
+}
+
+const _: () = assert!(METERS_KEPT <= METERS.len() && YEAR_US <= DAY_US);
