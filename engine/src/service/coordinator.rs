@@ -25,6 +25,7 @@ use crate::snapshot::{Archive, Snapshot};
 
 use super::handle::{Handle, Shared};
 use super::recover::Recovered;
+use super::wait::wait;
 use super::{EngineError, EngineOptions, Ground, history};
 
 /// Batches of history that may wait for a shard.
@@ -44,6 +45,7 @@ struct Coordinator<O: Operator> {
     ground: Ground,
     shards: Vec<Channels<O>>,
     snapshot: Arc<RwLock<Arc<Snapshot<O::Snapshot>>>>,
+    alive: Arc<AtomicBool>,
     failure: Arc<Mutex<Option<String>>>,
     checkpoint_failures: Arc<AtomicU64>,
     generation: u64,
@@ -69,15 +71,17 @@ pub(super) fn start<O: Operator, G: Gate>(
 ) -> Result<Handle<O>, EngineError> {
     let alive = Arc::new(AtomicBool::new(true));
     let permits = Permits::new(options.flight);
-    let (mut queues, mut shards, mut stats, mut threads) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let queues = Arc::new(RwLock::new(Vec::new()));
+    let (mut shards, mut stats, mut threads) = (Vec::new(), Vec::new(), Vec::new());
     for worker in recovered.workers {
         let (queue, parts) = bounded::<Part>(options.flight.submissions_max * 2 + 2);
         let (configures, orders) = bounded(1);
-        queues.push(queue);
+        queues.write().unwrap_or_else(PoisonError::into_inner).push(queue);
         stats.push(Arc::clone(&worker.stats));
         shards.push(Channels { commits: worker.commits.0.clone(), configures });
         let name = format!("shard-{}", worker.shard);
-        threads.push(spawn(name, &alive, move || worker.run(&parts, &orders))?);
+        let ends = Ends { alive: Arc::clone(&alive), queues: Arc::clone(&queues) };
+        threads.push(spawn(name, ends, move || worker.run(&parts, &orders))?);
     }
     let failure = Arc::new(Mutex::new(None));
     let checkpoint_failures = Arc::new(AtomicU64::new(0));
@@ -91,6 +95,7 @@ pub(super) fn start<O: Operator, G: Gate>(
             shards: Vec::new(),
             archive: Arc::clone(&recovered.archive),
         }))),
+        alive: Arc::clone(&alive),
         failure: Arc::clone(&failure),
         checkpoint_failures: Arc::clone(&checkpoint_failures),
         generation: recovered.generation,
@@ -105,7 +110,7 @@ pub(super) fn start<O: Operator, G: Gate>(
     let shared = Shared {
         log: Arc::clone(&coordinator.ground.log),
         permits,
-        queues: RwLock::new(queues),
+        queues: Arc::clone(&queues),
         stats,
         snapshot: Arc::clone(&coordinator.snapshot),
         orders,
@@ -114,24 +119,31 @@ pub(super) fn start<O: Operator, G: Gate>(
         failure,
         checkpoint_failures,
     };
-    threads.push(spawn("coordinator".into(), &alive, move || coordinator.run(&inbox))?);
+    threads.push(spawn("coordinator".into(), Ends { alive, queues }, move || coordinator.run(&inbox))?);
     *shared.threads.lock().unwrap_or_else(PoisonError::into_inner) = threads;
     Ok(Handle { shared: Arc::new(shared) })
 }
 
-/// A thread whose end, by panic or otherwise, is noticed.
+/// What the end of a thread, by panic or otherwise, means for all: nothing is taken any more, and what waits is let go of
+/// unanswered, which answers it.
+struct Ends {
+    alive: Arc<AtomicBool>,
+    queues: Arc<RwLock<Vec<Sender<Part>>>>,
+}
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        self.alive.store(false, Ordering::Release);
+        self.queues.write().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
+/// A thread whose end is noticed.
 fn spawn(
     name: String,
-    alive: &Arc<AtomicBool>,
+    ends: Ends,
     body: impl FnOnce() + Send + 'static,
 ) -> Result<std::thread::JoinHandle<()>, EngineError> {
-    struct Ends(Arc<AtomicBool>);
-    impl Drop for Ends {
-        fn drop(&mut self) {
-            self.0.store(false, Ordering::Release);
-        }
-    }
-    let ends = Ends(Arc::clone(alive));
     let thread = std::thread::Builder::new().name(name.clone());
     thread
         .spawn(move || {
@@ -203,11 +215,10 @@ impl<O: Operator> Coordinator<O> {
             }
             let _ = reached.send(offset);
         }));
-        let gone = |_| EngineError::Thread("shard".into());
-        let offset = offset.recv().map_err(|_| EngineError::Thread("log".into()))?;
+        let offset = wait(&offset, &self.alive).ok_or_else(|| EngineError::Thread("log".into()))?;
         let mut cuts: Vec<Cut<O>> = Vec::with_capacity(self.shards.len());
         for _ in 0..self.shards.len() {
-            cuts.push(arrived.recv().map_err(gone)?);
+            cuts.push(wait(&arrived, &self.alive).ok_or_else(|| EngineError::Thread("shard".into()))?);
         }
         cuts.sort_by_key(|cut| cut.view.shard);
         let (views, seals): (Vec<_>, Vec<_>) = cuts.into_iter().map(|cut| (cut.view, cut.seals)).unzip();
@@ -329,7 +340,7 @@ impl<O: Operator> Coordinator<O> {
             channels.configures.send(Configure { meters: Arc::clone(&meters), changed, history }).map_err(gone)?;
             waiting.push((shard as u16, answer, feed));
         }
-        history::feed(&self.ground, &self.archive, waiting)
+        history::feed(&self.ground, &self.archive, waiting, &self.alive)
     }
 
     fn fail(&self, reason: &str) {

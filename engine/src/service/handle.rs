@@ -20,6 +20,7 @@ use crate::snapshot::Snapshot;
 
 use super::EngineError;
 use super::coordinator::Order;
+use super::wait::wait;
 
 /// When to try again if too much is in flight: a group commit or two later.
 const RETRY_AFTER_MS: u64 = 50;
@@ -53,7 +54,7 @@ impl<O: Operator> Clone for Handle<O> {
 pub(super) struct Shared<O: Operator> {
     pub(super) log: SharedLog,
     pub(super) permits: Arc<Permits>,
-    pub(super) queues: RwLock<Vec<Sender<Part>>>,
+    pub(super) queues: Arc<RwLock<Vec<Sender<Part>>>>,
     pub(super) stats: Vec<Arc<ShardStats>>,
     pub(super) snapshot: Arc<RwLock<Arc<Snapshot<O::Snapshot>>>>,
     pub(super) orders: Sender<Order<O>>,
@@ -149,7 +150,7 @@ impl<O: Operator> Handle<O> {
         let (reply, answer) = bounded(1);
         let gone = || EngineError::Thread("coordinator".into());
         self.shared.orders.send(order(reply)).map_err(|_| gone())?;
-        answer.recv().map_err(|_| gone())
+        wait(&answer, &self.shared.alive).ok_or_else(gone)
     }
 
     /// The events' log.

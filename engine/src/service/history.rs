@@ -1,5 +1,7 @@
 //! History for meters that are new or changed: lake first, then log, in offset order, up to where each shard stands.
 
+use std::sync::atomic::AtomicBool;
+
 use crossbeam_channel::{Receiver, Sender};
 
 use crate::event::batch::EventBatch;
@@ -8,6 +10,7 @@ use crate::log::Offset;
 use crate::shard::Position;
 use crate::snapshot::Archive;
 
+use super::wait::wait;
 use super::{EngineError, Ground};
 
 /// A shard that has been asked to configure itself: where its answer comes from and where its history goes.
@@ -17,10 +20,15 @@ pub(super) type Waiting = (u16, Receiver<(Vec<String>, Offset)>, Feed);
 type Feed = Sender<(EventBatch, Position)>;
 
 /// Waits for each shard's answer and feeds those that need it; returns when all are fed.
-pub(super) fn feed(ground: &Ground, archive: &Archive, waiting: Vec<Waiting>) -> Result<(), EngineError> {
+pub(super) fn feed(
+    ground: &Ground,
+    archive: &Archive,
+    waiting: Vec<Waiting>,
+    alive: &AtomicBool,
+) -> Result<(), EngineError> {
     let mut hungry: Vec<(u16, Offset, Feed)> = Vec::new();
     for (shard, answer, feed) in waiting {
-        let (changed, until) = answer.recv().map_err(|_| EngineError::Thread(format!("shard {shard}")))?;
+        let (changed, until) = wait(&answer, alive).ok_or_else(|| EngineError::Thread(format!("shard {shard}")))?;
         if !changed.is_empty() && until > 0 {
             hungry.push((shard, until, feed));
         }

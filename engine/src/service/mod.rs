@@ -8,6 +8,7 @@
 
 mod options;
 mod recover;
+mod wait;
 mod coordinator;
 mod history;
 mod handle;

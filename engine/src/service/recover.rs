@@ -4,6 +4,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::thread::ScopedJoinHandle;
 
 use crossbeam_channel::bounded;
@@ -120,7 +121,8 @@ fn configure<O: Operator, G: Gate>(
             scope.spawn(move || worker.configure(&configure));
             waiting.push((shard, answer, feed));
         }
-        history::feed(ground, archive, waiting)
+        // A thread that dies here takes its sender along.
+        history::feed(ground, archive, waiting, &AtomicBool::new(true))
     })
 }
 

@@ -50,6 +50,7 @@ pub(crate) struct Reply {
     gathering: Arc<Gathering>,
     /// Row in the submission of each row of the part; none if the part carries only what a door refused.
     rows: Vec<u32>,
+    is_sent: bool,
 }
 
 impl Gathering {
@@ -59,13 +60,14 @@ impl Gathering {
     }
 
     pub(crate) fn part(self: &Arc<Self>, rows: Vec<u32>) -> Reply {
-        Reply { gathering: Arc::clone(self), rows }
+        Reply { gathering: Arc::clone(self), rows, is_sent: false }
     }
 }
 
 impl Reply {
     /// This part's answer.
-    pub(crate) fn send(self, answer: Result<Receipt, SubmitError>) {
+    pub(crate) fn send(mut self, answer: Result<Receipt, SubmitError>) {
+        self.is_sent = true;
         let mut state = self.gathering.state.lock().unwrap_or_else(PoisonError::into_inner);
         match answer {
             Err(error) => {
@@ -82,6 +84,16 @@ impl Reply {
     }
 }
 
+/// A part that nobody answers was decided by nobody: a worker that ended must not look like one that refused.
+impl Drop for Reply {
+    fn drop(&mut self) {
+        if !self.is_sent {
+            let mut state = self.gathering.state.lock().unwrap_or_else(PoisonError::into_inner);
+            state.error.get_or_insert(SubmitError::Closed);
+        }
+    }
+}
+
 /// The last [`Reply`] to go, sent or dropped, lets go of the gathering; that is the moment to answer.
 impl Drop for Gathering {
     fn drop(&mut self) {
@@ -93,5 +105,39 @@ impl Drop for Gathering {
             Some(error) => Err(error),
             None => Ok(receipt),
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::permits::{FlightLimits, Permits};
+    use super::*;
+
+    fn gathering(rows: usize) -> (Arc<Gathering>, std::sync::mpsc::Receiver<Result<Receipt, SubmitError>>) {
+        let permit = Permits::new(FlightLimits::default()).try_take(rows).unwrap();
+        let (send, receive) = std::sync::mpsc::channel();
+        (Gathering::new(rows, Box::new(move |answer| send.send(answer).unwrap()), permit), receive)
+    }
+
+    #[test]
+    fn a_part_that_is_dropped_unanswered_closes_the_whole() {
+        let (whole, answer) = gathering(2);
+        let parts = [whole.part(vec![0]), whole.part(vec![1])];
+        drop(whole);
+        let [first, second] = parts;
+        first.send(Ok(Receipt { outcomes: vec![Outcome::Admitted], rejections: Vec::new() }));
+        drop(second);
+        assert_eq!(answer.recv().unwrap(), Err(SubmitError::Closed));
+    }
+
+    #[test]
+    fn parts_are_put_back_into_their_rows() {
+        let (whole, answer) = gathering(2);
+        let parts = [whole.part(vec![1]), whole.part(vec![0])];
+        drop(whole);
+        for (part, outcome) in parts.into_iter().zip([Outcome::Late, Outcome::Duplicate]) {
+            part.send(Ok(Receipt { outcomes: vec![outcome], rejections: Vec::new() }));
+        }
+        assert_eq!(answer.recv().unwrap().unwrap().outcomes, [Outcome::Duplicate, Outcome::Late]);
     }
 }

@@ -22,7 +22,7 @@ use engine::log::segment::{SegmentLog, SegmentOptions};
 use engine::meter::Meter;
 use engine::service::{EngineError, EngineOptions, Ground, Handle};
 use engine::shard::{Gate, Measure};
-use engine::storage::faulty::{FaultyStorage, Rule, matrix};
+use engine::storage::faulty::{Fault, FaultyStorage, Operation, Rule, matrix};
 use engine::storage::memory::MemoryStorage;
 use engine::storage::{SharedStorage, Storage};
 use engine::units::{ONE, Units};
@@ -314,7 +314,6 @@ impl Life {
 }
 
 #[test]
-#[ignore = "open: a halt when the log's fifth file is begun loses batches that were acknowledged; engine or test, not known yet"]
 fn whatever_fails_whenever_usage_is_that_of_what_was_acknowledged() {
     let mut clean = Life::new(Vec::new());
     clean.live();
@@ -328,7 +327,16 @@ fn whatever_fails_whenever_usage_is_that_of_what_was_acknowledged() {
     let rules = matrix::rules(&seen);
     let of = rules.len();
     let all = std::env::var("TENANTRY_FAULTS").as_deref() == Ok("all");
-    let rules = if all { rules } else { matrix::sample(rules, ONE_IN, seed) };
+    let mut rules = if all { rules } else { matrix::sample(rules, ONE_IN, seed) };
+    // The history of a meter can't be read, which ends the engine while batches wait for it.
+    let skip = 4;
+    rules.push(Rule {
+        operation: Operation::OpenAppend,
+        name_contains: String::new(),
+        skip,
+        times: 1,
+        fault: Fault::Halt,
+    });
     println!("{} of {of} faults, TENANTRY_SEED={seed}; operations: {seen:?}", rules.len());
     let mut struck = 0;
     for rule in rules {
@@ -339,4 +347,21 @@ fn whatever_fails_whenever_usage_is_that_of_what_was_acknowledged() {
     }
     println!("{struck} struck");
     assert!(struck > 0);
+}
+
+#[test]
+fn zz_debug() {
+    for _ in 0..3 {
+        let rule = Rule {
+            operation: engine::storage::faulty::Operation::OpenAppend,
+            name_contains: String::new(),
+            skip: 4,
+            times: 1,
+            fault: engine::storage::faulty::Fault::Halt,
+        };
+        let mut life = Life::new(vec![rule]);
+        life.live();
+        println!("taken {:?} open {:?} erased {} leaves {}", life.taken, life.open, life.is_erased, life.leaves);
+        life.all_is_there();
+    }
 }

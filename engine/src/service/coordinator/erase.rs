@@ -10,6 +10,7 @@ use crossbeam_channel::{Sender, bounded};
 
 use crate::log::{Header, Record};
 use crate::service::EngineError;
+use crate::service::wait::wait;
 use crate::shard::Operator;
 use crate::shard::worker::Commit;
 use crate::watermark::BEGINNING_US;
@@ -45,7 +46,7 @@ impl<O: Operator> Coordinator<O> {
             }
         }));
         for _ in 0..self.shards.len() {
-            answers.recv().map_err(|_| EngineError::Thread("shard".into()))??;
+            wait(&answers, &self.alive).ok_or_else(|| EngineError::Thread("shard".into()))??;
         }
         Ok(())
     }
@@ -64,7 +65,7 @@ impl<O: Operator> Coordinator<O> {
                 let _ = done.send(result);
             }),
         );
-        appended.recv().map_err(|_| EngineError::Thread("log".into()))??;
+        wait(&appended, &self.alive).ok_or_else(|| EngineError::Thread("log".into()))??;
         Ok(())
     }
 }
