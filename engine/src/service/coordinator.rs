@@ -3,8 +3,10 @@
 //!
 //! A cut is a barrier in the log: the log calls it when everything appended before is decided, it is handed to every shard
 //! in log order, and so each shard's view holds exactly the events before one offset. A checkpoint is a cut whose states
-//! are sealed; the files are written here while the workers go on, and count only once a manifest names them (I10).
+//! are sealed; the files are written by the checkpointer while everybody goes on, and count only once a manifest names them
+//! (I10).
 
+mod checkpointer;
 mod erase;
 
 use std::collections::BTreeSet;
@@ -14,15 +16,14 @@ use std::time::Instant;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
-use crate::checkpoint::manifest::{FORMAT, Manifest, ShardManifest};
-use crate::lake::{self, LakeError};
 use crate::log::Offset;
 use crate::meter::Meter;
 use crate::shard::permits::Permits;
 use crate::shard::worker::{Commit, Configure, Cut, Part, Seals};
-use crate::shard::{Gate, Operator, SealedFiles};
-use crate::snapshot::{Archive, Snapshot};
+use crate::shard::{Gate, Operator};
+use crate::snapshot::Snapshot;
 
+use self::checkpointer::{Checkpointer, CurrentArchive, Job};
 use super::handle::{Handle, Shared};
 use super::recover::Recovered;
 use super::wait::wait;
@@ -47,11 +48,11 @@ struct Coordinator<O: Operator> {
     snapshot: Arc<RwLock<Arc<Snapshot<O::Snapshot>>>>,
     alive: Arc<AtomicBool>,
     failure: Arc<Mutex<Option<String>>>,
-    checkpoint_failures: Arc<AtomicU64>,
-    generation: u64,
-    attempts: u64,
     epoch: u32,
-    archive: Arc<Archive>,
+    archive: CurrentArchive,
+    jobs: Sender<Job<O::Snapshot>>,
+    /// The checkpoint that is being written: up to where, and what became of it.
+    writing: Option<(Offset, Receiver<Result<(), EngineError>>)>,
     checkpointed_until: Option<Offset>,
 }
 
@@ -85,6 +86,21 @@ pub(super) fn start<O: Operator, G: Gate>(
     }
     let failure = Arc::new(Mutex::new(None));
     let checkpoint_failures = Arc::new(AtomicU64::new(0));
+    let archive = CurrentArchive::new(Arc::clone(&recovered.archive));
+    let checkpointer = Checkpointer {
+        ground: ground.clone(),
+        checkpoints_kept: options.checkpoints_kept,
+        archive_above_bytes: options.archive_above_bytes,
+        generation: recovered.generation,
+        attempts: 0,
+        epoch: recovered.epoch,
+        archive: archive.clone(),
+        failure: Arc::clone(&failure),
+        failures: Arc::clone(&checkpoint_failures),
+    };
+    let (jobs, due) = bounded(1);
+    let ends = Ends { alive: Arc::clone(&alive), queues: Arc::clone(&queues) };
+    threads.push(spawn("checkpoint".into(), ends, move || checkpointer.run(&due))?);
     let mut coordinator = Coordinator {
         options,
         shards,
@@ -93,15 +109,14 @@ pub(super) fn start<O: Operator, G: Gate>(
             epoch: recovered.epoch,
             published_at_us: ground.clock.now_us(),
             shards: Vec::new(),
-            archive: Arc::clone(&recovered.archive),
+            archive: recovered.archive,
         }))),
         alive: Arc::clone(&alive),
         failure: Arc::clone(&failure),
-        checkpoint_failures: Arc::clone(&checkpoint_failures),
-        generation: recovered.generation,
-        attempts: 0,
         epoch: recovered.epoch,
-        archive: recovered.archive,
+        archive,
+        jobs,
+        writing: None,
         checkpointed_until: None,
         ground,
     };
@@ -183,25 +198,17 @@ impl<O: Operator> Coordinator<O> {
                     let _ = reply.send(result);
                 }
                 Err(RecvTimeoutError::Timeout) => {
-                    if Instant::now() >= checkpoint_at {
-                        if self.is_behind() {
-                            // A full disk heals; until then the log grows and recovery takes longer. The failure is shown.
-                            if let Err(error) = self.checkpoint() {
-                                tracing::error!(%error, "checkpoint failed; it is tried again");
-                            }
-                        }
+                    let is_due = Instant::now() >= checkpoint_at;
+                    if is_due {
                         checkpoint_at = Instant::now() + self.options.checkpoint_every;
-                    } else if self.cut(false).is_err() {
+                    }
+                    if self.publish(is_due).is_err() {
                         return;
                     }
                     publish_at = Instant::now() + self.options.publish_every;
                 }
             }
         }
-    }
-
-    fn is_behind(&self) -> bool {
-        self.checkpointed_until != Some(self.ground.log.end())
     }
 
     fn cut(&mut self, seal: bool) -> Result<Sealed<O>, EngineError> {
@@ -227,107 +234,61 @@ impl<O: Operator> Coordinator<O> {
             epoch: self.epoch,
             published_at_us: self.ground.clock.now_us(),
             shards: views,
-            archive: Arc::clone(&self.archive),
+            archive: self.archive.get(),
         });
         *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&snapshot);
         Ok((snapshot, seals.into_iter().flatten().collect()))
     }
 
+    /// Cuts, and begins a checkpoint if it is due, there is something new, and the last one is written.
+    fn publish(&mut self, is_due: bool) -> Result<(), EngineError> {
+        self.look_at_checkpoint();
+        let seal = is_due && self.writing.is_none() && self.checkpointed_until != Some(self.ground.log.end());
+        let sealed = self.cut(seal)?;
+        if seal { self.hand_over(sealed, BTreeSet::new()) } else { Ok(()) }
+    }
+
+    /// Takes note if the checkpoint that was being written is.
+    fn look_at_checkpoint(&mut self) {
+        if let Some((until, done)) = &self.writing
+            && let Ok(result) = done.try_recv()
+        {
+            match result {
+                Ok(()) => self.checkpointed_until = Some(*until),
+                // A full disk heals; until then the log grows and recovery takes longer. The failure is shown.
+                Err(error) => tracing::error!(%error, "checkpoint failed; it is tried again"),
+            }
+            self.writing = None;
+        }
+    }
+
+    fn hand_over(&mut self, sealed: Sealed<O>, erased: BTreeSet<String>) -> Result<(), EngineError> {
+        let (snapshot, seals) = sealed;
+        let (done, result) = bounded(1);
+        self.writing = Some((snapshot.offset, result));
+        let job = Job { snapshot, seals, erased, done };
+        self.jobs.send(job).map_err(|_| EngineError::Thread("checkpoint".into()))
+    }
+
+    /// Waits until no checkpoint is being written.
+    fn settle(&mut self) -> Result<(), EngineError> {
+        let Some((until, done)) = self.writing.take() else { return Ok(()) };
+        let result = wait(&done, &self.alive).ok_or_else(|| EngineError::Thread("checkpoint".into()))?;
+        self.checkpointed_until = result.is_ok().then_some(until).or(self.checkpointed_until);
+        result
+    }
+
+    /// Writes a checkpoint of what is there now, and waits for it.
     fn checkpoint(&mut self) -> Result<(), EngineError> {
         self.checkpoint_without(&BTreeSet::new())
     }
 
     fn checkpoint_without(&mut self, erased: &BTreeSet<String>) -> Result<(), EngineError> {
-        let result = self.write_checkpoint(erased);
-        let message = result.as_ref().err().map(|error: &EngineError| format!("checkpoint failed: {error}"));
-        self.checkpoint_failures.fetch_add(u64::from(message.is_some()), Ordering::Relaxed);
-        *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = message;
-        result
-    }
-
-    fn write_checkpoint(&mut self, erased: &BTreeSet<String>) -> Result<(), EngineError> {
-        let (snapshot, seals) = self.cut(true)?;
-        let generation = self.generation + 1;
-        // Files of an attempt that failed may be there until they are swept, so each attempt has its own names.
-        self.attempts += 1;
-        let attempt = format!("{generation:020}-{}-{}", self.epoch, self.attempts);
-        let storage = &*self.ground.storage;
-        let mut shards = Vec::with_capacity(seals.len());
-        for (view, seals) in snapshot.shards.iter().zip(seals) {
-            let prefix = format!("checkpoints/{attempt}-{:05}-", view.shard);
-            let mut files = SealedFiles::default();
-            let dedup = seals.dedup.write(storage, &prefix, &mut files).map_err(LakeError::from)?;
-            let operator = seals.operator.write(storage, &prefix, &mut files).map_err(LakeError::from)?;
-            shards.push(ShardManifest {
-                shard: view.shard,
-                watermark_us: view.watermark_us,
-                dedup,
-                operator,
-                files: files.checkpoint,
-                lake_files: files.lake,
-            });
-        }
-        let archive = self.archive_if_due(snapshot.offset, erased, &attempt)?;
-        let manifest = Manifest {
-            format: FORMAT,
-            generation,
-            epoch: self.epoch,
-            log_offset: snapshot.offset,
-            created_at_us: self.ground.clock.now_us(),
-            archive: (*archive).clone(),
-            shards,
-        };
-        if let Err(error) = self.ground.manifests.create(&manifest) {
-            // One that failed and is there all the same names these files, so they stay.
-            if self.ground.manifests.next_generation() == Ok(generation) {
-                self.discard(&archive);
-            }
-            return Err(error.into());
-        }
-        self.generation = generation;
-        let archived_before = std::mem::replace(&mut self.archive, archive).until;
-        self.checkpointed_until = Some(snapshot.offset);
-        self.ground.manifests.collect_garbage(self.options.checkpoints_kept)?;
-        // One checkpoint late: the kept predecessor and the queries that run on it may still read what was archived now.
-        self.ground.log.trim(archived_before.min(self.ground.manifests.trim_log_before()?))?;
-        Ok(())
-    }
-
-    fn archive_if_due(
-        &self,
-        until: Offset,
-        erased: &BTreeSet<String>,
-        attempt: &str,
-    ) -> Result<Arc<Archive>, EngineError> {
-        let from = self.archive.until.max(self.ground.log.start());
-        let is_large = self.ground.log.bytes() >= self.options.archive_above_bytes && from < until;
-        if erased.is_empty() && !is_large {
-            return Ok(Arc::clone(&self.archive));
-        }
-        let (log, storage) = (&*self.ground.log, &*self.ground.storage);
-        let prefix = format!("{}/events/{attempt}-", lake::FOLDER);
-        let mut archive = (*self.archive).clone();
-        if !erased.is_empty() {
-            archive.files = self.ground.lake.erase(&archive.files, erased, storage, &prefix)?;
-        }
-        match self.ground.lake.archive(log, from, until, erased, storage, &prefix) {
-            Ok(files) => archive.files.extend(files),
-            Err(error) => {
-                self.discard(&archive);
-                return Err(error.into());
-            }
-        }
-        archive.until = until;
-        Ok(Arc::new(archive))
-    }
-
-    /// Removes what was written for a manifest that is not there, so that trying on a full disk does not make it fuller.
-    fn discard(&self, archive: &Archive) {
-        for file in archive.files.iter().filter(|file| !self.archive.files.contains(file)) {
-            if let Err(error) = self.ground.storage.remove(&file.name) {
-                tracing::warn!(file = file.name, %error, "can't remove a file of a checkpoint that failed");
-            }
-        }
+        // What became of the one before is not this one's matter; it was counted and shown.
+        let _ = self.settle();
+        let sealed = self.cut(true)?;
+        self.hand_over(sealed, erased.clone())?;
+        self.settle()
     }
 
     fn configure(&mut self, meters: Vec<Meter>) -> Result<(), EngineError> {
@@ -340,7 +301,7 @@ impl<O: Operator> Coordinator<O> {
             channels.configures.send(Configure { meters: Arc::clone(&meters), changed, history }).map_err(gone)?;
             waiting.push((shard as u16, answer, feed));
         }
-        history::feed(&self.ground, &self.archive, waiting, &self.alive)
+        history::feed(&self.ground, &self.archive.get(), waiting, &self.alive)
     }
 
     fn fail(&self, reason: &str) {

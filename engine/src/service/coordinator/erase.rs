@@ -23,6 +23,8 @@ impl<O: Operator> Coordinator<O> {
     ///
     /// If it breaks off, nothing else is lost and it can be done again; until then a restart may bring them back.
     pub(super) fn erase(&mut self, tenants: &BTreeSet<String>) -> Result<(), EngineError> {
+        // One that is being written still knows them; it is replaced below.
+        let _ = self.settle();
         self.forget(tenants)?;
         self.ground.log.roll();
         self.mark()?;

@@ -1,0 +1,161 @@
+//! Writes checkpoints on a thread of its own, one after the other, while snapshots go on being cut: a checkpoint may take
+//! as long as the disk wants, and what is shown stays fresh.
+//!
+//! Not here: when a checkpoint is due, and the cut that it holds.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use crossbeam_channel::{Receiver, Sender};
+
+use crate::checkpoint::manifest::{FORMAT, Manifest, ShardManifest};
+use crate::lake::{self, LakeError};
+use crate::log::Offset;
+use crate::service::{EngineError, Ground};
+use crate::shard::SealedFiles;
+use crate::shard::worker::Seals;
+use crate::snapshot::{Archive, Snapshot};
+
+/// A cut that is to become durable, without the tenants that are erased.
+pub(super) struct Job<S> {
+    pub(super) snapshot: Arc<Snapshot<S>>,
+    pub(super) seals: Vec<Seals>,
+    pub(super) erased: BTreeSet<String>,
+    pub(super) done: Sender<Result<(), EngineError>>,
+}
+
+/// What of the log is in the lake, as the newest checkpoint says.
+#[derive(Clone)]
+pub(super) struct CurrentArchive(Arc<RwLock<Arc<Archive>>>);
+
+impl CurrentArchive {
+    pub(super) fn new(archive: Arc<Archive>) -> Self {
+        Self(Arc::new(RwLock::new(archive)))
+    }
+
+    pub(super) fn get(&self) -> Arc<Archive> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn replace(&self, archive: Arc<Archive>) -> Arc<Archive> {
+        std::mem::replace(&mut *self.0.write().unwrap_or_else(PoisonError::into_inner), archive)
+    }
+}
+
+/// What writing one checkpoint leaves for the next.
+pub(super) struct Checkpointer {
+    pub(super) ground: Ground,
+    pub(super) checkpoints_kept: usize,
+    pub(super) archive_above_bytes: u64,
+    pub(super) generation: u64,
+    pub(super) attempts: u64,
+    pub(super) epoch: u32,
+    pub(super) archive: CurrentArchive,
+    pub(super) failure: Arc<Mutex<Option<String>>>,
+    pub(super) failures: Arc<AtomicU64>,
+}
+
+impl Checkpointer {
+    /// Writes what comes until nobody can send any more.
+    pub(super) fn run<S>(mut self, jobs: &Receiver<Job<S>>) {
+        for Job { snapshot, seals, erased, done } in jobs {
+            let result = self.write(&snapshot, seals, &erased);
+            let message = result.as_ref().err().map(|error: &EngineError| format!("checkpoint failed: {error}"));
+            self.failures.fetch_add(u64::from(message.is_some()), Ordering::Relaxed);
+            *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = message;
+            // The coordinator is gone only if the process is going.
+            let _ = done.send(result);
+        }
+    }
+
+    fn write<S>(
+        &mut self,
+        snapshot: &Snapshot<S>,
+        seals: Vec<Seals>,
+        erased: &BTreeSet<String>,
+    ) -> Result<(), EngineError> {
+        let generation = self.generation + 1;
+        // Files of an attempt that failed may be there until they are swept, so each attempt has its own names.
+        self.attempts += 1;
+        let attempt = format!("{generation:020}-{}-{}", self.epoch, self.attempts);
+        let storage = &*self.ground.storage;
+        let mut shards = Vec::with_capacity(seals.len());
+        for (view, seals) in snapshot.shards.iter().zip(seals) {
+            let prefix = format!("checkpoints/{attempt}-{:05}-", view.shard);
+            let mut files = SealedFiles::default();
+            let dedup = seals.dedup.write(storage, &prefix, &mut files).map_err(LakeError::from)?;
+            let operator = seals.operator.write(storage, &prefix, &mut files).map_err(LakeError::from)?;
+            shards.push(ShardManifest {
+                shard: view.shard,
+                watermark_us: view.watermark_us,
+                dedup,
+                operator,
+                files: files.checkpoint,
+                lake_files: files.lake,
+            });
+        }
+        let archive = self.archive_if_due(snapshot.offset, erased, &attempt)?;
+        let manifest = Manifest {
+            format: FORMAT,
+            generation,
+            epoch: self.epoch,
+            log_offset: snapshot.offset,
+            created_at_us: self.ground.clock.now_us(),
+            archive: (*archive).clone(),
+            shards,
+        };
+        if let Err(error) = self.ground.manifests.create(&manifest) {
+            // One that failed and is there all the same names these files, so they stay.
+            if self.ground.manifests.next_generation() == Ok(generation) {
+                self.discard(&archive);
+            }
+            return Err(error.into());
+        }
+        self.generation = generation;
+        let archived_before = self.archive.replace(archive).until;
+        self.ground.manifests.collect_garbage(self.checkpoints_kept)?;
+        // One checkpoint late: the kept predecessor and the queries that run on it may still read what was archived now.
+        self.ground.log.trim(archived_before.min(self.ground.manifests.trim_log_before()?))?;
+        Ok(())
+    }
+
+    fn archive_if_due(
+        &self,
+        until: Offset,
+        erased: &BTreeSet<String>,
+        attempt: &str,
+    ) -> Result<Arc<Archive>, EngineError> {
+        let archive = self.archive.get();
+        let from = archive.until.max(self.ground.log.start());
+        let is_large = self.ground.log.bytes() >= self.archive_above_bytes && from < until;
+        if erased.is_empty() && !is_large {
+            return Ok(archive);
+        }
+        let (log, storage) = (&*self.ground.log, &*self.ground.storage);
+        let prefix = format!("{}/events/{attempt}-", lake::FOLDER);
+        let mut archive = (*archive).clone();
+        if !erased.is_empty() {
+            archive.files = self.ground.lake.erase(&archive.files, erased, storage, &prefix)?;
+        }
+        match self.ground.lake.archive(log, from, until, erased, storage, &prefix) {
+            Ok(files) => archive.files.extend(files),
+            Err(error) => {
+                self.discard(&archive);
+                return Err(error.into());
+            }
+        }
+        archive.until = until;
+        Ok(Arc::new(archive))
+    }
+
+    /// Removes what was written for a manifest that is not there, so that trying on a full disk does not make it fuller.
+    fn discard(&self, archive: &Archive) {
+        let named = self.archive.get();
+        for file in archive.files.iter().filter(|file| !named.files.contains(file)) {
+            if let Err(error) = self.ground.storage.remove(&file.name) {
+                tracing::warn!(file = file.name, %error, "can't remove a file of a checkpoint that failed");
+            }
+        }
+    }
+}
