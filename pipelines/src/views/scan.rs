@@ -1,7 +1,8 @@
 //! Reads a view: lazily, on a blocking thread, through a short queue, keeping only the rows of the tenants asked for.
 //!
 //! The one place that enforces the bound on `tenant` (I6); a view's own pruning saves work, it is not what isolation
-//! rests on.
+//! rests on. That includes dictionaries: a kernel may work on all values of one, and name in its error those of rows that
+//! were cut away.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -9,10 +10,11 @@ use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, BooleanArray, RecordBatch, RecordBatchOptions};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::{DataType, Int32Type, SchemaRef};
 use arrow::error::ArrowError;
+use arrow_select::dictionary::garbage_collect_any_dictionary;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DataFusionError, Result};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
@@ -144,11 +146,10 @@ impl Sieve {
             batch = batch.slice(0, batch.num_rows().min(*left));
             *left -= batch.num_rows();
         }
-        let columns = self
-            .schema
-            .fields()
-            .iter()
-            .map(|field| batch.column_by_name(field.name()).cloned().ok_or_else(|| missing(field.name())));
+        let columns = self.schema.fields().iter().map(|field| {
+            let column = batch.column_by_name(field.name()).ok_or_else(|| missing(field.name()))?;
+            if self.confined { without_unused_values(column) } else { Ok(Arc::clone(column)) }
+        });
         let columns = columns.collect::<Result<Vec<_>, _>>()?;
         let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
         RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)
@@ -172,11 +173,44 @@ fn confine(batch: &RecordBatch, column: &dyn Array, tenants: &BTreeSet<String>) 
     filter_record_batch(batch, &keep)
 }
 
+/// `column` with a dictionary, if it has one, of its own rows' values only.
+fn without_unused_values(column: &ArrayRef) -> Result<ArrayRef, ArrowError> {
+    column.as_any_dictionary_opt().map_or_else(|| Ok(Arc::clone(column)), garbage_collect_any_dictionary)
+}
+
 impl DisplayAs for ViewScan {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ViewScan: view={}{}", self.view.name(), self.ask)?;
         let columns = self.schema.fields().iter().map(|field| field.name().as_str()).collect::<Vec<_>>();
         write!(f, ", columns=[{}]", columns.join(" "))?;
         self.limit.map_or(Ok(()), |limit| write!(f, ", limit={limit}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{DictionaryArray, StringArray};
+    use arrow::datatypes::{Field, Schema};
+
+    use super::*;
+    use crate::catalog::Visibility;
+    use crate::views::column::label;
+
+    fn check(tenants: [&str; 3], sources: [&str; 3], expect: &[&str]) {
+        let fields = [TENANT, "source"].map(|name| Field::new(name, label(), false));
+        let schema = Arc::new(Schema::new(fields.to_vec()));
+        let of = |texts: [&str; 3]| Arc::new(texts.into_iter().collect::<DictionaryArray<Int32Type>>()) as ArrayRef;
+        let batch = RecordBatch::try_new(Arc::clone(&schema), vec![of(tenants), of(sources)]).unwrap();
+        let ask = Arc::new(Ask::new(&Visibility::Tenant("a".into()), [], BTreeSet::new()));
+        let kept = Sieve { ask, confined: true, schema, left: None }.keep(batch).unwrap();
+        let values = kept["source"].as_dictionary::<Int32Type>().values().as_string::<i32>();
+        assert_eq!(values, &StringArray::from(expect.to_vec()), "{tenants:?} {sources:?}");
+    }
+
+    #[test]
+    fn dictionaries_hold_no_values_of_rows_that_were_cut_away() {
+        check(["a", "b", "a"], ["x", "secret", "y"], &["x", "y"]);
+        check(["a", "a", "b"], ["x", "x", "x"], &["x"]);
+        check(["b", "b", "b"], ["x", "y", "z"], &[]);
     }
 }

@@ -3,6 +3,7 @@
 mod node;
 mod generate;
 mod isolation;
+mod isolation_fuzz;
 mod consistency;
 mod lake;
 mod export;

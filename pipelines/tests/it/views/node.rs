@@ -103,16 +103,19 @@ impl TestNode {
 
     /// Counts a rejection of `tenant`.
     pub(crate) fn reject(&self, tenant: &str) {
-        let count = RejectionCount {
+        self.count_rejection(RejectionCount {
             tenant: tenant.into(),
             reason: Reason::QuotaExceeded,
             field: "requests".into(),
             count: 3,
             sample_id: "e1".into(),
             sample_detail: "the allowance is used up".into(),
-        };
+        });
+    }
+
+    pub(crate) fn count_rejection(&self, count: RejectionCount) {
         let offset = self.log.end();
-        let shard = &mut self.shards.lock().unwrap()[usize::from(shard_of(tenant, SHARDS))];
+        let shard = &mut self.shards.lock().unwrap()[usize::from(shard_of(&count.tenant, SHARDS))];
         let position = Position { offset, watermark_us: shard.watermark_us, admitted_at_us: NOW_US };
         shard.operator.reject(&[count], position);
     }

@@ -1,0 +1,222 @@
+//! A node of 51 tenants: one that asks, and 50 whose rows bear marks that nothing of the asking tenant's contains.
+//!
+//! Nodes with other marks hold the same rows of the asking tenant at the same offsets, in the same records as their
+//! neighbours'; so whatever it can see must be the same in all of them.
+
+use std::sync::Arc;
+
+use engine::admission::{Reason, RejectionCount};
+use engine::calendar::{Calendar, Period};
+use engine::event::builder::{Attributes, EventBatchBuilder};
+use engine::event::split::shard_of;
+use engine::log::SharedLog;
+use engine::meter::Meter;
+use engine::snapshot::Snapshot;
+use engine::storage::SharedStorage;
+use engine::units::Units;
+use pipelines::catalog::{Catalog, CatalogOptions, Source};
+use pipelines::metering::MeteringSnapshot;
+use pipelines::views::audit::AuditRow;
+use pipelines::views::quotas::QuotaRow;
+use pipelines::views::tenants::TenantRow;
+
+use super::super::generate::{Random, meters};
+use super::super::node::{NOW_US, SHARDS, TestNode, tenant};
+
+pub(super) const OWN: &str = "mallory";
+pub(super) const NEIGHBOURS: u64 = 50;
+/// Everything that is counted has this type: a number, so that casts succeed on the asking tenant's rows.
+const EVENT_TYPE: &str = "1";
+const START_US: i64 = 1_774_728_000_000_000;
+const MINUTE_US: i64 = 60_000_000;
+const MIXED_EVENTS: u64 = 320;
+
+/// What the neighbours' rows bear.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Marks {
+    /// In their names, which an asking tenant may know.
+    pub(super) name: &'static str,
+    /// In all their other texts.
+    pub(super) text: &'static str,
+    /// Begins all their numbers, which end in the neighbour's own two digits.
+    pub(super) number: &'static str,
+    /// Events of theirs behind the last of the asking tenant's.
+    pub(super) more: u64,
+}
+
+pub(super) const CANARIES: Marks = Marks { name: "neighbour", text: "canary", number: "3133773133", more: 40 };
+pub(super) const PARROTS: Marks = Marks { name: "stranger", text: "parrot", number: "6266226266", more: 130 };
+
+/// See the module.
+pub(super) struct Neighbourhood {
+    node: Arc<TestNode>,
+    marks: Marks,
+}
+
+impl Marks {
+    /// Name of a neighbour; those of the same number are in the same shard, whatever the marks.
+    pub(super) fn tenant(&self, neighbour: u64) -> String {
+        let shard = (neighbour % u64::from(SHARDS)) as u16;
+        let names = ('a'..='z').map(|letter| format!("{}-{neighbour:02}{letter}", self.name));
+        names.into_iter().find(|name| shard_of(name, SHARDS) == shard).unwrap()
+    }
+
+    fn text(&self, neighbour: u64, what: &str) -> String {
+        format!("{}-{neighbour:02}-{what}", self.text)
+    }
+
+    fn number(&self, neighbour: u64) -> i64 {
+        format!("{}{neighbour:02}", self.number).parse().unwrap()
+    }
+
+    /// The mark that `text` shows, if one; names do not count if `known`.
+    pub(super) fn shown_in(&self, text: &str, known: bool) -> Option<&'static str> {
+        let text = text.to_lowercase();
+        let marks = [self.text, self.number].into_iter().chain((!known).then_some(self.name));
+        marks.into_iter().find(|mark| text.contains(mark))
+    }
+}
+
+impl Neighbourhood {
+    pub(super) fn new(marks: Marks) -> Arc<Self> {
+        let mut tenants = vec![TenantRow { plan: Some("7".into()), ..tenant(OWN, Period::Day, "Asia/Tokyo") }];
+        tenants.extend((1..=NEIGHBOURS).map(|neighbour| TenantRow {
+            plan: Some(marks.text(neighbour, "plan")),
+            created_at_us: marks.number(neighbour),
+            ..tenant(&marks.tenant(neighbour), Period::Month, "UTC")
+        }));
+        let kept = ["requests", "amount", "highest", "regions", "p95", "visits", "large"];
+        let meters = meters().into_iter().filter(|meter| kept.contains(&meter.name.as_str()));
+        let meters = meters.map(|meter| Meter { event_type: EVENT_TYPE.into(), ..meter });
+        let this = Arc::new(Self { node: TestNode::new(meters.collect(), tenants), marks });
+        this.fill();
+        this
+    }
+
+    fn fill(&self) {
+        let mut random = Random::new(17);
+        let mut builder = EventBatchBuilder::new();
+        for number in 0..MIXED_EVENTS + self.marks.more {
+            let mixed = number < MIXED_EVENTS;
+            let neighbour = (!mixed || random.below(10) > 0).then(|| 1 + number % NEIGHBOURS);
+            // Events behind the mixed ones are late, so that they move no watermark.
+            let far_back = !mixed || random.below(8) == 0;
+            let minutes = if far_back { number % 60 } else { 60 + number };
+            self.event(&mut builder, number, neighbour, START_US + minutes as i64 * MINUTE_US);
+            if random.below(12) == 0 {
+                self.node.append(&builder.finish());
+            }
+            if number == MIXED_EVENTS - 1 {
+                self.node.append(&builder.finish());
+            }
+        }
+        self.node.append(&builder.finish());
+        self.reject(OWN.into(), |_| "5".into(), 4);
+        for neighbour in 1..=NEIGHBOURS {
+            let count = self.marks.number(neighbour) as u64;
+            self.reject(self.marks.tenant(neighbour), |what| self.marks.text(neighbour, what), count);
+        }
+        self.node.publish();
+        self.node.archive(MIXED_EVENTS / 2);
+        self.node.publish();
+    }
+
+    fn event(&self, builder: &mut EventBatchBuilder, number: u64, neighbour: Option<u64>, time_us: i64) {
+        let own = number % 7;
+        let text = |what| neighbour.map_or_else(|| own.to_string(), |of| self.marks.text(of, what));
+        builder.text("/region", &text("region"));
+        builder.units("/value", Units::whole(neighbour.map_or(own as i64, |of| self.marks.number(of))));
+        builder.text("/note", &text("note"));
+        builder.json("traceparent", &format!("\"{}\"", text("trace")));
+        builder.json("/tags", &format!("[\"{}\"]", text("tag")));
+        let counted = neighbour.is_none_or(|of| of.is_multiple_of(2));
+        builder.commit(Attributes {
+            tenant: &neighbour.map_or_else(|| OWN.to_owned(), |of| self.marks.tenant(of)),
+            id: &neighbour.map_or_else(|| number.to_string(), |of| self.marks.text(of, &format!("id-{number}"))),
+            source: &text("source"),
+            event_type: &if counted { EVENT_TYPE.to_owned() } else { text("type") },
+            subject: Some(&text("subject")),
+            time_us,
+        });
+    }
+
+    fn reject(&self, tenant: String, text: impl Fn(&str) -> String, count: u64) {
+        self.node.count_rejection(RejectionCount {
+            tenant,
+            reason: Reason::QuotaExceeded,
+            field: text("field"),
+            count,
+            sample_id: text("sample"),
+            sample_detail: text("detail"),
+        });
+    }
+
+    pub(super) fn catalog(self: &Arc<Self>) -> Catalog {
+        // One partition, so that answers have one order.
+        let options = CatalogOptions { partitions: 1, batch_rows: 64, ..CatalogOptions::default() };
+        Catalog::new(Arc::clone(self) as Arc<dyn Source>, options)
+    }
+
+    /// Each tenant with what its text and number say.
+    fn facts<Row>(&self, row: impl Fn(String, &dyn Fn(&str) -> String, i64) -> Row) -> Vec<Row> {
+        let of = |neighbour| {
+            let text = |what: &str| self.marks.text(neighbour, what);
+            row(self.marks.tenant(neighbour), &text, self.marks.number(neighbour))
+        };
+        let own = row(OWN.into(), &|_| "3".into(), 5);
+        (1..=NEIGHBOURS / 2).map(of).chain([own]).chain((NEIGHBOURS / 2 + 1..=NEIGHBOURS).map(of)).collect()
+    }
+}
+
+/// Answers for one tenant tell more than was asked for: the catalog must cut them.
+impl Source for Neighbourhood {
+    fn snapshot(&self) -> Arc<Snapshot<MeteringSnapshot>> {
+        self.node.snapshot()
+    }
+
+    fn log(&self) -> SharedLog {
+        self.node.log()
+    }
+
+    fn storage(&self) -> SharedStorage {
+        self.node.storage()
+    }
+
+    fn meters(&self) -> Vec<Meter> {
+        self.node.meters()
+    }
+
+    fn tenants(&self) -> Vec<TenantRow> {
+        self.node.tenants()
+    }
+
+    fn quotas(&self, _: Option<&str>, _: i64) -> Vec<QuotaRow> {
+        self.facts(|tenant, text, number| QuotaRow {
+            tenant,
+            meter: text("meter"),
+            kind: text("kind"),
+            calendar: Some(Calendar { period: Period::Day, time_zone: "UTC".into() }),
+            period: None,
+            limit: Units::whole(number),
+            used: Units::whole(number),
+            leased: Units::whole(number),
+            remaining: Units::whole(number),
+            hard: true,
+        })
+    }
+
+    fn audit(&self, _: Option<&str>) -> Vec<AuditRow> {
+        self.facts(|tenant, text, number| AuditRow {
+            tenant,
+            sequence: number as u64,
+            at_us: NOW_US,
+            principal: text("principal"),
+            change: format!("{{\"label\":\"{}\"}}", text("label")),
+            hash: text("hash"),
+        })
+    }
+
+    fn now_us(&self) -> i64 {
+        self.node.now_us()
+    }
+}
