@@ -3,8 +3,8 @@
 //! The one place that turns an instant into "which day, which month"; windows (`pipelines`) and allowances (`actors`)
 //! both ask here, so that what is billed and what is enforced have the same edges (I7). Not here: the clock.
 
-use jiff::civil::{Date, Weekday};
-use jiff::tz::TimeZone;
+use jiff::civil::{Date, Time, Weekday};
+use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
 
@@ -91,29 +91,43 @@ impl Periods {
         Ok(found)
     }
 
+    /// Each period begins where the one before ends, whatever the zone's clock was set to: a beginning is the first instant
+    /// at which the clock had reached it.
     fn find(&self, time_us: i64) -> Result<Interval, jiff::Error> {
-        let local = Timestamp::from_microsecond(time_us)?.to_zoned_datetime(self.zone.clone());
+        let instant = Timestamp::from_microsecond(time_us)?;
         if self.period == Period::Hour {
-            return self.hour(time_us);
+            return Ok(self.hour(instant));
         }
-        let first = self.first_day(local.date())?;
-        let next = match self.period {
-            Period::Hour | Period::Day => first.checked_add(1.day())?,
-            Period::Week => first.checked_add(1.week())?,
-            Period::Month => first.checked_add(1.month())?,
-            Period::Quarter => first.checked_add(3.months())?,
-            Period::Year => first.checked_add(1.year())?,
-        };
-        Ok(Interval { start_us: self.midnight(first)?, end_us: self.midnight(next)? })
+        let first = self.first_day(self.zone.to_datetime(instant).date())?;
+        let next = self.following(first)?;
+        let next_us = self.midnight(next)?;
+        if time_us < next_us {
+            return Ok(Interval { start_us: self.midnight(first)?, end_us: next_us });
+        }
+        // The clock was set back over midnight and shows a day that has ended.
+        Ok(Interval { start_us: next_us, end_us: self.midnight(self.following(next)?)? })
     }
 
-    /// Hours are cut where the local clock shows minute zero, so that zones with half-hour offsets keep their own hours.
-    fn hour(&self, time_us: i64) -> Result<Interval, jiff::Error> {
+    /// Hours are cut where the local clock shows minute zero, so that zones with half-hour offsets keep their own hours, and
+    /// where it is set to something else within one.
+    fn hour(&self, instant: Timestamp) -> Interval {
         const HOUR_US: i64 = 3_600_000_000;
-        let instant = Timestamp::from_microsecond(time_us)?;
-        let offset_us = i64::from(self.zone.to_offset(instant).seconds()) * 1_000_000;
+        let time_us = instant.as_microsecond();
+        let offset = self.zone.to_offset(instant);
+        let offset_us = i64::from(offset.seconds()) * 1_000_000;
         let start_us = (time_us + offset_us).div_euclid(HOUR_US) * HOUR_US - offset_us;
-        Ok(Interval { start_us, end_us: start_us + HOUR_US })
+        let mut hour = Interval { start_us, end_us: start_us + HOUR_US };
+        let is_set_until =
+            |edge_us: i64| Timestamp::from_microsecond(edge_us).is_ok_and(|edge| self.zone.to_offset(edge) != offset);
+        if is_set_until(hour.start_us) {
+            let before = self.zone.preceding(instant.saturating_add(1.microsecond()).unwrap_or(instant));
+            hour.start_us = before.map(|set| set.timestamp().as_microsecond()).next().unwrap_or(hour.start_us);
+        }
+        if is_set_until(hour.end_us - 1) {
+            let behind = self.zone.following(instant);
+            hour.end_us = behind.map(|set| set.timestamp().as_microsecond()).next().unwrap_or(hour.end_us);
+        }
+        hour
     }
 
     fn first_day(&self, date: Date) -> Result<Date, jiff::Error> {
@@ -126,12 +140,29 @@ impl Periods {
         }
     }
 
+    /// The first day of the period behind the one that begins with `first`.
+    fn following(&self, first: Date) -> Result<Date, jiff::Error> {
+        match self.period {
+            Period::Hour | Period::Day => first.checked_add(1.day()),
+            Period::Week => first.checked_add(1.week()),
+            Period::Month => first.checked_add(1.month()),
+            Period::Quarter => first.checked_add(3.months()),
+            Period::Year => first.checked_add(1.year()),
+        }
+    }
+
+    /// The first instant at which the clock showed `date`'s midnight, or was set to behind it.
     fn midnight(&self, date: Date) -> Result<i64, jiff::Error> {
-        Ok(date
-            .to_datetime(jiff::civil::Time::midnight())
-            .to_zoned_datetime(self.zone.clone())?
-            .timestamp()
-            .as_microsecond())
+        let midnight = date.to_datetime(Time::midnight());
+        let instant = match self.zone.to_ambiguous_timestamp(midnight).offset() {
+            AmbiguousOffset::Unambiguous { offset } => offset.to_timestamp(midnight)?,
+            AmbiguousOffset::Fold { before, .. } => before.to_timestamp(midnight)?,
+            AmbiguousOffset::Gap { before, after } => {
+                let set = self.zone.following(after.to_timestamp(midnight)?).next();
+                set.map_or_else(|| before.to_timestamp(midnight), |set| Ok(set.timestamp()))?
+            }
+        };
+        Ok(instant.as_microsecond())
     }
 }
 
@@ -160,6 +191,32 @@ mod tests {
     fn daylight_saving_makes_days_of_23_and_25_hours() {
         check(Period::Day, "Europe/Zurich", "2026-03-29T10:00:00Z", ("2026-03-28T23:00:00Z", "2026-03-29T22:00:00Z"));
         check(Period::Day, "Europe/Zurich", "2026-10-25T10:00:00Z", ("2026-10-24T22:00:00Z", "2026-10-25T23:00:00Z"));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_around_midnight_leaves_no_gap() {
+        // Set back at 00:01, so that the end of the day before is shown twice.
+        check(
+            Period::Day,
+            "America/St_Johns",
+            "2006-10-29T03:00:00Z",
+            ("2006-10-29T02:30:00Z", "2006-10-30T03:30:00Z"),
+        );
+        // Set ahead at 23:30, over midnight.
+        check(Period::Day, "America/Toronto", "1919-03-31T04:45:00Z", ("1919-03-31T04:30:00Z", "1919-04-01T04:00:00Z"));
+        // Set ahead by a whole day.
+        check(Period::Day, "Pacific/Apia", "2011-12-30T09:59:59Z", ("2011-12-29T10:00:00Z", "2011-12-30T10:00:00Z"));
+        check(Period::Day, "Pacific/Apia", "2011-12-30T10:00:00Z", ("2011-12-30T10:00:00Z", "2011-12-31T10:00:00Z"));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_by_half_an_hour_cuts_the_hour() {
+        let check = |at, expect| check(Period::Hour, "Australia/Lord_Howe", at, expect);
+        check("2025-10-04T15:29:00Z", ("2025-10-04T14:30:00Z", "2025-10-04T15:30:00Z"));
+        check("2025-10-04T15:30:00Z", ("2025-10-04T15:30:00Z", "2025-10-04T16:00:00Z"));
+        check("2026-04-04T14:59:00Z", ("2026-04-04T14:00:00Z", "2026-04-04T15:00:00Z"));
+        check("2026-04-04T15:00:00Z", ("2026-04-04T15:00:00Z", "2026-04-04T15:30:00Z"));
+        check("2026-04-04T15:30:00Z", ("2026-04-04T15:30:00Z", "2026-04-04T16:30:00Z"));
     }
 
     #[test]

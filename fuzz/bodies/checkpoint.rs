@@ -66,7 +66,11 @@ fn check_manifest(document: &[u8], log_start: u64, mend: bool) {
 fn go_on(manifests: &Manifests, before: Manifest, names: usize) {
     assert_eq!(manifests.trim_log_before(), Ok(before.needs_log_from()));
     let Ok(generation) = manifests.next_generation() else { return };
+    let is_last = generation == before.generation;
     let next = Manifest { generation, shards: Vec::new(), archive: Default::default(), ..before };
+    if is_last {
+        return assert_eq!(manifests.create(&next), Err(CheckpointError::Fenced { generation }));
+    }
     manifests.create(&next).expect("nobody else has written");
     let removed = manifests.collect_garbage(1).unwrap_or_default();
     assert!(removed >= names, "{removed} of at least {names} files went");

@@ -15,7 +15,7 @@ use super::{CheckpointError, decode_json, encode_json, file};
 use crate::lake;
 use crate::log::Offset;
 use crate::snapshot::Archive;
-use crate::storage::{SharedStorage, StorageError};
+use crate::storage::{SharedStorage, StorageError, check_name};
 
 /// The manifest format that this program writes, and the only one it reads.
 pub const FORMAT: u32 = 1;
@@ -256,6 +256,10 @@ impl Manifests {
         }
         if manifest.generation != generation {
             return Err(corrupt(format!("it is generation {} under the name of another", manifest.generation)));
+        }
+        // A file that can't be could never be removed, and garbage behind it would stay.
+        for file in manifest.files() {
+            check_name(file).map_err(|error| corrupt(error.to_string()))?;
         }
         Ok(manifest)
     }

@@ -21,7 +21,7 @@
 //! | 20 | 4 | rows |
 //! | 24 | 4 | epoch |
 //! | 28 | 2 | shard |
-//! | 30 | 2 | kind: 0 a record, 1 a seal (no body; written on a clean close) |
+//! | 30 | 2 | kind: 0 a record, 1 a seal (no rows, no body; written on a clean close) |
 //! | 32 | 8 | offset of the first row |
 //! | 40 | 8 | group: position in the segment up to which all was durable when this frame was written |
 //! | 48 | 8 | watermark, microseconds |
@@ -176,7 +176,7 @@ impl Frame {
         if first.checked_add(Offset::from(header.rows))? > OFFSET_MAX {
             return None;
         }
-        Some(Self {
+        let frame = Self {
             kind,
             first,
             header,
@@ -184,7 +184,10 @@ impl Frame {
             payload_bytes: u32_at(bytes, 12),
             notes_bytes: u32_at(bytes, 16),
             body_crc: u32_at(bytes, 8),
-        })
+        };
+        // Readers pass over seals: one that covers offsets would be a silent gap (I5).
+        let is_empty = header.rows == 0 && frame.body_bytes() == 0;
+        (kind == Kind::Record || is_empty).then_some(frame)
     }
 }
 
@@ -231,6 +234,15 @@ mod tests {
         assert_eq!(decode_segment_header(&encode_segment_header(OFFSET_MAX)), Ok(OFFSET_MAX));
         let beyond = decode_segment_header(&encode_segment_header(OFFSET_MAX + 1));
         assert_eq!(beyond, Err(SegmentHeaderError::Damaged));
+    }
+
+    #[test]
+    fn a_seal_with_rows_or_body_is_refused() {
+        let seal = Frame::seal(12, 34);
+        let rows = Frame { header: Header { rows: 1, ..seal.header }, ..seal };
+        for odd in [rows, Frame { payload_bytes: 1, ..seal }, Frame { notes_bytes: 1, ..seal }] {
+            assert_eq!(Frame::decode(&odd.encode()), None, "{odd:?}");
+        }
     }
 
     #[test]

@@ -98,7 +98,7 @@ impl StorageError {
 }
 
 /// Refuses names that would leave the storage's folder or mean the same file under two spellings.
-fn check_name(name: &str) -> Result<(), StorageError> {
+pub(crate) fn check_name(name: &str) -> Result<(), StorageError> {
     let plain = |part: &str| !part.is_empty() && part != "." && part != ".." && !part.contains(['\\', '\0']);
     if name.split('/').all(plain) {
         return Ok(());

@@ -6,7 +6,7 @@
 
 use super::attributes;
 use super::data::{self, Malformed};
-use super::frame::{self, Extent};
+use super::frame;
 use super::{Context, DecodeError, Decoded, Form, Limits, Rejected};
 use crate::admission::{Reason, Rejection};
 use crate::event::builder::{Attributes, EventBatchBuilder};
@@ -94,7 +94,7 @@ impl Decoder {
         {
             return Ok(());
         }
-        self.careful(index, text, frame::extent(text), members, context)
+        self.careful(index, text, members, context)
     }
 
     fn array(&mut self, body: &[u8], context: &Context<'_>) -> Result<(), DecodeError> {
@@ -120,7 +120,8 @@ impl Decoder {
                         let Some(extent) = frame::extent(&body[at..]) else {
                             return malformed(at, "the body ends inside the event that starts here");
                         };
-                        self.careful(index, &body[at..at + extent.end], Some(extent), &mut members, context)?;
+                        let event = frame::trim_space_end(&body[at..at + extent.end]);
+                        self.careful(index, event, &mut members, context)?;
                         extent.end
                     }
                 };
@@ -155,23 +156,24 @@ impl Decoder {
         }
         let mut scanner = Scanner::new(text, self.limits.depth_max);
         let read = members.read(&mut scanner, &mut self.data, &mut self.builder);
+        // Space behind an event is not its own: it would otherwise decide whether the event may grow.
+        let length = scanner.at();
         let behind = scanner.peek();
         let ends_well = behind.map_or(ends.is_empty(), |byte| ends.contains(&byte));
         if read.is_err() || !ends_well {
             self.builder.abort();
             return None;
         }
-        let row = self.row(scanner.at(), members, context);
+        let row = self.row(length, members, context);
         self.settle(index, row, members, context);
         Some(scanner.at())
     }
 
-    /// One event, whose `text` has the `extent`.
+    /// One event, which has `text` for itself.
     fn careful<'a>(
         &mut self,
         index: u32,
         text: &'a [u8],
-        extent: Option<Extent>,
         members: &mut attributes::Members<'a>,
         context: &Context<'_>,
     ) -> Result<(), DecodeError> {
@@ -179,7 +181,7 @@ impl Decoder {
             return Err(DecodeError::TooMany { events_max: self.limits.events_max });
         }
         members.clear();
-        let read = self.framed(text, extent).and_then(|text| {
+        let read = self.framed(text).and_then(|text| {
             let mut scanner = Scanner::new(text, self.limits.depth_max);
             members.read(&mut scanner, &mut self.data, &mut self.builder).map_err(|reason| malformed("", &reason))
         });
@@ -245,13 +247,13 @@ impl Decoder {
     }
 
     /// `text` if it is no longer than an event may be and UTF-8 with one JSON object's brackets and nothing behind them.
-    fn framed<'a>(&self, text: &'a [u8], extent: Option<Extent>) -> Result<&'a str, Rejection> {
+    fn framed<'a>(&self, text: &'a [u8]) -> Result<&'a str, Rejection> {
         if text.len() > self.limits.event_bytes_max {
             let detail = format!("the event is longer than {} bytes; move bulk elsewhere", self.limits.event_bytes_max);
             return Err(Rejection::new(Reason::TooLarge, "", detail));
         }
         let malformed = |detail: String| Err(Rejection::new(Reason::Malformed, "", detail));
-        let Some(extent) = extent else {
+        let Some(extent) = frame::extent(text) else {
             return malformed(format!("the event ends after {} bytes inside a bracket or string", text.len()));
         };
         if extent.depth > self.limits.depth_max {

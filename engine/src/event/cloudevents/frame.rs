@@ -60,8 +60,17 @@ fn string_end(bytes: &[u8], mut at: usize) -> Option<usize> {
 
 /// First byte from `at` on that is not JSON's space.
 pub(super) fn skip_space(bytes: &[u8], at: usize) -> usize {
-    let spaces = bytes[at..].iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).count();
-    at + spaces
+    at + bytes[at..].iter().take_while(|byte| is_space(**byte)).count()
+}
+
+/// `bytes` without JSON's space at the end.
+pub(super) fn trim_space_end(bytes: &[u8]) -> &[u8] {
+    let spaces = bytes.iter().rev().take_while(|byte| is_space(**byte)).count();
+    &bytes[..bytes.len() - spaces]
+}
+
+fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }
 
 #[cfg(test)]
