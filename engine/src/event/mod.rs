@@ -6,8 +6,6 @@
 pub mod schema;
 pub mod batch;
 pub mod rest;
-mod escape;
-mod scan;
 mod value;
 mod text_column;
 pub mod builder;

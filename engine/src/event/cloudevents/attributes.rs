@@ -4,36 +4,31 @@
 
 use std::borrow::Cow;
 
-use super::data::{self, Malformed};
+use sonic_rs::LazyValue;
+
+use super::data::Malformed;
 use super::{Context, Limits, time};
 use crate::admission::{Reason, Rejection};
-use crate::event::builder::EventBatchBuilder;
-use crate::event::scan::{Escapes, Kind, Scanner, Token};
+use crate::event::value::Value;
 
 /// Most extension attributes of one event, `tenant` aside.
 const EXTENSIONS_MAX: usize = 32;
 
-/// The members of an event's object, not yet looked at; reused from event to event.
+/// The members of an event's object, not yet looked at.
 #[derive(Default)]
 pub(super) struct Members<'a> {
-    core: Core<'a>,
-    extensions: Vec<(Cow<'a, str>, Token<'a>)>,
-}
-
-/// Those that CloudEvents names, and `tenant`.
-#[derive(Default)]
-struct Core<'a> {
-    specversion: Option<Token<'a>>,
-    id: Option<Token<'a>>,
-    source: Option<Token<'a>>,
-    event_type: Option<Token<'a>>,
-    subject: Option<Token<'a>>,
-    time: Option<Token<'a>>,
-    tenant: Option<Token<'a>>,
-    data_content_type: Option<Token<'a>>,
-    data_schema: Option<Token<'a>>,
-    data_base64: Option<Token<'a>>,
-    has_data: bool,
+    specversion: Option<LazyValue<'a>>,
+    id: Option<LazyValue<'a>>,
+    source: Option<LazyValue<'a>>,
+    event_type: Option<LazyValue<'a>>,
+    subject: Option<LazyValue<'a>>,
+    time: Option<LazyValue<'a>>,
+    tenant: Option<LazyValue<'a>>,
+    data_content_type: Option<LazyValue<'a>>,
+    data_schema: Option<LazyValue<'a>>,
+    data: Option<LazyValue<'a>>,
+    data_base64: Option<LazyValue<'a>>,
+    extensions: Vec<(Cow<'a, str>, LazyValue<'a>)>,
 }
 
 /// The attributes that have columns.
@@ -48,83 +43,55 @@ pub(super) struct Checked<'m> {
 }
 
 impl<'a> Members<'a> {
-    /// Sorts the members of the event that is next into `self` and stages those of its `data`; after an error, the
-    /// members before it are there.
-    pub(super) fn read(
-        &mut self,
-        scanner: &mut Scanner<'a>,
-        data: &mut data::Members,
-        builder: &mut EventBatchBuilder,
-    ) -> Result<(), Malformed> {
-        self.clear();
-        scanner.peek();
-        scanner.enter()?;
-        let mut first = true;
-        while let Some(token) = scanner.member(first)? {
-            first = false;
-            let name = token.text().ok_or(Malformed::Escape)?;
-            let core = &mut self.core;
+    /// Sorts the members of `event` into `self`; after an error, those before it are there.
+    pub(super) fn read(&mut self, event: &'a str) -> Result<(), Malformed> {
+        for member in sonic_rs::to_object_iter(event) {
+            let (name, value) = member?;
             let place = match &*name {
-                "specversion" => &mut core.specversion,
-                "id" => &mut core.id,
-                "source" => &mut core.source,
-                "type" => &mut core.event_type,
-                "subject" => &mut core.subject,
-                "time" => &mut core.time,
-                "tenant" => &mut core.tenant,
-                "datacontenttype" => &mut core.data_content_type,
-                "dataschema" => &mut core.data_schema,
-                "data_base64" => &mut core.data_base64,
-                "data" if core.has_data => {
-                    scanner.value()?;
+                "specversion" => &mut self.specversion,
+                "id" => &mut self.id,
+                "source" => &mut self.source,
+                "type" => &mut self.event_type,
+                "subject" => &mut self.subject,
+                "time" => &mut self.time,
+                "tenant" => &mut self.tenant,
+                "datacontenttype" => &mut self.data_content_type,
+                "dataschema" => &mut self.data_schema,
+                "data" => &mut self.data,
+                "data_base64" => &mut self.data_base64,
+                _ if self.extensions.iter().any(|(other, _)| *other == name) => {
                     return Err(Malformed::Repeated(name.into_owned()));
                 }
-                "data" => {
-                    data.read(scanner, builder)?;
-                    core.has_data = true;
-                    continue;
-                }
+                // One beyond the limit is enough for `check` to refuse the event.
+                _ if self.extensions.len() > EXTENSIONS_MAX => continue,
                 _ => {
-                    let value = scanner.value()?;
-                    if self.extensions.iter().any(|(other, _)| *other == name) {
-                        return Err(Malformed::Repeated(name.into_owned()));
-                    }
-                    // One beyond the limit is enough for `check` to refuse the event.
-                    if self.extensions.len() <= EXTENSIONS_MAX {
-                        self.extensions.push((name, value));
-                    }
+                    self.extensions.push((name, value));
                     continue;
                 }
             };
-            if place.replace(scanner.value()?).is_some() {
+            if place.replace(value).is_some() {
                 return Err(Malformed::Repeated(name.into_owned()));
             }
         }
         Ok(())
     }
 
-    /// Forgets the last event.
-    pub(super) fn clear(&mut self) {
-        self.core = Core::default();
-        self.extensions.clear();
-    }
-
-    /// Whether the event has `data`, and it is staged.
-    pub(super) fn has_data(&self) -> bool {
-        self.core.has_data
+    /// JSON text of `data`, if the event has it.
+    pub(super) fn data(&self) -> Option<&str> {
+        self.data.as_ref().map(LazyValue::as_raw_str)
     }
 
     /// JSON text of `data_base64`, if the event has it.
     pub(super) fn data_base64(&self) -> Option<&str> {
-        present(self.core.data_base64).map(|value| value.json)
+        present(&self.data_base64)
     }
 
     /// Name and JSON text of the attributes that have no column. JSON being the default content type, it is not kept.
     pub(super) fn without_column(&self) -> impl Iterator<Item = (&str, &str)> {
-        let content_type = self.core.data_content_type.filter(|value| value.json != "\"application/json\"");
-        let core = [("datacontenttype", content_type), ("dataschema", self.core.data_schema)];
-        let extensions = self.extensions.iter().map(|(name, value)| (&**name, Some(*value)));
-        core.into_iter().chain(extensions).filter_map(|(name, value)| Some((name, present(value)?.json)))
+        let content_type = present(&self.data_content_type).filter(|json| *json != "\"application/json\"");
+        let core = [("datacontenttype", content_type), ("dataschema", present(&self.data_schema))];
+        let extensions = self.extensions.iter().map(|(name, value)| (&**name, present_value(value)));
+        core.into_iter().chain(extensions).filter_map(|(name, json)| json.map(|json| (name, json)))
     }
 
     /// `id` and `tenant` as far as they can be read, to name an event that is refused.
@@ -132,9 +99,9 @@ impl<'a> Members<'a> {
         let text = |place, name| text(place, name).ok().flatten().map_or(String::new(), Cow::into_owned);
         let tenant = match context.tenant {
             Some(tenant) if !context.platform => tenant.to_owned(),
-            _ => text(self.core.tenant, "tenant"),
+            _ => text(&self.tenant, "tenant"),
         };
-        (tenant, text(self.core.id, "id"))
+        (tenant, text(&self.id, "id"))
     }
 
     /// The attributes, if they are those of a CloudEvent that `context` may send.
@@ -145,15 +112,15 @@ impl<'a> Members<'a> {
             Some(_) => Err(invalid(name, "is empty; give a non-empty string")),
             None => Err(missing(name)),
         };
-        if required(self.core.specversion, "specversion")? != "1.0" {
+        if required(&self.specversion, "specversion")? != "1.0" {
             return Err(invalid("specversion", "is not \"1.0\", the only version that is understood"));
         }
         let tenant = self.tenant(context, limits)?;
-        let subject = text(self.core.subject, "subject")?;
+        let subject = text(&self.subject, "subject")?;
         if subject.as_ref().is_some_and(|text| text.len() > limits.attribute_bytes_max) {
             return Err(too_long("subject", limits));
         }
-        let time_us = match text(self.core.time, "time")? {
+        let time_us = match text(&self.time, "time")? {
             None => None,
             Some(text) => Some(time::parse(&text).ok_or_else(|| {
                 invalid("time", "is not an RFC 3339 instant; write it like 2026-01-31T23:59:59.123456Z")
@@ -162,9 +129,9 @@ impl<'a> Members<'a> {
         self.check_without_column(limits)?;
         Ok(Checked {
             tenant,
-            id: required(self.core.id, "id")?,
-            source: required(self.core.source, "source")?,
-            event_type: required(self.core.event_type, "type")?,
+            id: required(&self.id, "id")?,
+            source: required(&self.source, "source")?,
+            event_type: required(&self.event_type, "type")?,
             subject,
             time_us,
         })
@@ -172,7 +139,7 @@ impl<'a> Members<'a> {
 
     /// The credential's tenant; a platform credential may name another one.
     fn tenant<'m>(&'m self, context: &Context<'m>, limits: &Limits) -> Result<Cow<'m, str>, Rejection> {
-        let named = text(self.core.tenant, "tenant")?.filter(|tenant| !tenant.is_empty());
+        let named = text(&self.tenant, "tenant")?.filter(|tenant| !tenant.is_empty());
         match (named, context.tenant) {
             (Some(named), _) if named.len() > limits.attribute_bytes_max => Err(too_long("tenant", limits)),
             (Some(named), Some(own)) if !context.platform && named != own => Err(Rejection::new(
@@ -192,10 +159,10 @@ impl<'a> Members<'a> {
     }
 
     fn check_without_column(&self, limits: &Limits) -> Result<(), Rejection> {
-        text(self.core.data_content_type, "datacontenttype")?;
-        text(self.core.data_schema, "dataschema")?;
-        if let Some(data) = text(self.core.data_base64, "data_base64")? {
-            if self.core.has_data {
+        text(&self.data_content_type, "datacontenttype")?;
+        text(&self.data_schema, "dataschema")?;
+        if let Some(data) = text(&self.data_base64, "data_base64")? {
+            if self.data.is_some() {
                 return Err(invalid("data_base64", "stands beside data; give one of them"));
             }
             if !is_base64(data.as_bytes()) {
@@ -210,31 +177,35 @@ impl<'a> Members<'a> {
             if !named_well {
                 return Err(invalid(name, "is no attribute name; use a-z and 0-9 only, or move it into data"));
             }
-            if matches!(value.kind, Kind::Container(_)) {
+            let json = value.as_raw_str();
+            if json.starts_with(['{', '[']) {
                 return Err(invalid(name, "is an object or array; an attribute is a string, number or boolean"));
             }
-            if value.json.len() > limits.attribute_bytes_max {
+            if json.len() > limits.attribute_bytes_max {
                 return Err(too_long(name, limits));
             }
-            if value.kind == Kind::Text(Escapes::Broken) {
-                return Err(invalid(name, "has an escape that names no character"));
-            }
+            Value::parse(json).map_err(|_| invalid(name, "has an escape that names no character"))?;
         }
         Ok(())
     }
 }
 
-fn present(place: Option<Token<'_>>) -> Option<Token<'_>> {
-    place.filter(|value| value.kind != Kind::Null)
+fn present_value<'m>(value: &'m LazyValue<'_>) -> Option<&'m str> {
+    let json = value.as_raw_str();
+    (json != "null").then_some(json)
+}
+
+fn present<'m>(place: &'m Option<LazyValue<'_>>) -> Option<&'m str> {
+    place.as_ref().and_then(present_value)
 }
 
 /// The string in `place`; `None` if absent or null.
-fn text<'m>(place: Option<Token<'m>>, name: &str) -> Result<Option<Cow<'m, str>>, Rejection> {
-    let Some(value) = present(place) else { return Ok(None) };
-    match value.kind {
-        Kind::Text(Escapes::Broken) => Err(invalid(name, "has an escape that names no character")),
-        Kind::Text(_) => Ok(value.text()),
-        _ => Err(invalid(name, "is not a string; write it in quotes")),
+fn text<'m>(place: &'m Option<LazyValue<'_>>, name: &str) -> Result<Option<Cow<'m, str>>, Rejection> {
+    let Some(json) = present(place) else { return Ok(None) };
+    match Value::parse(json) {
+        Ok(Value::Text(text)) => Ok(Some(text)),
+        Ok(_) => Err(invalid(name, "is not a string; write it in quotes")),
+        Err(_) => Err(invalid(name, "has an escape that names no character")),
     }
 }
 

@@ -1,4 +1,4 @@
-//! `data` of one event, taken apart into members by pointer as it is read.
+//! `data` of one event, taken apart into members by pointer.
 //!
 //! Not here: which column a member goes to (`builder`), attributes.
 
@@ -7,27 +7,23 @@ use std::fmt;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::event::builder::EventBatchBuilder;
-use crate::event::escape;
-use crate::event::scan::{Escapes, Kind, Scanner, Syntax, Token};
+use crate::event::value::Value;
 use crate::path::{PATH_BYTES_MAX, push_member};
-use crate::units::Units;
 
 /// Objects up to this many members are searched for a repeated name as they are read, larger ones sorted afterwards.
 const NAMES_SEARCHED_MAX: usize = 16;
 
 /// Why an event's text can't be taken apart.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Malformed {
     /// Not JSON.
-    Json(Syntax),
-    /// A text has an escape that names no character, for instance half of a surrogate pair.
-    Escape,
+    Json(sonic_rs::Error),
     /// An object has a name twice, so what it says depends on who reads it.
     Repeated(String),
 }
 
-impl From<Syntax> for Malformed {
-    fn from(error: Syntax) -> Self {
+impl From<sonic_rs::Error> for Malformed {
+    fn from(error: sonic_rs::Error) -> Self {
         Self::Json(error)
     }
 }
@@ -35,8 +31,8 @@ impl From<Syntax> for Malformed {
 impl fmt::Display for Malformed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Json(error) => error.fmt(f),
-            Self::Escape => f.write_str("an escape \\u names no character; a surrogate needs its other half"),
+            // The error's further lines show the text around it, which may be anything.
+            Self::Json(error) => f.write_str(error.to_string().lines().next().unwrap_or("not JSON")),
             Self::Repeated(name) => write!(f, "the member {name:?} is given twice; give it once"),
         }
     }
@@ -48,121 +44,73 @@ pub struct Members {
     pointer: String,
     /// Hashes of the names met so far in each object that is being read, outermost first.
     names: Vec<u64>,
-    /// Room for a text without its escapes.
-    unescaped: String,
-    /// The first thing that is wrong with what was read, beyond its being JSON.
-    wrong: Option<Malformed>,
 }
 
 impl Members {
     /// Stages the members of `data`, any JSON value of bounded depth.
     pub fn stage(&mut self, data: &str, builder: &mut EventBatchBuilder) -> Result<(), Malformed> {
-        self.read(&mut Scanner::new(data, usize::MAX), builder)?;
-        self.judge()
-    }
-
-    /// Stages the members of the value that is next. What makes them unacceptable is told by [`judge`](Self::judge), so
-    /// that reading goes on to where the value ends.
-    pub(super) fn read(&mut self, scanner: &mut Scanner<'_>, builder: &mut EventBatchBuilder) -> Result<(), Syntax> {
         self.pointer.clear();
         self.names.clear();
-        self.wrong = None;
-        if scanner.peek() == Some(b'{') {
-            return self.object(scanner, builder);
+        match Value::parse(data)? {
+            Value::Object => self.object(data, builder),
+            _ => leftover("", data, builder),
         }
-        let token = scanner.value()?;
-        match token.kind {
-            Kind::Text(Escapes::Broken) | Kind::Container(Escapes::Broken) => self.wrong = Some(Malformed::Escape),
-            _ => builder.json("", token.json),
-        }
-        Ok(())
     }
 
-    /// Whether the members that were read last are acceptable.
-    pub(super) fn judge(&mut self) -> Result<(), Malformed> {
-        self.wrong.take().map_or(Ok(()), Err)
-    }
-
-    fn object(&mut self, scanner: &mut Scanner<'_>, builder: &mut EventBatchBuilder) -> Result<(), Syntax> {
+    fn object(&mut self, object: &str, builder: &mut EventBatchBuilder) -> Result<(), Malformed> {
         let outer = self.names.len();
-        scanner.enter()?;
-        let mut first = true;
-        while let Some(name) = scanner.member(first)? {
-            first = false;
+        for member in sonic_rs::to_object_iter(object) {
+            let (name, value) = member?;
+            self.note_name(outer, &name)?;
             let parent = self.pointer.len();
-            self.name(outer, name);
-            self.member(scanner, builder)?;
+            push_member(&mut self.pointer, &name);
+            self.member(value.as_raw_str(), builder)?;
             self.pointer.truncate(parent);
         }
-        if first {
-            builder.json(&self.pointer, "{}");
-        }
-        self.check_names(outer);
+        self.check_names(outer)?;
         self.names.truncate(outer);
         Ok(())
     }
 
-    fn member(&mut self, scanner: &mut Scanner<'_>, builder: &mut EventBatchBuilder) -> Result<(), Syntax> {
-        // Below a pointer longer than a meter's path may be, nothing is metered: the object stays whole.
-        if scanner.peek() == Some(b'{') && self.pointer.len() <= PATH_BYTES_MAX {
-            return self.object(scanner, builder);
-        }
-        let token = scanner.value()?;
-        match token.kind {
-            Kind::Text(Escapes::None) => builder.text(&self.pointer, token.quoted()),
-            Kind::Text(Escapes::Sound) => {
-                self.unescaped.clear();
-                escape::undo(token.quoted(), &mut self.unescaped);
-                builder.text(&self.pointer, &self.unescaped);
-            }
-            Kind::Number => match Units::parse(token.json) {
-                Ok(units) => builder.units(&self.pointer, units),
-                Err(_) => builder.json(&self.pointer, token.json),
-            },
-            Kind::Boolean(truth) => builder.boolean(&self.pointer, truth),
-            Kind::Text(Escapes::Broken) | Kind::Container(Escapes::Broken) => self.note(Malformed::Escape),
-            Kind::Null | Kind::Container(_) => builder.json(&self.pointer, token.json),
+    fn member(&mut self, json: &str, builder: &mut EventBatchBuilder) -> Result<(), Malformed> {
+        match Value::parse(json)? {
+            Value::Text(text) => builder.text(&self.pointer, &text),
+            Value::Units(units) => builder.units(&self.pointer, units),
+            Value::Boolean(truth) => builder.boolean(&self.pointer, truth),
+            // Below a pointer longer than a meter's path may be, nothing is metered: the object stays whole.
+            Value::Object if self.pointer.len() <= PATH_BYTES_MAX => self.object(json, builder)?,
+            Value::Object | Value::Other => leftover(&self.pointer, json, builder)?,
         }
         Ok(())
     }
 
-    /// Appends `name` to the pointer.
-    fn name(&mut self, outer: usize, name: Token<'_>) {
-        match name.kind {
-            Kind::Text(Escapes::None) => {
-                self.note_name(outer, name.quoted());
-                push_member(&mut self.pointer, name.quoted());
-            }
-            _ => match name.text() {
-                Some(name) => {
-                    self.note_name(outer, &name);
-                    push_member(&mut self.pointer, &name);
-                }
-                None => self.note(Malformed::Escape),
-            },
-        }
-    }
-
-    fn note_name(&mut self, outer: usize, name: &str) {
+    fn note_name(&mut self, outer: usize, name: &str) -> Result<(), Malformed> {
         let hash = xxh3_64(name.as_bytes());
         let met = &self.names[outer..];
         if met.len() < NAMES_SEARCHED_MAX && met.contains(&hash) {
-            self.note(Malformed::Repeated(name.to_owned()));
+            return Err(Malformed::Repeated(name.to_owned()));
         }
         self.names.push(hash);
+        Ok(())
     }
 
-    fn check_names(&mut self, outer: usize) {
+    fn check_names(&mut self, outer: usize) -> Result<(), Malformed> {
         let met = &mut self.names[outer..];
         if met.len() > NAMES_SEARCHED_MAX {
             met.sort_unstable();
             if met.windows(2).any(|pair| pair[0] == pair[1]) {
-                self.note(Malformed::Repeated(format!("{} (one of its members)", self.pointer)));
+                return Err(Malformed::Repeated(format!("{} (one of its members)", self.pointer)));
             }
         }
+        Ok(())
     }
+}
 
-    fn note(&mut self, wrong: Malformed) {
-        self.wrong.get_or_insert(wrong);
+/// Stages what stays JSON text. The parser only skips over it, which does not look at surrogate escapes.
+fn leftover(pointer: &str, json: &str, builder: &mut EventBatchBuilder) -> Result<(), Malformed> {
+    if json.contains("\\u") {
+        sonic_rs::Deserializer::from_str(json).use_rawnumber().deserialize::<sonic_rs::Value>()?;
     }
+    builder.json(pointer, json);
+    Ok(())
 }

@@ -3,8 +3,6 @@
 //! Follows brackets and strings only, so that one malformed event does not take its neighbours with it, and measures the
 //! depth, so that what recurses later can't overflow its stack (I8). Not here: whether it is JSON.
 
-use crate::event::scan::plain_end;
-
 /// Where a value ends and what it looked like on the way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Extent {
@@ -48,8 +46,20 @@ pub(super) fn extent(bytes: &[u8]) -> Option<Extent> {
 
 /// First byte behind the string whose content starts at `at`.
 fn string_end(bytes: &[u8], mut at: usize) -> Option<usize> {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const TOPS: u64 = u64::from_le_bytes([0x80; 8]);
+    // A byte of `word ^ pattern` is zero where the pattern's byte stands; this is exact for the lowest such byte.
+    let zeros = |word: u64| word.wrapping_sub(ONES) & !word & TOPS;
     loop {
-        at = plain_end(bytes, at);
+        while let Some(chunk) = bytes.get(at..at + 8) {
+            let word = u64::from_le_bytes(chunk.try_into().expect("eight bytes"));
+            let found = zeros(word ^ (ONES * u64::from(b'"'))) | zeros(word ^ (ONES * u64::from(b'\\')));
+            if found != 0 {
+                at += found.trailing_zeros() as usize / 8;
+                break;
+            }
+            at += 8;
+        }
         match bytes.get(at)? {
             b'"' => return Some(at + 1),
             b'\\' => at += 2,

@@ -9,13 +9,17 @@
 mod attributes;
 mod data;
 pub use data::{Malformed, Members};
-mod decoder;
-pub use decoder::Decoder;
 mod frame;
 mod time;
 
+use self::frame::Extent;
 use super::batch::EventBatch;
-use crate::admission::Rejection;
+use super::builder::{Attributes, EventBatchBuilder};
+use super::rest;
+use crate::admission::{Reason, Rejection};
+
+/// Members of `data` repeat the names around them once taken apart; honest events grow by little.
+const GROWTH_MAX: usize = 16;
 
 /// Bounds of a body and of its events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,4 +121,210 @@ pub enum DecodeError {
         /// What was found, and what would be right.
         reason: String,
     },
+}
+
+/// Decodes bodies; keeps its buffers from one to the next.
+#[derive(Debug)]
+pub struct Decoder {
+    limits: Limits,
+    builder: EventBatchBuilder,
+    members: data::Members,
+    index: Vec<u32>,
+    rejected: Vec<Rejected>,
+}
+
+impl Decoder {
+    /// A decoder with these limits.
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            builder: EventBatchBuilder::new(),
+            members: data::Members::default(),
+            index: Vec::new(),
+            rejected: Vec::new(),
+        }
+    }
+
+    /// Decodes `body`. On an error nothing of it was taken.
+    pub fn decode(&mut self, body: &[u8], form: Form, context: &Context<'_>) -> Result<Decoded, DecodeError> {
+        if body.len() > self.limits.body_bytes_max {
+            return Err(DecodeError::TooLarge { bytes_max: self.limits.body_bytes_max });
+        }
+        let read = match form {
+            Form::Single => self.single(body, context),
+            Form::Batch => self.array(body, context),
+            Form::Ndjson => self.lines(body, context),
+        };
+        let batch = self.builder.finish();
+        let index = std::mem::take(&mut self.index);
+        let rejected = std::mem::take(&mut self.rejected);
+        read.map(|()| Decoded { batch, index, rejected })
+    }
+
+    fn single(&mut self, body: &[u8], context: &Context<'_>) -> Result<(), DecodeError> {
+        let text = body.trim_ascii();
+        self.event(0, text, frame::extent(text), context)?;
+        // One event that is no JSON is a body that is no JSON.
+        match self.rejected.first() {
+            Some(rejected) if rejected.rejection.reason == Reason::Malformed => {
+                let position = frame::skip_space(body, 0);
+                Err(DecodeError::Malformed { position, reason: rejected.rejection.detail.to_string() })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn lines(&mut self, body: &[u8], context: &Context<'_>) -> Result<(), DecodeError> {
+        let mut index = 0;
+        for line in body.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii) {
+            if line.is_empty() {
+                continue;
+            }
+            self.event(index, line, frame::extent(line), context)?;
+            index += 1;
+        }
+        Ok(())
+    }
+
+    fn array(&mut self, body: &[u8], context: &Context<'_>) -> Result<(), DecodeError> {
+        let malformed = |position, reason: &str| Err(DecodeError::Malformed { position, reason: reason.into() });
+        let start = frame::skip_space(body, 0);
+        if body.get(start) != Some(&b'[') {
+            return malformed(start, "expected an array of events, which starts with [");
+        }
+        let mut at = frame::skip_space(body, start + 1);
+        let mut index = 0;
+        if body.get(at) != Some(&b']') {
+            loop {
+                let Some(extent) = frame::extent(&body[at..]) else {
+                    return malformed(at, "the body ends inside the event that starts here");
+                };
+                // Space behind an event is not its own: it would otherwise decide whether the event is too long or may grow.
+                let event = frame::trim_space_end(&body[at..at + extent.end]);
+                let own = Extent { closed: extent.closed.min(event.len()), ..extent };
+                self.event(index, event, Some(own), context)?;
+                index += 1;
+                at += extent.end;
+                match body.get(at) {
+                    Some(b',') => at = frame::skip_space(body, at + 1),
+                    Some(b']') => break,
+                    Some(_) => return malformed(at, "expected , or ] behind an event"),
+                    None => return malformed(at, "the body ends before the array does; expected , or ]"),
+                }
+            }
+        }
+        let behind = frame::skip_space(body, at + 1);
+        if behind < body.len() {
+            return malformed(behind, "expected nothing behind the array of events");
+        }
+        Ok(())
+    }
+
+    /// One event, whose `text` has the `extent`: a row or a rejection.
+    fn event(
+        &mut self,
+        index: u32,
+        text: &[u8],
+        extent: Option<Extent>,
+        context: &Context<'_>,
+    ) -> Result<(), DecodeError> {
+        if index as usize >= self.limits.events_max {
+            return Err(DecodeError::TooMany { events_max: self.limits.events_max });
+        }
+        let mut members = attributes::Members::default();
+        match self.row(text, extent, &mut members, context) {
+            Ok(()) => self.index.push(index),
+            Err(rejection) => {
+                self.builder.abort();
+                let (tenant, id) = members.names(context);
+                self.rejected.push(Rejected { index, tenant, id, rejection });
+            }
+        }
+        Ok(())
+    }
+
+    fn row<'a>(
+        &mut self,
+        text: &'a [u8],
+        extent: Option<Extent>,
+        members: &mut attributes::Members<'a>,
+        context: &Context<'_>,
+    ) -> Result<(), Rejection> {
+        if text.len() > self.limits.event_bytes_max {
+            let detail = format!("the event is longer than {} bytes; move bulk elsewhere", self.limits.event_bytes_max);
+            return Err(Rejection::new(Reason::TooLarge, "", detail));
+        }
+        let text = self.framed(text, extent)?;
+        members.read(text).map_err(|reason| malformed("", &reason))?;
+        let members = &*members;
+        let checked = members.check(context, &self.limits)?;
+        let time_us = checked.time_us.unwrap_or(context.now_us);
+        check_horizon(time_us, context)?;
+
+        if let Some(data) = members.data() {
+            self.members.stage(data, &mut self.builder).map_err(|reason| malformed("data", &reason))?;
+        }
+        if let Some(data) = members.data_base64() {
+            self.builder.json("/data_base64", data);
+        }
+        for (name, json) in members.without_column() {
+            self.builder.json(name, json);
+        }
+        if checked.time_us.is_none() {
+            self.builder.json(rest::TIME, "null");
+        }
+        if self.builder.staged_rest_bytes() > GROWTH_MAX * text.len() {
+            let detail = format!("the members of data are more than {GROWTH_MAX} times the event when named in full");
+            return Err(Rejection::new(Reason::TooLarge, "data", detail));
+        }
+        self.builder.commit(Attributes {
+            tenant: &checked.tenant,
+            id: &checked.id,
+            source: &checked.source,
+            event_type: &checked.event_type,
+            subject: checked.subject.as_deref(),
+            time_us,
+        });
+        Ok(())
+    }
+
+    /// `text` if it is UTF-8 with one JSON object's brackets and nothing behind them.
+    fn framed<'a>(&self, text: &'a [u8], extent: Option<Extent>) -> Result<&'a str, Rejection> {
+        let malformed = |detail: String| Err(Rejection::new(Reason::Malformed, "", detail));
+        let Some(extent) = extent else {
+            return malformed(format!("the event ends after {} bytes inside a bracket or string", text.len()));
+        };
+        if extent.depth > self.limits.depth_max {
+            return malformed(format!("more than {} levels of brackets", self.limits.depth_max));
+        }
+        let behind = frame::skip_space(text, extent.closed);
+        if behind < text.len() {
+            return malformed(format!("unexpected byte {behind} of the event, behind its object"));
+        }
+        if text.first() != Some(&b'{') {
+            return malformed("not a JSON object; an event is an object with the attributes as members".into());
+        }
+        match std::str::from_utf8(text) {
+            Ok(text) => Ok(text),
+            Err(error) => malformed(format!("not UTF-8 at byte {} of the event", error.valid_up_to())),
+        }
+    }
+}
+
+fn malformed(field: &str, reason: &Malformed) -> Rejection {
+    Rejection::new(Reason::Malformed, field, reason.to_string())
+}
+
+fn check_horizon(time_us: i64, context: &Context<'_>) -> Result<(), Rejection> {
+    if let Some(past_max_us) = context.past_max_us
+        && time_us < context.now_us.saturating_sub(past_max_us)
+    {
+        let detail = format!("time lies more than {} s in the past", past_max_us / 1_000_000);
+        return Err(Rejection::new(Reason::TooOld, "time", detail));
+    }
+    if time_us > context.now_us.saturating_add(context.future_max_us) {
+        let detail = format!("time lies more than {} s in the future", context.future_max_us / 1_000_000);
+        return Err(Rejection::new(Reason::TooNew, "time", detail));
+    }
+    Ok(())
 }
