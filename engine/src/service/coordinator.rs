@@ -189,6 +189,8 @@ impl<O: Operator> Coordinator<O> {
                     let is_whole = backfilled.is_ok();
                     let _ = reply.send(backfilled.and_then(|()| self.checkpoint()));
                     if !is_whole {
+                        // One that is being written would say, when it is, that nothing is wrong.
+                        let _ = self.settle();
                         // Half a history must not get into a checkpoint. The next start reads all of it again.
                         return self.fail("the history of a meter could not be read; restart the node");
                     }
