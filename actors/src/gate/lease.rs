@@ -102,7 +102,7 @@ impl ShardLimit {
         self.leases.binary_search_by_key(&period.start_us, |lease| lease.period.start_us)
     }
 
-    /// Takes what `check` allowed; whether it is the first that this batch takes of the lease.
+    /// Takes what `check` allowed; the period if nothing of this batch was taken of its lease so far.
     pub(super) fn take(&mut self, units: i128, lease: Option<usize>, now_us: i64) -> Option<Interval> {
         if let Some(rate) = &mut self.rate {
             rate.take(units, now_us);

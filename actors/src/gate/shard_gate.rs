@@ -111,6 +111,12 @@ impl ShardGate {
         }
     }
 
+    /// The limit that something was taken of, unless there are newer limits.
+    fn limit_of(&mut self, taken: &Taken) -> Option<&mut ShardLimit> {
+        let limited = &mut self.limited[taken.place];
+        if limited.entry.version == taken.version { limited.limits.get_mut(taken.limit) } else { None }
+    }
+
     /// Takes what `row` needs of all limits of the tenant at `place`, or nothing.
     fn pass(
         &mut self,
@@ -191,8 +197,9 @@ impl Gate for ShardGate {
                 }
             }
         }
+        let shard = self.shard;
         for taken in &mut spend.0 {
-            taken.units = self.limited[taken.place].limits[taken.limit].close(self.shard, taken.period);
+            taken.units = self.limit_of(taken).map_or(0, |limit| limit.close(shard, taken.period));
         }
         spend
     }
@@ -201,11 +208,11 @@ impl Gate for ShardGate {
     fn settle(&mut self, _spend: Spend) {}
 
     fn refund(&mut self, spend: Spend) {
-        for Taken { place, limit, version, period, units } in spend.0 {
-            let limited = &mut self.limited[place];
+        let shard = self.shard;
+        for taken in spend.0 {
             // Newer limits counted it as on its way: until the next epoch they grant so much less, never more.
-            if limited.entry.version == version {
-                limited.limits[limit].give_back(self.shard, period, units);
+            if let Some(limit) = self.limit_of(&taken) {
+                limit.give_back(shard, taken.period, taken.units);
             }
         }
     }
