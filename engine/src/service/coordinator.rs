@@ -95,6 +95,7 @@ pub(super) fn start<O: Operator, G: Gate>(
         attempts: 0,
         epoch: recovered.epoch,
         archive: archive.clone(),
+        archive_rows_max: u64::MAX,
         failure: Arc::clone(&failure),
         failures: Arc::clone(&checkpoint_failures),
     };

@@ -85,7 +85,7 @@ impl World {
             storage: Arc::clone(&storage),
             log: Arc::new(SegmentLog::open(Arc::clone(&storage), "log/events", segments).unwrap()),
             manifests: Arc::new(Manifests::open(storage, "checkpoints").unwrap()),
-            lake: Arc::new(OneFile),
+            lake: Arc::new(OneFile { rows_max: u64::MAX }),
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             shards: 2,
             seed: 7,

@@ -132,7 +132,10 @@ impl Gate for Limited {
 }
 
 /// Writes one file for whatever it is given.
-pub(crate) struct OneFile;
+pub(crate) struct OneFile {
+    /// Most rows that there is room for.
+    pub(crate) rows_max: u64,
+}
 
 impl Lake for OneFile {
     fn archive(
@@ -145,6 +148,9 @@ impl Lake for OneFile {
         prefix: &str,
     ) -> Result<Vec<ArchiveFile>, LakeError> {
         let name = format!("{prefix}all.parquet");
+        if until - from > self.rows_max {
+            return Err(StorageError::Full { name }.into());
+        }
         storage.create_new(&name, b"events")?;
         let (shard, rows, bytes, time_min_us, time_max_us) = (0, until - from, 6, 0, 0);
         let (offset_min, offset_max) = (from, until - 1);

@@ -47,7 +47,7 @@ fn open(faulty: &Arc<FaultyStorage>) -> Result<Handle<Counting>, EngineError> {
         storage: Arc::clone(&storage),
         log: Arc::new(log),
         manifests: Arc::new(Manifests::open(storage, "checkpoints")?),
-        lake: Arc::new(OneFile),
+        lake: Arc::new(OneFile { rows_max: u64::MAX }),
         clock: Arc::new(ManualClock::new(1_000_000)),
         shards: 2,
         seed: 7,

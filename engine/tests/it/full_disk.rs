@@ -18,6 +18,10 @@ use engine::storage::{SharedStorage, Storage};
 use crate::counting::{Counting, Limited, OneFile};
 
 fn open(faulty: &Arc<FaultyStorage>) -> Handle<Counting> {
+    open_with_room(faulty, u64::MAX)
+}
+
+fn open_with_room(faulty: &Arc<FaultyStorage>, rows_max: u64) -> Handle<Counting> {
     let storage = Arc::clone(faulty) as SharedStorage;
     let options = EngineOptions {
         publish_every: Duration::from_secs(3600),
@@ -30,7 +34,7 @@ fn open(faulty: &Arc<FaultyStorage>) -> Handle<Counting> {
         storage: Arc::clone(&storage),
         log: Arc::new(log),
         manifests: Arc::new(Manifests::open(storage, "checkpoints").unwrap()),
-        lake: Arc::new(OneFile),
+        lake: Arc::new(OneFile { rows_max }),
         clock: Arc::new(ManualClock::new(1_000_000)),
         shards: 2,
         seed: 7,
@@ -100,4 +104,29 @@ fn ids_written_before_the_disk_was_full_are_removed_again() {
     full_for(&faulty, "dedup-1");
     fails_and_leaves_nothing(&handle, &faulty, "checkpoints", "dedup");
     recovers(&handle, &faulty, 1010);
+}
+
+#[test]
+fn what_has_no_room_in_the_lake_at_once_moves_there_bit_by_bit() {
+    const ROOM: u64 = 8;
+    let faulty = Arc::new(FaultyStorage::new(Arc::new(MemoryStorage::new())));
+    let handle = open_with_room(&faulty, ROOM);
+    for first in (0..40).step_by(4) {
+        handle.submit_and_wait(batch(first..first + 4)).unwrap();
+    }
+    // Each step that fits is followed by one that is too large again.
+    let moved = (0..40).any(|_| {
+        let _ = handle.checkpoint();
+        handle.cut().unwrap().archive.until == 40
+    });
+    assert!(moved, "{:?}", handle.failure());
+    let archive = Arc::clone(&handle.cut().unwrap().archive);
+    let mut at = 0;
+    for file in &archive.files {
+        assert_eq!(file.offset_min, at, "{:?}", archive.files);
+        assert!(file.rows <= ROOM && file.rows.is_multiple_of(4), "whole records: {:?}", archive.files);
+        at = file.offset_max + 1;
+    }
+    assert_eq!(at, 40);
+    recovers(&handle, &faulty, 40);
 }

@@ -28,7 +28,7 @@ fn open(storage: &SharedStorage, limit: i128) -> Handle<Counting> {
         storage: Arc::clone(storage),
         log: Arc::new(log),
         manifests: Arc::new(Manifests::open(Arc::clone(storage), "checkpoints").expect("manifests open")),
-        lake: Arc::new(OneFile),
+        lake: Arc::new(OneFile { rows_max: u64::MAX }),
         clock: Arc::new(ManualClock::new(1_000_000)),
         shards: 3,
         seed: 7,

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crossbeam_channel::{Receiver, Sender};
 
+use crate::checkpoint::CheckpointError;
 use crate::checkpoint::manifest::{FORMAT, Manifest, ShardManifest};
 use crate::lake::{self, LakeError};
 use crate::log::Offset;
@@ -16,6 +17,7 @@ use crate::service::{EngineError, Ground};
 use crate::shard::SealedFiles;
 use crate::shard::worker::Seals;
 use crate::snapshot::{Archive, Snapshot};
+use crate::storage::StorageError;
 
 /// A cut that is to become durable, without the tenants that are erased.
 pub(super) struct Job<S> {
@@ -52,6 +54,8 @@ pub(super) struct Checkpointer {
     pub(super) attempts: u64,
     pub(super) epoch: u32,
     pub(super) archive: CurrentArchive,
+    /// Most rows that move to the lake at once: a full disk has room for some of the log beside itself, not for all of it.
+    pub(super) archive_rows_max: u64,
     pub(super) failure: Arc<Mutex<Option<String>>>,
     pub(super) failures: Arc<AtomicU64>,
 }
@@ -61,11 +65,27 @@ impl Checkpointer {
     pub(super) fn run<S>(mut self, jobs: &Receiver<Job<S>>) {
         for Job { snapshot, seals, erased, done } in jobs {
             let result = self.write(&snapshot, seals, &erased);
+            self.adapt(&result);
             let message = result.as_ref().err().map(|error: &EngineError| format!("checkpoint failed: {error}"));
             self.failures.fetch_add(u64::from(message.is_some()), Ordering::Relaxed);
             *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = message;
             // The coordinator is gone only if the process is going.
             let _ = done.send(result);
+        }
+    }
+
+    /// What found no room is tried in halves; once some of the log is trimmed, in more again.
+    fn adapt(&mut self, result: &Result<(), EngineError>) {
+        match result {
+            Ok(()) => self.archive_rows_max = self.archive_rows_max.saturating_mul(2),
+            Err(
+                EngineError::Lake(LakeError::Storage(StorageError::Full { .. }))
+                | EngineError::Checkpoint(CheckpointError::Storage(StorageError::Full { .. })),
+            ) => {
+                let waiting = self.ground.log.end().saturating_sub(self.archive.get().until);
+                self.archive_rows_max = (self.archive_rows_max.min(waiting) / 2).max(1);
+            }
+            Err(_) => {}
         }
     }
 
@@ -133,6 +153,8 @@ impl Checkpointer {
             return Ok(archive);
         }
         let (log, storage) = (&*self.ground.log, &*self.ground.storage);
+        // Who is erased must be gone from all of the log.
+        let until = if erased.is_empty() { self.stretch(from, until)? } else { until };
         let prefix = format!("{}/events/{attempt}-", lake::FOLDER);
         let mut archive = (*archive).clone();
         if !erased.is_empty() {
@@ -147,6 +169,21 @@ impl Checkpointer {
         }
         archive.until = until;
         Ok(Arc::new(archive))
+    }
+
+    /// End of what moves to the lake now, at the beginning of a record.
+    fn stretch(&self, from: Offset, until: Offset) -> Result<Offset, EngineError> {
+        let wanted = from.saturating_add(self.archive_rows_max);
+        if wanted >= until {
+            return Ok(until);
+        }
+        for entry in self.ground.log.read(from)? {
+            let (offset, _) = entry?;
+            if offset >= wanted {
+                return Ok(offset.min(until));
+            }
+        }
+        Ok(until)
     }
 
     /// Removes what was written for a manifest that is not there, so that trying on a full disk does not make it fuller.
