@@ -89,6 +89,7 @@ pub(super) fn start<O: Operator, G: Gate>(
     let archive = CurrentArchive::new(Arc::clone(&recovered.archive));
     let checkpointer = Checkpointer {
         ground: ground.clone(),
+        stats: stats.clone(),
         checkpoints_kept: options.checkpoints_kept,
         archive_above_bytes: options.archive_above_bytes,
         generation: recovered.generation,

@@ -79,6 +79,9 @@ pub enum EngineError {
         /// Offset that the checkpoint was taken at.
         checkpoint: u64,
     },
+    /// An append failed while a checkpoint was written that has its marks; the next one has not.
+    #[error("an append failed while the checkpoint was written")]
+    Overtaken,
     /// A thread could not be started or died.
     #[error("thread {0} could not be started or died")]
     Thread(String),

@@ -99,6 +99,7 @@ fn worker<O: Operator, G: Gate>(
         stats: Arc::new(ShardStats::default()),
         commits: bounded(COMMITS_MAX),
         in_flight: VecDeque::new(),
+        append_failures: 0,
         scratch: Scratch::default(),
     })
 }

@@ -63,8 +63,11 @@ pub(crate) struct Cut<O: Operator> {
 
 /// A worker's share of a checkpoint.
 pub(crate) struct Seals {
+    /// With the marks of what is being appended.
     pub(crate) dedup: Box<dyn Seal>,
     pub(crate) operator: Box<dyn Seal>,
+    /// The failed appends whose marks are forgotten in it.
+    pub(crate) append_failures: u64,
 }
 
 /// Counters that metrics read while the worker runs.
@@ -78,6 +81,8 @@ pub struct ShardStats {
     pub duplicate: AtomicU64,
     /// Rows refused.
     pub rejected: AtomicU64,
+    /// Appends that failed, as soon as the log knows.
+    pub append_failures: AtomicU64,
 }
 
 /// What a worker works with.
@@ -95,6 +100,8 @@ pub(crate) struct Worker<O: Operator, G: Gate> {
     pub(crate) stats: Arc<ShardStats>,
     pub(crate) commits: (Sender<Commit<O>>, Receiver<Commit<O>>),
     pub(crate) in_flight: VecDeque<InFlight<G::Spend>>,
+    /// Appends whose failure the worker has dealt with.
+    pub(crate) append_failures: u64,
     pub(crate) scratch: Scratch,
 }
 
@@ -217,10 +224,11 @@ impl<O: Operator, G: Gate> Worker<O, G> {
         self.dedup.remember(&entry.keys, &payloads, admitted_at_us);
         self.observe(&entry.batch, admitted_at_us);
         self.in_flight.push_back(entry);
-        let commits = self.commits.0.clone();
+        let (commits, stats) = (self.commits.0.clone(), Arc::clone(&self.stats));
         self.log.append(
             record,
             Box::new(move |result| {
+                stats.append_failures.fetch_add(u64::from(result.is_err()), Ordering::Relaxed);
                 // The worker is gone only if the process is going; then nobody waits for the answer.
                 let _ = commits.send(Commit::Appended(result));
             }),
@@ -238,6 +246,7 @@ impl<O: Operator, G: Gate> Worker<O, G> {
             Commit::Appended(result) => {
                 let entry = self.in_flight.pop_front().expect("the log completes only what was appended, in order");
                 if let Err(error) = &result {
+                    self.append_failures += 1;
                     for behind in &mut self.in_flight {
                         behind.suspect.get_or_insert_with(|| error.clone());
                     }
@@ -250,8 +259,11 @@ impl<O: Operator, G: Gate> Worker<O, G> {
             }
             Commit::Barrier { offset, seal, views } => {
                 self.watermark.tick(self.clock.now_us());
-                let seals =
-                    seal.then(|| Seals { dedup: self.dedup.seal(self.clock.now_us()), operator: self.operator.seal() });
+                let seals = seal.then(|| Seals {
+                    dedup: self.dedup.seal(self.clock.now_us()),
+                    operator: self.operator.seal(),
+                    append_failures: self.append_failures,
+                });
                 let view = ShardView {
                     shard: self.shard,
                     applied: self.applied.min(offset),

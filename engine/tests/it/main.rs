@@ -24,4 +24,5 @@ mod backfill;
 mod full_disk;
 mod fuzz_seeds;
 mod faults;
+mod overtaken;
 mod clock_jumps;

@@ -7,15 +7,15 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::checkpoint::CheckpointError;
 use crate::checkpoint::manifest::{FORMAT, Manifest, ShardManifest};
 use crate::lake::{self, LakeError};
 use crate::log::Offset;
 use crate::service::{EngineError, Ground};
-use crate::shard::SealedFiles;
 use crate::shard::worker::Seals;
+use crate::shard::{SealedFiles, ShardStats};
 use crate::snapshot::{Archive, Snapshot};
 use crate::storage::StorageError;
 
@@ -48,6 +48,7 @@ impl CurrentArchive {
 /// What writing one checkpoint leaves for the next.
 pub(super) struct Checkpointer {
     pub(super) ground: Ground,
+    pub(super) stats: Vec<Arc<ShardStats>>,
     pub(super) checkpoints_kept: usize,
     pub(super) archive_above_bytes: u64,
     pub(super) generation: u64,
@@ -101,6 +102,7 @@ impl Checkpointer {
         let attempt = format!("{generation:020}-{}-{}", self.epoch, self.attempts);
         let storage = &*self.ground.storage;
         let mut shards = Vec::with_capacity(seals.len());
+        let append_failures: Vec<u64> = seals.iter().map(|seals| seals.append_failures).collect();
         for (view, seals) in snapshot.shards.iter().zip(seals) {
             let prefix = format!("checkpoints/{attempt}-{:05}-", view.shard);
             let mut files = SealedFiles::default();
@@ -116,6 +118,10 @@ impl Checkpointer {
             });
         }
         let archive = self.archive_if_due(snapshot.offset, erased, &attempt)?;
+        if let Err(error) = self.wait_for_appends(&append_failures) {
+            self.discard(&archive);
+            return Err(error);
+        }
         let manifest = Manifest {
             format: FORMAT,
             generation,
@@ -138,6 +144,19 @@ impl Checkpointer {
         // One checkpoint late: the kept predecessor and the queries that run on it may still read what was archived now.
         self.ground.log.trim(archived_before.min(self.ground.manifests.trim_log_before()?))?;
         Ok(())
+    }
+
+    /// A seal has marks of events that were being appended. If a manifest named it and one of them never became durable, a
+    /// restart would take the event's retry for a duplicate (I1).
+    fn wait_for_appends(&self, sealed: &[u64]) -> Result<(), EngineError> {
+        let (reached, decided) = bounded(1);
+        self.ground.log.barrier(Box::new(move |_| {
+            // Waits just below.
+            let _ = reached.send(());
+        }));
+        decided.recv().map_err(|_| EngineError::Thread("log".into()))?;
+        let mut failures = self.stats.iter().map(|stats| stats.append_failures.load(Ordering::Relaxed)).zip(sealed);
+        if failures.all(|(now, sealed)| now == *sealed) { Ok(()) } else { Err(EngineError::Overtaken) }
     }
 
     fn archive_if_due(
