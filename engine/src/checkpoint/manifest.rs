@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use serde::{Deserialize, Serialize};
 
 use super::{CheckpointError, decode_json, encode_json, file};
+use crate::dedup::sequence::Sequences;
 use crate::lake;
 use crate::log::Offset;
 use crate::snapshot::Archive;
@@ -48,6 +49,9 @@ pub struct ShardManifest {
     pub watermark_us: i64,
     /// What dedup needs to go on.
     pub dedup: serde_json::Value,
+    /// Which batches of which producers were taken.
+    #[serde(default)]
+    pub sequences: Sequences,
     /// What the operator needs to go on.
     pub operator: serde_json::Value,
     /// Every checkpoint file that the two refer to, by its name in the storage; each written by [`file::write`].

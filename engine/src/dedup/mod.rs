@@ -13,6 +13,8 @@
 //!
 //! What was remembered in vain is forgotten by a *dead* mark, which shadows and goes away in the oldest run.
 //!
+//! Batches of a producer that numbers them are known by their numbers instead: [`sequence`].
+//!
 //! Not here: hashing events (`event::fingerprint`), deciding what a duplicate is answered.
 
 mod filter;
@@ -20,6 +22,7 @@ mod mark;
 mod run;
 mod seal;
 mod table;
+pub mod sequence;
 
 use std::sync::{Arc, OnceLock};
 

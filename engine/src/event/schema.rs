@@ -3,7 +3,7 @@
 //! | column | type | meaning |
 //! |---|---|---|
 //! | `tenant` | Dictionary(Int32, Utf8) | decided by the credential |
-//! | `id` | Utf8 | CloudEvents `id`, unique per tenant and source |
+//! | `id` | Utf8 | CloudEvents `id`, unique per tenant and source; empty if a producer's batch has none |
 //! | `source` | Dictionary(Int32, Utf8) | CloudEvents `source` |
 //! | `type` | Dictionary(Int32, Utf8) | CloudEvents `type` |
 //! | `subject` | Dictionary(Int32, Utf8), nullable | CloudEvents `subject` |

@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use crossbeam_channel::{Sender, bounded};
 
 use crate::admission::{Receipt, RejectionCount};
+use crate::dedup::sequence::Sequence;
 use crate::event::batch::EventBatch;
 use crate::event::split::{shard_of, split};
 use crate::log::SharedLog;
@@ -32,11 +33,13 @@ pub struct Submission {
     pub batch: EventBatch,
     /// Refused at the door; made durable beside the events (I5).
     pub rejected: Vec<RejectionCount>,
+    /// Which batch of which producer it is, if it is known by that and not by its events' ids.
+    pub sequence: Option<Sequence>,
 }
 
 impl From<EventBatch> for Submission {
     fn from(batch: EventBatch) -> Self {
-        Self { batch, rejected: Vec::new() }
+        Self { batch, rejected: Vec::new(), sequence: None }
     }
 }
 
@@ -96,7 +99,7 @@ impl<O: Operator> Handle<O> {
     }
 
     fn dispatch(&self, submission: Submission, permit: Permit, done: crate::shard::Done) -> Result<(), SubmitError> {
-        let Submission { batch, rejected } = submission;
+        let Submission { batch, rejected, sequence } = submission;
         let queues = self.shared.queues.read().unwrap_or_else(PoisonError::into_inner);
         let shards = queues.len() as u16;
         if shards == 0 {
@@ -107,15 +110,17 @@ impl<O: Operator> Handle<O> {
         for count in rejected {
             notes[usize::from(shard_of(&count.tenant, shards))].push(count);
         }
-        for (shard, batch, rows) in split(&batch, shards) {
-            let rejected = std::mem::take(&mut notes[usize::from(shard)]);
+        let mut parts = split(&batch, shards).into_iter().peekable();
+        for (shard, (queue, rejected)) in queues.iter().zip(notes).enumerate() {
+            let part = parts.next_if(|(of, ..)| usize::from(*of) == shard);
+            // Every shard counts a producer's batches, whether or not it has rows of one.
+            if part.is_none() && rejected.is_empty() && sequence.is_none() {
+                continue;
+            }
+            let (batch, rows) = part.map_or_else(|| (batch.slice(0, 0), Vec::new()), |(_, batch, rows)| (batch, rows));
             let reply = gathering.part(rows);
             // A closed queue drops the part, and a dropped part answers `Closed`.
-            let _ = queues[usize::from(shard)].send(Part { batch, rejected, reply });
-        }
-        for (shard, rejected) in notes.into_iter().enumerate().filter(|(_, rejected)| !rejected.is_empty()) {
-            let part = Part { batch: batch.slice(0, 0), rejected, reply: gathering.part(Vec::new()) };
-            let _ = queues[shard].send(part);
+            let _ = queue.send(Part { batch, rejected, sequence: sequence.clone(), reply });
         }
         Ok(())
     }

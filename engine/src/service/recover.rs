@@ -11,6 +11,7 @@ use crossbeam_channel::bounded;
 
 use crate::checkpoint::manifest::Manifest;
 use crate::dedup::Dedup;
+use crate::dedup::sequence::Sequences;
 use crate::log::{Offset, Record};
 use crate::meter::Meter;
 use crate::shard::admit::Scratch;
@@ -79,10 +80,12 @@ fn worker<O: Operator, G: Gate>(
     gate: G,
 ) -> Result<Worker<O, G>, EngineError> {
     let mut dedup = Dedup::new(options.dedup, Arc::clone(&ground.storage));
+    let mut sequences = Sequences::default();
     let mut watermark = Watermark::new(options.watermark, ground.clock.now_us());
     if let Some(state) = manifest.and_then(|manifest| manifest.shards.iter().find(|state| state.shard == shard)) {
         operator.restore(&state.operator, &*ground.storage)?;
         dedup.restore(&state.dedup, &*ground.storage)?;
+        sequences = state.sequences.clone();
         watermark.restore(state.watermark_us);
     }
     Ok(Worker {
@@ -94,6 +97,8 @@ fn worker<O: Operator, G: Gate>(
         operator,
         gate,
         dedup,
+        sequences,
+        horizon_us: options.dedup.horizon_us,
         watermark,
         applied,
         stats: Arc::new(ShardStats::default()),

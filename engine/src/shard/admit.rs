@@ -7,6 +7,7 @@ use arrow::array::{Array, BooleanArray};
 
 use crate::admission::{Outcome, Reason, Receipt, Rejection, RejectionCount};
 use crate::calendar::Interval;
+use crate::dedup::sequence::Turn;
 use crate::dedup::{Answer, Dedup, DedupError};
 use crate::event::batch::EventBatch;
 use crate::event::fingerprint;
@@ -28,8 +29,8 @@ pub(crate) struct Decision<S> {
     pub(crate) spend: S,
     /// Rejections to be made durable, by tenant and kind.
     pub(crate) rejected: Vec<RejectionCount>,
-    /// Rows that were seen before.
-    pub(crate) duplicates: usize,
+    /// Whether it refers to what was admitted before, so that its answer waits for that.
+    pub(crate) is_repeat: bool,
 }
 
 /// Buffers that live as long as the worker: nothing is allocated per event.
@@ -71,6 +72,8 @@ pub(crate) struct Ground<'a, O, G> {
     pub(crate) seed: u64,
     /// Events before it are late.
     pub(crate) watermark_us: i64,
+    /// Whether the whole batch is new, if it is known by its number.
+    pub(crate) turn: Option<Turn>,
     pub(crate) dedup: &'a mut Dedup,
     pub(crate) gate: &'a mut G,
     pub(crate) operator: &'a mut O,
@@ -85,11 +88,19 @@ pub(crate) fn admit<O: Operator, G: Gate>(
     batch: EventBatch,
     ground: Ground<'_, O, G>,
 ) -> Result<Decision<G::Spend>, DedupError> {
-    let Ground { seed, watermark_us, dedup, gate, operator, in_flight, scratch } = ground;
+    let Ground { seed, watermark_us, turn, dedup, gate, operator, in_flight, scratch } = ground;
     let rows = batch.len();
-    let keys = fingerprint::keys(&batch, seed);
-    let payloads = fingerprint::payloads(&batch, seed);
-    dedup.check(&keys, &payloads, &mut scratch.answers)?;
+    let (mut keys, mut payloads) = (Vec::new(), Vec::new());
+    scratch.answers.clear();
+    match turn {
+        None => {
+            keys = fingerprint::keys(&batch, seed);
+            payloads = fingerprint::payloads(&batch, seed);
+            dedup.check(&keys, &payloads, &mut scratch.answers)?;
+        }
+        Some(Turn::New) => scratch.answers.resize(rows, Answer::New),
+        Some(Turn::Taken) => scratch.answers.resize(rows, Answer::Duplicate),
+    }
     scratch.open.clear();
     scratch.open.extend(scratch.answers.iter().map(|answer| matches!(answer, Answer::New)));
 
@@ -107,14 +118,14 @@ pub(crate) fn admit<O: Operator, G: Gate>(
     let times = batch.times().values();
     let mut outcomes = Vec::with_capacity(rows);
     let mut repeats = Vec::new();
-    let mut duplicates = 0;
+    let mut is_repeat = turn == Some(Turn::Taken);
     for (row, answer) in scratch.answers.iter().enumerate() {
         outcomes.push(match answer {
             Answer::New if !open[row] => Outcome::Rejected,
             Answer::New if times[row] < watermark_us => Outcome::Late,
             Answer::New => Outcome::Admitted,
             Answer::Duplicate => {
-                duplicates += 1;
+                is_repeat = true;
                 Outcome::Duplicate
             }
             Answer::Conflict => {
@@ -131,7 +142,7 @@ pub(crate) fn admit<O: Operator, G: Gate>(
                     repeats.push((row as u32, conflict()));
                     Outcome::Rejected
                 } else {
-                    duplicates += 1;
+                    is_repeat = true;
                     Outcome::Duplicate
                 }
             }
@@ -150,7 +161,7 @@ pub(crate) fn admit<O: Operator, G: Gate>(
         let admitted = batch.filter(&keep).expect("a filter as long as the batch always applies");
         (admitted, pick(keys, open), pick(payloads, open))
     };
-    Ok(Decision { receipt: Receipt { outcomes, rejections }, admitted, keys, payloads, spend, rejected, duplicates })
+    Ok(Decision { receipt: Receipt { outcomes, rejections }, admitted, keys, payloads, spend, rejected, is_repeat })
 }
 
 fn conflict() -> Rejection {

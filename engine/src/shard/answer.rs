@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::admission::{Outcome, Receipt, Rejection};
 use crate::dedup::DedupError;
+use crate::dedup::sequence::SequenceError;
 use crate::log::LogError;
 
 use super::permits::Permit;
@@ -25,6 +26,9 @@ pub enum SubmitError {
     /// What was admitted before can't be looked up.
     #[error(transparent)]
     Dedup(#[from] DedupError),
+    /// The producer's batch has no turn now.
+    #[error(transparent)]
+    Sequence(#[from] SequenceError),
     /// The engine drains or a worker died.
     #[error("the engine is shutting down")]
     Closed,

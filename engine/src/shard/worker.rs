@@ -16,6 +16,7 @@ use crossbeam_channel::{Receiver, Sender, select_biased};
 use crate::admission::{Receipt, RejectionCount};
 use crate::clock::Clock;
 use crate::dedup::Dedup;
+use crate::dedup::sequence::{Sequence, Sequences, Turn};
 use crate::event::batch::EventBatch;
 use crate::event::{fingerprint, ipc};
 use crate::log::{Header, LogError, Offset, Record, SharedLog};
@@ -26,6 +27,7 @@ use crate::watermark::Watermark;
 use super::admit::{Decision, Ground, Scratch, admit};
 use super::answer::{Reply, SubmitError};
 use super::gate::Gate;
+use super::notes::Notes;
 use super::operator::{Operator, Position, RestoreError, Seal};
 
 /// Appends that may wait for their commit at once; enough to keep the disk busy while the next batch is admitted.
@@ -37,6 +39,7 @@ pub(crate) const COMMITS_MAX: usize = IN_FLIGHT_MAX + 2;
 pub(crate) struct Part {
     pub(crate) batch: EventBatch,
     pub(crate) rejected: Vec<RejectionCount>,
+    pub(crate) sequence: Option<Sequence>,
     pub(crate) reply: Reply,
 }
 
@@ -65,6 +68,8 @@ pub(crate) struct Cut<O: Operator> {
 pub(crate) struct Seals {
     /// With the marks of what is being appended.
     pub(crate) dedup: Box<dyn Seal>,
+    /// With the batches that are being appended.
+    pub(crate) sequences: Sequences,
     pub(crate) operator: Box<dyn Seal>,
     /// The failed appends whose marks are forgotten in it.
     pub(crate) append_failures: u64,
@@ -95,6 +100,9 @@ pub(crate) struct Worker<O: Operator, G: Gate> {
     pub(crate) operator: O,
     pub(crate) gate: G,
     pub(crate) dedup: Dedup,
+    pub(crate) sequences: Sequences,
+    /// How long a producer is remembered, in microseconds.
+    pub(crate) horizon_us: i64,
     pub(crate) watermark: Watermark,
     pub(crate) applied: Offset,
     pub(crate) stats: Arc<ShardStats>,
@@ -111,6 +119,7 @@ pub(crate) struct InFlight<S> {
     keys: Vec<u128>,
     spend: S,
     rejected: Vec<RejectionCount>,
+    sequence: Option<Sequence>,
     receipt: Receipt,
     reply: Reply,
     header: Header,
@@ -125,18 +134,25 @@ impl<O: Operator, G: Gate> Worker<O, G> {
     pub(crate) fn recover(&mut self, offset: Offset, record: &Record) -> Result<(), String> {
         let header = record.header;
         let position = position(offset, &header);
+        let (sequence, rejected) = match Notes::decode(&record.notes)? {
+            Notes::Rejected(rejected) => (None, rejected),
+            Notes::Sequenced { sequence, rejected } => (Some(sequence), rejected),
+        };
+        if let Some(sequence) = &sequence {
+            self.sequences.record(sequence, header.admitted_at_us);
+        }
         if !record.payload.is_empty() {
             let batch = ipc::decode(&record.payload).map_err(|error| error.to_string())?;
-            let keys = fingerprint::keys(&batch, self.seed);
-            let payloads = fingerprint::payloads(&batch, self.seed);
-            self.dedup.remember(&keys, &payloads, header.admitted_at_us);
+            if sequence.is_none() {
+                let keys = fingerprint::keys(&batch, self.seed);
+                let payloads = fingerprint::payloads(&batch, self.seed);
+                self.dedup.remember(&keys, &payloads, header.admitted_at_us);
+            }
             self.observe(&batch, header.admitted_at_us);
             self.operator.apply(&batch, position);
         }
-        if !record.notes.is_empty() {
-            let counts: Vec<RejectionCount> =
-                serde_json::from_slice(&record.notes).map_err(|error| error.to_string())?;
-            self.operator.reject(&counts, position);
+        if !rejected.is_empty() {
+            self.operator.reject(&rejected, position);
         }
         self.watermark.restore(header.watermark_us);
         self.applied = offset + u64::from(header.rows);
@@ -168,7 +184,15 @@ impl<O: Operator, G: Gate> Worker<O, G> {
     }
 
     fn take(&mut self, part: Part) {
+        let Part { batch, rejected: refused, sequence, reply } = part;
         let admitted_at_us = self.clock.now_us();
+        let turn = match &sequence {
+            None => None,
+            Some(sequence) => match self.sequences.take(sequence, admitted_at_us) {
+                Ok(turn) => Some(turn),
+                Err(error) => return reply.send(Err(SubmitError::Sequence(error))),
+            },
+        };
         let header = Header {
             shard: self.shard,
             epoch: self.epoch,
@@ -180,34 +204,40 @@ impl<O: Operator, G: Gate> Worker<O, G> {
         let ground = Ground {
             seed: self.seed,
             watermark_us: header.watermark_us,
+            turn,
             dedup: &mut self.dedup,
             gate: &mut self.gate,
             operator: &mut self.operator,
             in_flight: &waiting,
             scratch: &mut self.scratch,
         };
-        let decision = admit(part.batch, ground);
-        let Decision { receipt, admitted, keys, payloads, spend, mut rejected, duplicates } = match decision {
+        let Decision { receipt, admitted, keys, payloads, spend, mut rejected, is_repeat } = match admit(batch, ground)
+        {
             Ok(decision) => decision,
-            Err(error) => return part.reply.send(Err(SubmitError::Dedup(error))),
+            Err(error) => return reply.send(Err(SubmitError::Dedup(error))),
         };
-        rejected.extend(part.rejected);
+        // What was refused of a batch that was taken before became durable then.
+        let sequence = sequence.filter(|_| turn == Some(Turn::New));
+        if turn != Some(Turn::Taken) {
+            rejected.extend(refused);
+        }
         // A record of rejections only takes one offset too: its place in the log says whether a checkpoint contains it.
         let header = Header { rows: admitted.len().max(1) as u32, ..header };
-        let nothing_to_append = admitted.is_empty() && rejected.is_empty();
+        let nothing_to_append = admitted.is_empty() && rejected.is_empty() && sequence.is_none();
         let mut entry = InFlight {
             batch: admitted,
             keys,
             spend,
             rejected,
+            sequence,
             receipt,
-            reply: part.reply,
+            reply,
             header,
             suspect: None,
             appended: !nothing_to_append,
         };
         if nothing_to_append {
-            if self.in_flight.is_empty() || duplicates == 0 {
+            if self.in_flight.is_empty() || !is_repeat {
                 return self.finish(entry, Ok(self.applied));
             }
             self.in_flight.push_back(entry);
@@ -259,8 +289,13 @@ impl<O: Operator, G: Gate> Worker<O, G> {
             }
             Commit::Barrier { offset, seal, views } => {
                 self.watermark.tick(self.clock.now_us());
+                let now_us = self.clock.now_us();
+                if seal {
+                    self.sequences.expire(now_us.saturating_sub(self.horizon_us));
+                }
                 let seals = seal.then(|| Seals {
-                    dedup: self.dedup.seal(self.clock.now_us()),
+                    dedup: self.dedup.seal(now_us),
+                    sequences: self.sequences.clone(),
                     operator: self.operator.seal(),
                     append_failures: self.append_failures,
                 });
@@ -277,6 +312,7 @@ impl<O: Operator, G: Gate> Worker<O, G> {
                 let _ = views.send(Cut { view, seals });
             }
             Commit::Forget { tenants, done } => {
+                self.sequences.forget(&tenants);
                 // The service is gone only if the process is going.
                 let _ = done.send(self.operator.forget(&tenants));
             }
@@ -289,6 +325,9 @@ impl<O: Operator, G: Gate> Worker<O, G> {
             Ok(offset) => offset,
             Err(error) => {
                 self.dedup.forget(&entry.keys);
+                if let Some(sequence) = &entry.sequence {
+                    self.sequences.give_back(sequence);
+                }
                 self.gate.refund(entry.spend);
                 return entry.reply.send(Err(SubmitError::Log(error)));
             }
@@ -336,9 +375,11 @@ fn encode<S>(entry: &InFlight<S>) -> Result<Record, String> {
         true => Vec::new(),
         false => ipc::encode(&entry.batch).map_err(|error| error.to_string())?,
     };
-    let notes = match entry.rejected.is_empty() {
-        true => Vec::new(),
-        false => serde_json::to_vec(&entry.rejected).map_err(|error| error.to_string())?,
+    let rejected = entry.rejected.clone();
+    let notes = match &entry.sequence {
+        None => Notes::Rejected(rejected),
+        Some(sequence) => Notes::Sequenced { sequence: sequence.clone(), rejected },
     };
+    let notes = notes.encode()?;
     Ok(Record { header: entry.header, payload, notes })
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use engine::checkpoint::manifest::{FORMAT, Manifest, Manifests, ShardManifest};
 use engine::checkpoint::{CheckpointError, file};
+use engine::dedup::sequence::Sequences;
 use engine::snapshot::{Archive, ArchiveFile};
 use engine::storage::faulty::{Fault, FaultyStorage, Operation, Rule};
 use engine::storage::memory::MemoryStorage;
@@ -21,6 +22,7 @@ fn manifest(generation: u64, files: &[&str]) -> Manifest {
         shard: 0,
         watermark_us: -1,
         dedup: json!({ "runs": [1, 2] }),
+        sequences: Sequences::default(),
         operator: json!(null),
         files: files.iter().map(|name| format!("{FOLDER}/{name}")).collect(),
         lake_files: vec![],

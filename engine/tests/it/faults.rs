@@ -12,10 +12,11 @@ use engine::admission::Outcome;
 use engine::checkpoint::manifest::Manifests;
 use engine::clock::ManualClock;
 use engine::dedup::DedupOptions;
+use engine::dedup::sequence::Sequence;
 use engine::event::batch::EventBatch;
 use engine::event::builder::{Attributes, EventBatchBuilder};
 use engine::log::segment::{SegmentLog, SegmentOptions};
-use engine::service::{EngineError, EngineOptions, Ground, Handle};
+use engine::service::{EngineError, EngineOptions, Ground, Handle, Submission};
 use engine::shard::SubmitError;
 use engine::storage::SharedStorage;
 use engine::storage::faulty::{Fault, FaultyStorage, Operation, Rule, matrix};
@@ -55,7 +56,18 @@ fn open(faulty: &Arc<FaultyStorage>) -> Result<Handle<Counting>, EngineError> {
     engine::service::open(options, ground, Vec::new(), |_| Counting::default(), |_, _| Limited::new(i128::MAX))
 }
 
-/// Batch `number`: [`EVENTS`] of each tenant, from a source of its own.
+/// Batch `number`; the odd ones are known by their number, the even ones by their events' ids.
+fn submission(number: usize) -> Submission {
+    let sequence = |number: usize| Sequence {
+        owner: "platform".into(),
+        producer: "loader".into(),
+        epoch: 1,
+        number: number as u64 / 2,
+    };
+    Submission { sequence: (number % 2 == 1).then(|| sequence(number)), ..batch(number).into() }
+}
+
+/// [`EVENTS`] of each tenant, from a source of its own.
 fn batch(number: usize) -> EventBatch {
     let mut builder = EventBatchBuilder::new();
     for at in 0..EVENTS * TENANTS.len() {
@@ -118,7 +130,7 @@ impl Life {
 
     fn send_again(&mut self) {
         for number in self.open.clone() {
-            match self.engine().submit_and_wait(batch(number)) {
+            match self.engine().submit_and_wait(submission(number)) {
                 Ok(receipt) => {
                     self.whole_or_nothing(&receipt.outcomes);
                     self.open.remove(&number);
@@ -198,7 +210,7 @@ impl Life {
         self.lose_power();
         let engine = open(&self.faulty).unwrap_or_else(|error| panic!("{:?}: it can't be opened: {error}", self.rules));
         let again = |number: usize| -> Result<Vec<Outcome>, SubmitError> {
-            Ok(engine.submit_and_wait(batch(number))?.outcomes)
+            Ok(engine.submit_and_wait(submission(number))?.outcomes)
         };
         for number in 0..self.next {
             let outcomes = again(number).unwrap_or_else(|error| panic!("{:?}: {error}", self.rules));

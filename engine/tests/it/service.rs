@@ -6,10 +6,11 @@ use std::time::Duration;
 use engine::admission::{Outcome, Reason};
 use engine::checkpoint::manifest::Manifests;
 use engine::clock::ManualClock;
+use engine::dedup::sequence::{Sequence, SequenceError};
 use engine::event::batch::EventBatch;
 use engine::event::builder::{Attributes, EventBatchBuilder};
 use engine::log::segment::{SegmentLog, SegmentOptions};
-use engine::service::{EngineOptions, Ground, Handle};
+use engine::service::{EngineOptions, Ground, Handle, Submission};
 use engine::shard::SubmitError;
 use engine::storage::SharedStorage;
 use engine::storage::faulty::{Fault, FaultyStorage, Operation, Rule};
@@ -86,6 +87,39 @@ fn a_restart_remembers_events_marks_rejections_and_what_was_used() {
         let receipt = handle.submit_and_wait(batch([("a", 2), ("a", 3), ("a", 4)])).expect("an answer");
         assert_eq!(receipt.outcomes, [Outcome::Duplicate, Outcome::Admitted, Outcome::Rejected]);
         assert_eq!(counts(&handle), (Counts::from([("a".into(), 3), ("b".into(), 3)]), 2));
+    }
+}
+
+#[test]
+fn a_producers_batch_counts_once_with_or_without_ids() {
+    let numbered = |number: u64, events: &[(&'static str, u64)]| Submission {
+        sequence: Some(Sequence { owner: "a".into(), producer: "loader".into(), epoch: 0, number }),
+        ..batch(events.iter().copied()).into()
+    };
+    use Outcome::{Admitted, Duplicate, Rejected};
+    for checkpoint in [true, false] {
+        let storage: SharedStorage = Arc::new(MemoryStorage::new());
+        let handle = open(&storage, 3);
+        let same = [("a", 1), ("a", 1), ("b", 1)];
+        assert_eq!(handle.submit_and_wait(numbered(0, &same)).expect("an answer").outcomes, [Admitted; 3]);
+        assert_eq!(handle.submit_and_wait(numbered(2, &[])).expect("an answer").outcomes, []);
+        if checkpoint {
+            handle.checkpoint().expect("a checkpoint");
+        }
+        let handle = open(&storage, 3);
+        for (number, events, expect) in [
+            (0, &[("a", 1), ("b", 2)][..], &[Duplicate, Duplicate][..]),
+            (2, &[("b", 7)], &[Duplicate]),
+            (1, &[("a", 1), ("a", 1)], &[Admitted, Rejected]),
+            (1, &[("a", 1), ("a", 1)], &[Duplicate, Duplicate]),
+            (3, &[("b", 1)], &[Admitted]),
+        ] {
+            let receipt = handle.submit_and_wait(numbered(number, events)).expect("an answer");
+            assert_eq!(receipt.outcomes, expect, "{number}");
+        }
+        let gap = handle.submit_and_wait(numbered(68, &[("a", 1)]));
+        assert!(matches!(gap, Err(SubmitError::Sequence(SequenceError::Gap { expected: 4, .. }))), "{gap:?}");
+        assert_eq!(counts(&handle), (Counts::from([("a".into(), 3), ("b".into(), 2)]), 1));
     }
 }
 

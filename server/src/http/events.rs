@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actors::PLATFORM;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
@@ -27,6 +28,7 @@ use super::binary_mode;
 use super::body::{self, Coding, Reservation};
 use super::caller::MayIngest;
 use super::problem::{Kind, Problem, ProblemBody};
+use super::sequence;
 
 /// Refused events that are named one by one; all are counted.
 const ERRORS_MAX: usize = 1000;
@@ -68,6 +70,10 @@ pub(super) struct EventError {
 /// A single event is `application/cloudevents+json`, or any other body with `ce-` headers; many are
 /// `application/cloudevents-batch+json` or `application/x-ndjson`. Bodies may be gzip or zstd. The tenant is the key's; a
 /// platform key names it in each event's attribute `tenant`. Sending the same events again is safe: they are duplicates.
+///
+/// A producer that numbers its bodies from 0 (`Tenantry-Producer`, `Tenantry-Epoch`, `Tenantry-Sequence`, as Kafka's
+/// idempotent producer does) has each known by its number instead of its events by their ids: a number that was taken is
+/// answered as duplicates, whatever it holds. At most 64 may be under way; a higher epoch fences the process before it.
 #[utoipa::path(post, path = "/v1/events", tag = "events", security(("key" = ["ingest"])),
     request_body(description = "CloudEvents 1.0", content(
         (serde_json::Value = "application/cloudevents+json"),
@@ -78,7 +84,8 @@ pub(super) struct EventError {
         (status = 401, description = "no valid key", body = ProblemBody),
         (status = 403, description = "the tenant is not active, or not the key's", body = ProblemBody),
         (status = 404, description = "no such tenant (single event)", body = ProblemBody),
-        (status = 409, description = "the id was used for other content (single event)", body = ProblemBody),
+        (status = 409, description = "the id was used for other content (single event), or the sequence has no turn",
+            body = ProblemBody),
         (status = 413, description = "body or event too large", body = ProblemBody),
         (status = 415, description = "media type or coding not supported", body = ProblemBody),
         (status = 422, description = "an attribute or value is not acceptable (single event)", body = ProblemBody),
@@ -93,6 +100,7 @@ pub(super) async fn ingest(
     let shape = Shape::of(&headers)?;
     let coding = Coding::of(&headers)?;
     let visibility = identity.visibility();
+    let sequence = sequence::of(&headers, visibility.tenant().unwrap_or(PLATFORM))?;
     let permit = door.ingest.take(&visibility)?;
     let mut reservation = door.bodies.reserve();
     let (bytes_max, timeout) = (door.options.body_bytes_max, door.options.request_timeout);
@@ -102,7 +110,8 @@ pub(super) async fn ingest(
 
     let counts = counts(&visibility, &rejected);
     let ids = batch.clone();
-    let receipt = submit(&door, Submission { batch, rejected: counts.clone() }, (permit, reservation)).await?;
+    let receipt =
+        submit(&door, Submission { batch, rejected: counts.clone(), sequence }, (permit, reservation)).await?;
     door.metrics.count_refused(&counts);
     door.metrics.count_receipt(&receipt);
 
@@ -214,7 +223,7 @@ impl From<DecodeError> for Problem {
 
 /// Submits and waits for durability. What is `held` is held until the engine has answered, even if the client has gone.
 async fn submit(door: &Door, submission: Submission, held: (Permit, Reservation)) -> Result<Receipt, Problem> {
-    if submission.batch.is_empty() && submission.rejected.is_empty() {
+    if submission.batch.is_empty() && submission.rejected.is_empty() && submission.sequence.is_none() {
         return Ok(Receipt::default());
     }
     let (send, receive) = oneshot::channel();

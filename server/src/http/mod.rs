@@ -13,6 +13,7 @@ mod command;
 mod body;
 mod binary_mode;
 mod events;
+mod sequence;
 mod tenants;
 mod offboarding;
 mod quotas;

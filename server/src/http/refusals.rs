@@ -8,6 +8,7 @@ use actors::facets::quota::QuotaRejection;
 use actors::journal::JournalError;
 use actors::{CommandError, Rejected};
 use datafusion::error::DataFusionError;
+use engine::dedup::sequence::SequenceError;
 use engine::log::LogError;
 use engine::shard::SubmitError;
 use engine::storage::StorageError;
@@ -66,6 +67,10 @@ impl From<SubmitError> for Problem {
                 )
             }
             SubmitError::Log(_) | SubmitError::Dedup(_) => Kind::Storage.with(text),
+            SubmitError::Sequence(SequenceError::TooMany { .. }) => Kind::TooMany.with(text),
+            SubmitError::Sequence(SequenceError::Fenced { .. } | SequenceError::Gap { .. }) => {
+                Kind::Conflict.with(text)
+            }
         }
     }
 }

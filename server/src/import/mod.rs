@@ -79,7 +79,7 @@ pub fn run(
             tenants_created += node.create_missing(&batch)?;
             let shared = Arc::clone(&outcome);
             lock(&shared).refuse(&rejected);
-            node.engine.submit_when_free(Submission { batch, rejected: refused }, move |answer| {
+            node.engine.submit_when_free(Submission { batch, rejected: refused, sequence: None }, move |answer| {
                 lock(&shared).take(answer);
             })?;
             if shown.elapsed() > Duration::from_millis(100) {

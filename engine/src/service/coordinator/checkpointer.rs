@@ -112,6 +112,7 @@ impl Checkpointer {
                 shard: view.shard,
                 watermark_us: view.watermark_us,
                 dedup,
+                sequences: seals.sequences,
                 operator,
                 files: files.checkpoint,
                 lake_files: files.lake,

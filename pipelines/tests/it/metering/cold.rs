@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use engine::calendar::Interval;
 use engine::checkpoint::manifest::{FORMAT, Manifest, Manifests, ShardManifest};
+use engine::dedup::sequence::Sequences;
 use engine::meter::{Aggregation, Meter, Window};
 use engine::shard::{Operator, SealedFiles};
 use engine::snapshot::Archive;
@@ -133,7 +134,8 @@ fn checkpoint(shard: &mut Shard, manifests: &Manifests) {
     let generation = manifests.next_generation().unwrap();
     let (operator, files) = seal(shard, &format!("checkpoints/{generation}-"));
     let (files, lake_files) = (files.checkpoint, files.lake);
-    let part = ShardManifest { shard: 0, watermark_us: 0, dedup: Value::Null, operator, files, lake_files };
+    let (dedup, sequences) = (Value::Null, Sequences::default());
+    let part = ShardManifest { shard: 0, watermark_us: 0, dedup, sequences, operator, files, lake_files };
     let archive = Archive::default();
     let manifest =
         Manifest { format: FORMAT, generation, epoch: 1, log_offset: 0, created_at_us: 0, archive, shards: vec![part] };

@@ -36,6 +36,30 @@ fn an_event_counts_once_however_often_it_is_sent() {
 }
 
 #[test]
+fn a_body_with_a_number_counts_once_whatever_it_holds() {
+    let rig = rig();
+    let key = rig.tenant("acme");
+    let numbered = |epoch: &str, number: &str, events: &[Value]| {
+        let headers = [
+            ("content-type", "application/cloudevents-batch+json"),
+            ("tenantry-producer", "loader"),
+            ("tenantry-epoch", epoch),
+            ("tenantry-sequence", number),
+        ];
+        rig.send("POST", "/v1/events", &key, &headers, Value::from(events.to_vec()).to_string().as_bytes())
+    };
+    for (number, id, expect) in [("0", "1", [1, 0, 0, 0]), ("0", "other", [0, 1, 0, 0]), ("1", "1", [1, 0, 0, 0])] {
+        assert_eq!(counts(&numbered("7", number, &[event(id, 3)]).json()), expect, "{number} {id}");
+    }
+    let far = numbered("7", "66", &[event("2", 1)]);
+    assert!(far.text.contains("2, which is missing"), "{}", far.text);
+    far.is_problem(409, "conflict");
+    assert_eq!(counts(&numbered("8", "0", &[event("2", 1)]).json()), [1, 0, 0, 0]);
+    numbered("7", "2", &[event("3", 1)]).is_problem(409, "conflict");
+    numbered("8", "one", &[]).is_problem(422, "invalid");
+}
+
+#[test]
 fn all_shapes_and_codings_mean_the_same() {
     let rig = rig();
     let key = rig.tenant("acme");
