@@ -121,6 +121,8 @@ pub enum Reason {
     QuotaExceeded,
     /// A hard rate limit.
     RateLimited,
+    /// More different values of a meter's dimensions than a tenant may bring in an hour.
+    CardinalityExceeded,
     /// The event is larger than the limit.
     TooLarge,
     /// The tenant's actor did not answer in time; retry.
@@ -145,6 +147,7 @@ impl Reason {
             Self::Conflict => "conflict",
             Self::QuotaExceeded => "quota_exceeded",
             Self::RateLimited => "rate_limited",
+            Self::CardinalityExceeded => "cardinality_exceeded",
             Self::TooLarge => "too_large",
             Self::Busy => "busy",
         }

@@ -100,6 +100,11 @@ impl Keys {
         series
     }
 
+    /// The codes of each series.
+    pub(super) fn series(&self) -> impl Iterator<Item = &[u32]> {
+        self.codes.chunks_exact(self.width)
+    }
+
     /// The codes of a group.
     pub(super) fn codes(&self, group: usize) -> &[u32] {
         let series = self.groups[group].0 as usize;

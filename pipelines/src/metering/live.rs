@@ -9,9 +9,12 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, UInt32Array};
 use arrow::compute::{filter_record_batch, is_not_null};
 use datafusion::common::Result;
+use engine::admission::{Reason, Rejection};
+use engine::event::batch::EventBatch;
 use engine::shard::Position;
 
 use super::accumulate::{Accumulators, Stand};
+use super::cardinality::{self, Cardinality};
 use super::compile::{CompiledMeter, Evaluated};
 use super::delta::Delta;
 use super::key::Keys;
@@ -32,6 +35,7 @@ pub(super) struct Table {
     cutter: Cutter,
     symbols: Symbols,
     keys: Keys,
+    cardinality: Cardinality,
     members: Vec<Member>,
 }
 
@@ -67,8 +71,8 @@ pub(super) struct Drained {
     pub(super) counts: Counts,
 }
 
-/// Tables for `meters`, each meter in one.
-pub(super) fn tables<'a>(meters: impl Iterator<Item = &'a Arc<CompiledMeter>>) -> Vec<Table> {
+/// Tables for `meters`, each meter in one; a tenant may bring `series_max` series to each in an hour.
+pub(super) fn tables<'a>(meters: impl Iterator<Item = &'a Arc<CompiledMeter>>, series_max: usize) -> Vec<Table> {
     let mut tables: Vec<Table> = Vec::new();
     for meter in meters {
         let fits = |table: &&mut Table| {
@@ -90,6 +94,7 @@ pub(super) fn tables<'a>(meters: impl Iterator<Item = &'a Arc<CompiledMeter>>) -
                 cutter: meter.edges.cutter().expect("the time zone was loaded when the meter was checked"),
                 symbols: Symbols::default(),
                 keys: Keys::new(1 + meter.dimensions.len()),
+                cardinality: Cardinality::new(series_max),
                 members: vec![member],
             }),
         }
@@ -104,6 +109,7 @@ impl Table {
         if !self.members.iter().any(wanted) {
             return;
         }
+        self.cardinality.tick(position.admitted_at_us);
         let stand = self.place(rows, position);
         for member in self.members.iter_mut().filter(|member| wanted(member)) {
             member.fold(rows, &stand);
@@ -135,11 +141,42 @@ impl Table {
         }
     }
 
-    /// Takes what was folded; the table is as new.
-    pub(super) fn drain(&mut self) -> Result<Vec<Drained>> {
+    /// Refuses the events that would be a series too many of their tenant.
+    pub(super) fn vet(&self, batch: &EventBatch, reject: &mut dyn FnMut(usize, Rejection)) {
+        if !self.cardinality.is_full() {
+            return;
+        }
+        let Some(rows) = Rows::of_type(batch, &self.event_type) else { return };
+        let mut symbols = Symbols::default();
+        let tenants = rows.tenant_codes(&mut symbols);
+        let columns: Vec<_> = self.dimensions.iter().map(|pointer| rows.codes(pointer, &mut symbols)).collect();
+        for (row, &tenant) in tenants.iter().enumerate() {
+            let series = cardinality::series(columns.iter().map(|column| symbols.text(column[row])));
+            if !symbols.text(tenant).is_none_or(|tenant| self.cardinality.admits(tenant, series)) {
+                reject(rows.position(row), self.too_many());
+            }
+        }
+    }
+
+    fn too_many(&self) -> Rejection {
+        let meter = &self.members[0].meter.meter;
+        let names: Vec<&str> = meter.dimensions.iter().map(|dimension| dimension.name.as_str()).collect();
+        let (names, series_max) = (names.join(", "), self.cardinality.series_max());
+        let detail = format!(
+            "the tenant has brought {series_max} different values of the dimensions {names} within this hour \
+             (events.series_max); send values that are fewer, or have the meter defined without this dimension"
+        );
+        Rejection::new(Reason::CardinalityExceeded, meter.name.as_str(), detail)
+    }
+
+    /// Takes what was folded; the table is as new. Series of events that are `new`, not history, are counted.
+    pub(super) fn drain(&mut self, new: bool) -> Result<Vec<Drained>> {
         let mut drained = Vec::new();
         if self.keys.len() == 0 {
             return Ok(drained);
+        }
+        if new && !self.dimensions.is_empty() {
+            self.cardinality.count(&self.keys, &self.symbols);
         }
         let ranks = self.symbols.ranks();
         let all = self.keys.order(&ranks, |_| true);

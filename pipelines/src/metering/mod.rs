@@ -22,6 +22,7 @@ mod pane;
 mod key;
 mod accumulate;
 mod trial;
+mod cardinality;
 mod live;
 mod wanted;
 mod cold;

@@ -37,11 +37,13 @@ pub struct MeteringOptions {
     pub hot_us: i64,
     /// Fewest rows that are worth a file of the lake, per meter.
     pub cold_rows_min: usize,
+    /// Different values of a meter's dimensions, together, that a tenant may bring in an hour.
+    pub series_max: usize,
 }
 
 impl Default for MeteringOptions {
     fn default() -> Self {
-        Self { hot_us: 35 * 24 * 3_600_000_000, cold_rows_min: 65_536 }
+        Self { hot_us: 35 * 24 * 3_600_000_000, cold_rows_min: 65_536, series_max: 100_000 }
     }
 }
 
@@ -102,7 +104,8 @@ impl MeteringOperator {
             return;
         }
         self.is_dirty = false;
-        for drained in self.live.iter_mut().flat_map(|table| table.drain().expect(OWN_STATES)) {
+        let new = !self.is_backfill;
+        for drained in self.live.iter_mut().flat_map(|table| table.drain(new).expect(OWN_STATES)) {
             if let Some(panes) = self.meters.get_mut(&drained.meter.meter.name) {
                 panes.counts += drained.counts;
                 merge::push(&panes.meter, &mut panes.deltas, drained.panes).expect(OWN_STATES);
@@ -135,6 +138,9 @@ impl Operator for MeteringOperator {
             if let Some(mut rows) = Rows::of_type(batch, &meter.meter.event_type) {
                 vet(meter, &mut rows, reject);
             }
+        }
+        for table in &self.live {
+            table.vet(batch, reject);
         }
     }
 
@@ -208,7 +214,7 @@ impl Operator for MeteringOperator {
 
     fn restore(&mut self, description: &serde_json::Value, storage: &dyn Storage) -> Result<(), RestoreError> {
         let MeteringSnapshot { meters, rejections, .. } = seal::restore(description, storage)?;
-        self.live = tables(meters.values().map(|panes| &panes.meter));
+        self.live = tables(meters.values().map(|panes| &panes.meter), self.options.series_max);
         self.meters = meters;
         self.rejections = rejections;
         self.is_dirty = false;
@@ -237,7 +243,7 @@ impl Operator for MeteringOperator {
             };
             self.meters.insert(meter.name.clone(), panes);
         }
-        self.live = tables(self.meters.values().map(|panes| &panes.meter));
+        self.live = tables(self.meters.values().map(|panes| &panes.meter), self.options.series_max);
         changed
     }
 

@@ -130,7 +130,7 @@ impl Life {
             seed: 7,
         };
         // Panes get cold within a few batches.
-        let metering = MeteringOptions { hot_us: 4 * HOUR_US, cold_rows_min: 4 };
+        let metering = MeteringOptions { hot_us: 4 * HOUR_US, cold_rows_min: 4, ..MeteringOptions::default() };
         let operator = |_| MeteringOperator::new(metering.clone(), Arc::clone(&storage));
         engine::service::open(options, ground, self.meters.clone(), operator, |_, _| OpenGate)
     }

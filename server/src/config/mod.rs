@@ -117,6 +117,8 @@ pub struct Events {
     pub future_s_max: u32,
     /// How long ids are remembered, seconds.
     pub dedup_horizon_s: u32,
+    /// Different values of a meter's dimensions, together, that a tenant may bring in an hour.
+    pub series_max: usize,
 }
 
 /// What queries may use, whatever door they come through.

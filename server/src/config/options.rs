@@ -8,6 +8,7 @@ use engine::service::EngineOptions;
 use engine::shard::FlightLimits;
 use engine::watermark::WatermarkOptions;
 use pipelines::catalog::CatalogOptions;
+use pipelines::metering::MeteringOptions;
 
 use crate::http::{HttpOptions, ServerOptions};
 use crate::node::NodeOptions;
@@ -46,6 +47,7 @@ impl Config {
                     ..defaults.engine.dedup
                 },
             },
+            metering: MeteringOptions { series_max: self.events.series_max, ..defaults.metering },
             catalog: CatalogOptions {
                 memory_bytes_max: self.query.memory_bytes_max,
                 spill_bytes_max: self.query.spill_bytes_max,

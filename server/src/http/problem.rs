@@ -201,7 +201,7 @@ impl From<&Rejection> for Problem {
             Reason::TenantUnknown => Kind::NotFound,
             Reason::TenantSuspended | Reason::TenantQuarantined => Kind::TenantInactive,
             Reason::Conflict => Kind::Conflict,
-            Reason::QuotaExceeded => Kind::QuotaExceeded,
+            Reason::QuotaExceeded | Reason::CardinalityExceeded => Kind::QuotaExceeded,
             Reason::RateLimited => Kind::TooMany,
             Reason::TooLarge => Kind::TooLarge,
             Reason::Busy => Kind::Overloaded,

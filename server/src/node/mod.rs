@@ -30,7 +30,7 @@ use engine::service::{EngineError, Ground, Handle};
 use engine::storage::{SharedStorage, StorageError};
 use pipelines::catalog::Catalog;
 use pipelines::lake::ParquetLake;
-use pipelines::metering::{MeteringOperator, MeteringOptions};
+use pipelines::metering::MeteringOperator;
 
 use crate::import::ImportError;
 
@@ -230,7 +230,7 @@ fn open_engine(
         shards,
         seed,
     };
-    let operator = |_shard| MeteringOperator::new(MeteringOptions::default(), Arc::clone(&storage));
+    let operator = |_shard| MeteringOperator::new(options.metering.clone(), Arc::clone(&storage));
     let gate = |shard, _epoch| ShardGate::new(tenants.gate_table(), shard, Arc::clone(&clock));
     let engine = engine::service::open(options.engine, ground, tenants.meters(), operator, gate)?;
     mended.checkpoint_fallbacks = manifests.fallbacks();

@@ -6,6 +6,7 @@ use actors::TenantsOptions;
 use engine::log::segment::SegmentOptions;
 use engine::service::EngineOptions;
 use pipelines::catalog::CatalogOptions;
+use pipelines::metering::MeteringOptions;
 
 /// Options of a node.
 #[derive(Debug, Clone)]
@@ -18,6 +19,8 @@ pub struct NodeOptions {
     pub segments: SegmentOptions,
     /// Of the engine.
     pub engine: EngineOptions,
+    /// Of the shards' panes.
+    pub metering: MeteringOptions,
     /// Of the tenants' actors.
     pub tenants: TenantsOptions,
     /// Of the query side.
@@ -32,6 +35,7 @@ impl NodeOptions {
             shards_if_new: 4,
             segments: SegmentOptions::default(),
             engine: EngineOptions::default(),
+            metering: MeteringOptions::default(),
             tenants: TenantsOptions::default(),
             catalog: CatalogOptions::default(),
         }

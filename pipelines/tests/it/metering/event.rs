@@ -179,7 +179,7 @@ impl Shard {
 
 pub(crate) fn operator(storage: &MemoryStorage) -> MeteringOperator {
     // Small enough for some panes to grow cold in most cases.
-    let options = MeteringOptions { hot_us: 1800 * SECOND, cold_rows_min: 3 };
+    let options = MeteringOptions { hot_us: 1800 * SECOND, cold_rows_min: 3, ..MeteringOptions::default() };
     MeteringOperator::new(options, Arc::new(storage.clone()))
 }
 
