@@ -11,6 +11,7 @@ pub mod import;
 pub mod demo;
 mod permits;
 pub mod query;
+mod listening;
 pub mod http;
 pub mod postgres;
 pub mod serving;

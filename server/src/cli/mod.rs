@@ -116,8 +116,12 @@ fn run(cli: Cli) -> anyhow::Result<Ended> {
     }
 }
 
-/// A runtime for one command; the node's threads are its own.
+/// A runtime for one command; the node's threads are its own. Connections and the log share the limit on open files, and the
+/// soft one is meant for shells, so the process takes what the machine allows.
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
+        tracing::warn!(%error, "the limit on open files stays as it is");
+    }
     tokio::runtime::Builder::new_multi_thread().enable_all().build()
 }
 

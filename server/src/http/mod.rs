@@ -6,7 +6,9 @@
 //! works with the caller's visibility), I8 (every limit is in [`HttpOptions`]) and I12.
 
 pub mod server;
+mod places;
 mod observe;
+mod linger;
 mod caller;
 mod json;
 mod command;

@@ -7,13 +7,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::{Request, State};
-use axum::http::{Method, Uri};
+use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::MethodRouter;
 use futures::FutureExt;
 
 use super::Door;
+use super::linger;
 use super::problem::{Kind, Problem};
 
 /// Routes that must answer even when the node is at its limit.
@@ -37,14 +38,21 @@ pub(super) fn measured(
 async fn around(State(Route { path, door }): State<Route>, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let method = request.method().clone();
+    let (request, rest) = linger::lend(request);
     let response = match AssertUnwindSafe(bounded(path, &door, request, next)).catch_unwind().await {
         Ok(response) => response,
         Err(_) => Kind::Internal.with("answering panicked; the node's log says where").into_response(),
     };
     let status = response.status();
+    // Who sends too much, or not at all, is not waited for.
+    let hangs_up = matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::PAYLOAD_TOO_LARGE);
+    if !status.is_success() && !hangs_up {
+        rest.discard(door.options.body_bytes_max).await;
+    }
     let took = started.elapsed();
     door.metrics.observe_request(method.as_str(), path, status.as_u16(), took);
-    if status.is_server_error() {
+    // Being busy is no failure, and a line for each refusal would be one more load; the metrics count them.
+    if status.is_server_error() && status != StatusCode::SERVICE_UNAVAILABLE {
         tracing::warn!(%method, route = path, status = status.as_u16(), took_us = took.as_micros(), "request failed");
     } else {
         tracing::debug!(%method, route = path, status = status.as_u16(), took_us = took.as_micros(), "request");

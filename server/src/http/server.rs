@@ -1,7 +1,7 @@
 //! Sockets of the HTTP door: accepts, bounds, drains. Knows nothing of what is served.
 //!
-//! Limits (I8): so many connections at once (further ones wait in the kernel's queue), so long for a request's head (a
-//! slow sender can't hold a connection), so long for a drain. HTTP/1.1 only: without TLS nobody negotiates HTTP/2, and a
+//! Limits (I8): so many connections at once ([`places`](super::places) says who makes room), so long for a request's head
+//! (a slow sender can't hold a connection), so long for a drain. HTTP/1.1 only: without TLS nobody negotiates HTTP/2, and a
 //! protocol that is not there needs no limits.
 
 use std::net::SocketAddr;
@@ -9,12 +9,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
+use tower::ServiceExt;
+
+use crate::listening::listen;
+
+use super::places::{self, Place, Places};
 
 /// Between two attempts to accept when the machine is out of file descriptors.
 const ACCEPT_RETRY: Duration = Duration::from_millis(50);
@@ -58,7 +65,7 @@ impl HttpServer {
     /// Listens on `address` (port 0: a free one) and serves `router`.
     pub async fn bind(address: SocketAddr, router: Router, options: ServerOptions) -> Result<Self, BindError> {
         let failed = |source| BindError { address, source };
-        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let listener = listen(address).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let (stop, stopped) = watch::channel(None);
         // Owned: `closed` and `drain` notice its end, dropping the server aborts it.
@@ -97,15 +104,15 @@ async fn accept(
     options: ServerOptions,
     mut stopped: watch::Receiver<Option<Duration>>,
 ) -> usize {
-    let places = Arc::new(Semaphore::new(options.connections_max));
+    let places = Places::new(options.connections_max);
     let mut connections = JoinSet::new();
     let mut drain = stopped.clone();
     loop {
         tokio::select! {
             _ = drain.changed() => break,
             Some(ended) = connections.join_next() => report(ended),
-            (stream, place) = next(&listener, &places) => {
-                connections.spawn(serve(stream, place, router.clone(), options.clone(), stopped.clone()));
+            stream = next(&listener, &places) => {
+                connections.spawn(serve(stream, places.enter(), router.clone(), options.clone(), stopped.clone()));
             }
         }
     }
@@ -132,12 +139,12 @@ fn report(ended: Result<(), tokio::task::JoinError>) {
     }
 }
 
-/// A place first, then a connection for it.
-async fn next(listener: &TcpListener, places: &Arc<Semaphore>) -> (TcpStream, OwnedSemaphorePermit) {
-    let place = Arc::clone(places).acquire_owned().await.expect("the semaphore is never closed");
+/// Room first, then a connection for it.
+async fn next(listener: &TcpListener, places: &Places) -> TcpStream {
+    places.room().await;
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => return (stream, place),
+            Ok((stream, _)) => return stream,
             Err(error) => {
                 tracing::warn!(%error, "can't accept a connection");
                 tokio::time::sleep(ACCEPT_RETRY).await;
@@ -148,7 +155,7 @@ async fn next(listener: &TcpListener, places: &Arc<Semaphore>) -> (TcpStream, Ow
 
 async fn serve(
     stream: TcpStream,
-    place: OwnedSemaphorePermit,
+    place: Arc<Place>,
     router: Router,
     options: ServerOptions,
     mut stopped: watch::Receiver<Option<Duration>>,
@@ -159,10 +166,22 @@ async fn serve(
     }
     let mut builder = auto::Builder::new(TokioExecutor::new()).http1_only();
     builder.http1().timer(TokioTimer::new()).header_read_timeout(options.head_timeout).max_buf_size(HEAD_BYTES_MAX);
-    let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    let seat = Arc::clone(&place);
+    let service = tower::service_fn(move |request: Request<_>| {
+        let (answering, router) = (seat.answering(), router.clone());
+        async move { router.oneshot(request.map(Body::new)).await.map(|response| places::hold(response, answering)) }
+    });
+    let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
+        () = place.given_up() => {
+            if place.is_idle() {
+                return;
+            }
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
         _ = stopped.changed() => {
             connection.as_mut().graceful_shutdown();
             connection.await
@@ -171,7 +190,6 @@ async fn serve(
     if let Err(error) = ended {
         tracing::debug!(%error, "connection ended");
     }
-    drop(place);
 }
 
 #[cfg(test)]
@@ -231,6 +249,37 @@ mod tests {
         let _stream = ask(server.address()).await;
         entered.notified().await;
         assert_eq!(server.drain(Duration::ZERO).await, 1);
+    }
+
+    #[tokio::test]
+    async fn who_keeps_still_makes_room_and_who_is_answered_does_not() {
+        let (entered, leave) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (at_work, may_end) = (Arc::clone(&entered), Arc::clone(&leave));
+        let slow = move || async move {
+            at_work.notify_one();
+            may_end.notified().await;
+            "slow"
+        };
+        let router = Router::new().route("/", get(slow)).route("/quick", get(async || "quick"));
+        let options = ServerOptions { connections_max: 2, head_timeout: Duration::from_secs(3600) };
+        let server = HttpServer::bind(ANYWHERE, router, options).await.unwrap();
+        let mut answered = ask(server.address()).await;
+        entered.notified().await;
+        let mut still = TcpStream::connect(server.address()).await.unwrap();
+        still.write_all(b"GET / HTTP/1.1\r\nhost").await.unwrap();
+        for _ in 0..5 {
+            let mut next = TcpStream::connect(server.address()).await.unwrap();
+            next.write_all(b"GET /quick HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
+            let mut answer = String::new();
+            next.read_to_string(&mut answer).await.unwrap();
+            assert!(answer.ends_with("quick"), "{answer}");
+        }
+        leave.notify_one();
+        let mut answer = vec![0; 4096];
+        let length = answered.read(&mut answer).await.unwrap();
+        assert!(answer[..length].ends_with(b"slow"));
+        // Closed, whether or not that shows as an error.
+        let _ = still.read_to_end(&mut answer).await;
     }
 
     #[tokio::test]

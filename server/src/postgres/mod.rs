@@ -34,6 +34,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::config;
+use crate::listening::listen;
 use crate::node::Node;
 use crate::query::Permits;
 
@@ -105,7 +106,7 @@ impl Postgres {
         let tls = tls::acceptor(&options.tls_certificate, &options.tls_key)?;
         let pg_catalog = PgCatalog::new(&node.catalog)?;
         let failed = |source| PostgresError::Bind { address, source };
-        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let listener = listen(address).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let door = Arc::new(Door {
             node,

@@ -12,6 +12,7 @@ mod served;
 mod crash;
 mod damage;
 mod torture;
+mod bounded;
 mod full_disk;
 mod real_input;
 mod http;

@@ -93,6 +93,11 @@ impl Served {
         (self.log.lock().unwrap().clone(), ended_well)
     }
 
+    /// Its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Where it listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
