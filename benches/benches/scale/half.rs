@@ -41,7 +41,7 @@ fn load(node: &Node, input: &mut Input, per_s: f64, seconds: u64, answered: mpsc
     let pause = Duration::from_secs_f64(ROWS as f64 / per_s);
     // What is sent again and again would be duplicates, and making events takes longer than taking them.
     let count = (seconds as f64 / pause.as_secs_f64()).ceil() as usize;
-    let batches: Vec<_> = (0..count).map(|_| input.batch(ROWS)).collect();
+    let batches: Vec<_> = (0..count).map(|_| input.submission(ROWS)).collect();
     let started = Instant::now();
     let mut due = started;
     for batch in batches {
@@ -51,7 +51,7 @@ fn load(node: &Node, input: &mut Input, per_s: f64, seconds: u64, answered: mpsc
             // The listener ends when nobody answers any more.
             let _ = answered.send((Instant::now(), log.end()));
         };
-        node.engine.submit_when_free(batch.into(), done).unwrap();
+        node.engine.submit_when_free(batch, done).unwrap();
         due += pause;
         std::thread::sleep(due.saturating_duration_since(Instant::now()));
     }

@@ -1,7 +1,8 @@
 //! The whole flow at scale, on one node with its defaults: dedup on, checkpoints on, every event durable before it is
-//! answered. Columnar batches, an id an event, four meters with two dimensions, one-minute windows.
+//! answered. Columnar batches, four meters with two dimensions, one-minute windows; events with an id each that count in one
+//! meter, with an id each that count in all four, and those of a sequenced producer.
 //!
-//! `cargo bench -p benches --bench scale [-- <tenants>…]` prints, for each number of tenants and each spread: events a
+//! `cargo bench -p benches --bench scale [-- <tenants>…]` prints, for each number of tenants, spread and case: events a
 //! second and per CPU second at full load; then at half of it, how long after its answer an event is seen by a query
 //! (freshness), and how long a query of one tenant and one of all tenants takes; memory; and how long the node takes to
 //! be ready again. `EVENTS` sets how many events the full load is (default 8 million). Without `--bench`, as in `cargo
@@ -16,7 +17,6 @@
 
 mod half;
 mod input;
-mod process;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -24,12 +24,13 @@ use std::time::Instant;
 
 use actors::facets::meters::MetersCommand;
 use actors::{Command, PLATFORM};
+use benches::process;
 use engine::clock::SystemClock;
-use engine::event::batch::EventBatch;
+use engine::service::Submission;
 use server::node::{Node, NodeOptions};
 use tokio::runtime::Runtime;
 
-use input::{Input, Spread};
+use input::{Case, Input, Spread};
 
 /// Rows of a submission at full load.
 const ROWS: usize = 1 << 16;
@@ -48,7 +49,9 @@ fn main() {
     println!("{} cores", std::thread::available_parallelism().unwrap());
     for tenants in sizes {
         for spread in [Spread::Uniform, Spread::Zipf] {
-            run(tenants, spread, events, seconds);
+            for case in [Case::Ids, Case::Four, Case::Sequenced] {
+                run(tenants, spread, case, events, seconds);
+            }
         }
     }
 }
@@ -57,13 +60,13 @@ fn open(runtime: &Runtime, data: &Path) -> Arc<Node> {
     runtime.block_on(Node::open(NodeOptions::new(data), Arc::new(SystemClock))).unwrap()
 }
 
-fn run(tenants: u32, spread: Spread, events: usize, seconds: u64) {
-    println!("\n{tenants} tenants, {spread:?}");
+fn run(tenants: u32, spread: Spread, case: Case, events: usize, seconds: u64) {
+    println!("\n{tenants} tenants, {spread:?}, {case:?}");
     let (data, runtime) = (tempfile::tempdir().unwrap(), Runtime::new().unwrap());
-    let mut input = Input::new(tenants, spread);
+    let mut input = Input::new(tenants, spread, case);
     let before_mb = process::resident_mb();
     let node = open(&runtime, data.path());
-    for meter in input::meters() {
+    for meter in input::meters(case) {
         let define = Command::Meters(MetersCommand::Define(meter));
         runtime.block_on(node.command(PLATFORM, define, "bench")).unwrap();
     }
@@ -72,11 +75,11 @@ fn run(tenants: u32, spread: Spread, events: usize, seconds: u64) {
     }
     println!("registered             {:>12.0} MB", process::resident_mb() - before_mb);
 
-    let batches: Vec<EventBatch> = (0..events.div_ceil(ROWS)).map(|_| input.batch(ROWS)).collect();
+    let batches: Vec<Submission> = (0..events.div_ceil(ROWS)).map(|_| input.submission(ROWS)).collect();
     let held_mb = process::resident_mb();
     let (started, cpu_s) = (Instant::now(), process::cpu_s());
     for batch in &batches {
-        node.engine.submit_when_free(batch.clone().into(), |answer| drop(answer.unwrap())).unwrap();
+        node.engine.submit_when_free(batch.clone(), |answer| drop(answer.unwrap())).unwrap();
     }
     node.engine.settle();
     let (took_s, cpu_s) = (started.elapsed().as_secs_f64(), process::cpu_s() - cpu_s);
