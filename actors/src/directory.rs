@@ -10,8 +10,9 @@ use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::api_key::{ApiKey, ApiKeyError, KeyHash};
-use crate::facets::keys::{Key, Scopes, Validity};
+use crate::facets::keys::{Key, Scope, Scopes, Validity};
 use crate::facets::lifecycle::Status;
+use crate::scram::PROOF_BYTES;
 use crate::snapshots::TenantRecord;
 use crate::tenant::{PLATFORM, TenantState};
 
@@ -126,13 +127,53 @@ impl Directory {
         let ApiKey { id, hash } = ApiKey::parse(presented)?;
         let tenant = self.keys.get(&hash).ok_or(AuthError::Unknown)?;
         let state = self.get(&tenant).ok_or(AuthError::Unknown)?;
-        let key: &Key = state.keys.keys.get(&id).filter(|key| key.hash.matches(&hash)).ok_or(AuthError::Unknown)?;
-        match key.validity(now_us) {
-            Validity::Valid if state.lifecycle.status == Status::Deleted => Err(AuthError::Revoked),
-            Validity::Valid => Ok(Identity { scopes: key.scopes, key_id: id, tenant }),
-            Validity::Expired => Err(AuthError::Expired),
-            Validity::Revoked => Err(AuthError::Revoked),
-        }
+        let key = state.keys.keys.get(&id).filter(|key| key.hash.matches(&hash)).ok_or(AuthError::Unknown)?;
+        holder(&tenant, &state, &id, key, now_us)
+    }
+
+    /// Whether everybody who may ask as `tenant` can prove it by SCRAM; so it seems of tenants that there are not.
+    pub fn takes_proofs(&self, tenant: &str, now_us: i64) -> bool {
+        let Some(state) = self.get(tenant) else { return true };
+        let asks = |key: &Key| key.validity(now_us) == Validity::Valid && key.scopes.contains(Scope::Query);
+        state.keys.keys.iter().all(|(id, key)| !asks(key) || state.keys.verifiers.contains_key(id))
+    }
+
+    /// Finds out which key of `tenant` made `proof` for the exchange `message`, and signs that in turn.
+    ///
+    /// # Errors
+    /// As [`Self::authenticate`].
+    pub fn prove(
+        &self,
+        tenant: &str,
+        message: &[u8],
+        proof: &[u8; PROOF_BYTES],
+        now_us: i64,
+    ) -> Result<(Identity, [u8; PROOF_BYTES]), AuthError> {
+        let state = self.get(tenant).ok_or(AuthError::Unknown)?;
+        let mut verifiers = state.keys.verifiers.iter();
+        let (id, verifier) =
+            verifiers.find(|(_, verifier)| verifier.accepts(message, proof)).ok_or(AuthError::Unknown)?;
+        let key = state.keys.keys.get(id).ok_or(AuthError::Unknown)?;
+        Ok((holder(&tenant.into(), &state, id, key, now_us)?, verifier.sign(message)))
+    }
+
+    /// Who was let in by a key before, if it is still good.
+    ///
+    /// # Errors
+    /// As [`Self::authenticate`].
+    pub fn still(&self, known: &Identity, now_us: i64) -> Result<Identity, AuthError> {
+        let state = self.get(&known.tenant).ok_or(AuthError::Unknown)?;
+        let key = state.keys.keys.get(&known.key_id).ok_or(AuthError::Unknown)?;
+        holder(&known.tenant, &state, &known.key_id, key, now_us)
+    }
+}
+
+fn holder(tenant: &Arc<str>, state: &TenantState, id: &str, key: &Key, now_us: i64) -> Result<Identity, AuthError> {
+    match key.validity(now_us) {
+        Validity::Valid if state.lifecycle.status == Status::Deleted => Err(AuthError::Revoked),
+        Validity::Valid => Ok(Identity { scopes: key.scopes, key_id: id.to_owned(), tenant: Arc::clone(tenant) }),
+        Validity::Expired => Err(AuthError::Expired),
+        Validity::Revoked => Err(AuthError::Revoked),
     }
 }
 
@@ -186,8 +227,9 @@ fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
 mod tests {
     use super::*;
     use crate::facet::{Context, Facet};
-    use crate::facets::keys::{Keys, KeysCommand, Scope};
+    use crate::facets::keys::{Keys, KeysChange, KeysCommand};
     use crate::facets::lifecycle::LifecycleChange;
+    use crate::scram::ScramVerifier;
     use crate::tenant::Change;
 
     fn with_key(n: u8, expires_at_us: Option<i64>) -> (TenantState, String) {
@@ -195,6 +237,7 @@ mod tests {
         let command = KeysCommand::Create {
             id: key.id,
             hash: key.hash,
+            scram: ScramVerifier::derive("acme", &text),
             scopes: [Scope::Query].into_iter().collect(),
             label: String::new(),
             expires_at_us,
@@ -246,14 +289,46 @@ mod tests {
         publish(&directory, "acme", acme);
         let (key, squatter_key) = ApiKey::generate([1; 8], [9; 32]);
         let mut squatter = TenantState::default();
-        let scopes = Scopes::all();
         apply(
             &mut squatter.keys,
-            KeysCommand::Create { id: key.id, hash: key.hash, scopes, label: String::new(), expires_at_us: None },
+            KeysCommand::Create {
+                id: key.id,
+                hash: key.hash,
+                scram: ScramVerifier::derive("squatter", &squatter_key),
+                scopes: Scopes::all(),
+                label: String::new(),
+                expires_at_us: None,
+            },
         );
         publish(&directory, "squatter", squatter);
         assert_eq!(&*directory.authenticate(&acme_key, 10).unwrap().tenant, "acme");
         assert_eq!(&*directory.authenticate(&squatter_key, 10).unwrap().tenant, "squatter");
+    }
+
+    // The example of RFC 7677 is in `scram`; here any bytes will do, since nobody has the key to them.
+    #[test]
+    fn who_proves_nothing_is_unknown() {
+        let directory = Directory::new();
+        publish(&directory, "acme", with_key(1, None).0);
+        let prove = |tenant| directory.prove(tenant, b"message", &[7; PROOF_BYTES], 10).unwrap_err();
+        assert_eq!((prove("acme"), prove("nobody")), (AuthError::Unknown, AuthError::Unknown));
+    }
+
+    #[test]
+    fn a_key_without_verifier_can_only_be_sent() {
+        let directory = Directory::new();
+        let (mut state, text) = with_key(1, Some(20));
+        publish(&directory, "acme", state.clone());
+        assert!(directory.takes_proofs("acme", 10) && directory.takes_proofs("nobody", 10));
+        let changes = [
+            KeysChange::Forgotten { id: id(1) },
+            KeysChange::Created { id: id(1), key: state.keys.keys[&id(1)].clone() },
+        ];
+        changes.iter().for_each(|change| state.keys.apply(change));
+        publish(&directory, "acme", state);
+        assert!(!directory.takes_proofs("acme", 10), "it was made before there were verifiers");
+        assert!(directory.takes_proofs("acme", 20), "an expired key is in nobody's way");
+        assert!(directory.authenticate(&text, 10).is_ok());
     }
 
     #[test]
@@ -261,8 +336,10 @@ mod tests {
         let directory = Directory::new();
         let (mut state, text) = with_key(1, Some(20));
         publish(&directory, "acme", state.clone());
-        assert!(directory.authenticate(&text, 19).is_ok());
+        let known = directory.authenticate(&text, 19).unwrap();
+        assert_eq!(directory.still(&known, 19).as_ref(), Ok(&known));
         assert_eq!(directory.authenticate(&text, 20), Err(AuthError::Expired));
+        assert_eq!(directory.still(&known, 20), Err(AuthError::Expired));
 
         let mut deleted = state.clone();
         deleted.apply(&Change::Lifecycle(LifecycleChange::Deleted));
@@ -276,6 +353,7 @@ mod tests {
         state.keys.keys.clear();
         publish(&directory, "acme", state);
         assert_eq!(directory.authenticate(&text, 19), Err(AuthError::Unknown));
+        assert_eq!(directory.still(&known, 19), Err(AuthError::Unknown));
     }
 
     #[test]

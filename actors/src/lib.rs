@@ -6,6 +6,7 @@
 pub mod facet;
 pub mod facets;
 pub mod api_key;
+pub mod scram;
 pub mod tenant;
 pub mod tenants;
 mod supervisor;

@@ -23,6 +23,7 @@ use crate::gate::GateTable;
 use crate::journal::{ChainBreak, Entry, Head, Journal, JournalError, Sealed};
 use crate::publish::Publisher;
 use crate::restore::{RestoreError, restore};
+use crate::scram::PROOF_BYTES;
 use crate::shell::Shell;
 use crate::snapshots::{Snapshots, SnapshotsError, TenantRecord};
 use crate::supervisor::{Supervisor, SupervisorMessage};
@@ -293,6 +294,32 @@ impl TenantsHandle {
     /// [`AuthError`] says why it opens nothing.
     pub fn authenticate(&self, key: &str) -> Result<Identity, AuthError> {
         self.directory().authenticate(key, self.inner.clock.now_us())
+    }
+
+    /// Whether all of a tenant's keys that may ask can be proved by SCRAM.
+    pub fn takes_proofs(&self, tenant: &str) -> bool {
+        self.directory().takes_proofs(tenant, self.inner.clock.now_us())
+    }
+
+    /// Who proves to have a key of `tenant`, and the signature that shows the other side that its key is known.
+    ///
+    /// # Errors
+    /// [`AuthError`] says why it opens nothing.
+    pub fn prove(
+        &self,
+        tenant: &str,
+        message: &[u8],
+        proof: &[u8; PROOF_BYTES],
+    ) -> Result<(Identity, [u8; PROOF_BYTES]), AuthError> {
+        self.directory().prove(tenant, message, proof, self.inner.clock.now_us())
+    }
+
+    /// Who was let in before, if the key is still good.
+    ///
+    /// # Errors
+    /// [`AuthError`] says why it opens nothing any more.
+    pub fn still(&self, known: &Identity) -> Result<Identity, AuthError> {
+        self.directory().still(known, self.inner.clock.now_us())
     }
 
     /// The platform's meters, by name.

@@ -59,7 +59,9 @@ impl Serving {
         let node = Node::open(config.node_options(), clock).await?;
         door.open(Arc::clone(&node));
         let postgres = match config.postgres.address {
-            Some(address) => Some(Postgres::bind(address, &config.postgres, Arc::clone(&node), permits).await?),
+            Some(address) => {
+                Some(Postgres::bind(address, &config.postgres, &config.data, Arc::clone(&node), permits).await?)
+            }
             None => None,
         };
         Ok(Self { node, door, http, postgres, drain_max: Duration::from_millis(config.drain_ms_max) })

@@ -1,6 +1,6 @@
 //! Keys: which API keys a tenant has, what each may do, and until when.
 //!
-//! Secrets never come here: a command carries the hash of a key that was made outside (I12). A spent key is remembered, so
+//! Secrets never come here: a command carries what recognises a key that was made outside (I12). A spent key is remembered, so
 //! that its use is answered with "revoked" or "expired", until its place is needed. Not here: text of keys (`api_key`),
 //! finding a key's tenant (`directory`).
 
@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::api_key::{KeyHash, is_key_id};
 use crate::facet::{Context, Facet};
+use crate::scram::ScramVerifier;
 
 mod scopes;
 
@@ -25,6 +26,8 @@ pub const LABEL_BYTES_MAX: usize = 128;
 pub struct Keys {
     /// By id.
     pub keys: BTreeMap<String, Key>,
+    /// Recognise keys at doors that take proofs, by id; keys from before there were such doors have none.
+    pub verifiers: BTreeMap<String, ScramVerifier>,
 }
 
 /// One key.
@@ -78,6 +81,8 @@ pub enum KeysCommand {
         id: String,
         /// Recognises it.
         hash: KeyHash,
+        /// Recognises a proof of it.
+        scram: ScramVerifier,
         /// What it may do.
         scopes: Scopes,
         /// For people; may be empty.
@@ -93,6 +98,8 @@ pub enum KeysCommand {
         new_id: String,
         /// Recognises the new one.
         new_hash: KeyHash,
+        /// Recognises a proof of the new one.
+        new_scram: ScramVerifier,
         /// How long the old one still works, microseconds.
         overlap_us: i64,
     },
@@ -103,7 +110,7 @@ pub enum KeysCommand {
     },
 }
 
-/// What happened.
+/// What happened. Journaled for ever: variants are only ever added at the end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KeysChange {
@@ -134,6 +141,13 @@ pub enum KeysChange {
     Forgotten {
         /// Which.
         id: String,
+    },
+    /// A key can be proved without being sent.
+    Verifiable {
+        /// Which.
+        id: String,
+        /// Recognises a proof of it.
+        scram: ScramVerifier,
     },
 }
 
@@ -176,7 +190,13 @@ impl Keys {
     }
 
     /// Changes that accept `key`; the spent key that is oldest goes if there is no room.
-    fn accept(&self, id: String, key: Key, now_us: i64) -> Result<Vec<KeysChange>, KeysRejection> {
+    fn accept(
+        &self,
+        id: String,
+        key: Key,
+        scram: ScramVerifier,
+        now_us: i64,
+    ) -> Result<Vec<KeysChange>, KeysRejection> {
         if !is_key_id(&id) {
             return Err(KeysRejection::OutOfRange { field: "id", expect: "16 digits of lower-case hex" });
         }
@@ -189,7 +209,8 @@ impl Keys {
             let (oldest, _) = spent.min_by_key(|(_, key)| key.created_at_us).ok_or(KeysRejection::TooMany)?;
             changes.push(KeysChange::Forgotten { id: oldest.clone() });
         }
-        changes.push(KeysChange::Created { id, key });
+        changes.push(KeysChange::Created { id: id.clone(), key });
+        changes.push(KeysChange::Verifiable { id, scram });
         Ok(changes)
     }
 }
@@ -202,7 +223,7 @@ impl Facet for Keys {
     fn decide(&self, command: KeysCommand, context: Context) -> Result<Vec<KeysChange>, KeysRejection> {
         let now_us = context.now_us;
         match command {
-            KeysCommand::Create { id, hash, scopes, label, expires_at_us } => {
+            KeysCommand::Create { id, hash, scram, scopes, label, expires_at_us } => {
                 if scopes.is_empty() {
                     return Err(KeysRejection::OutOfRange { field: "scopes", expect: "ingest, query or admin" });
                 }
@@ -221,9 +242,9 @@ impl Facet for Keys {
                     revoked_at_us: None,
                     replaced_by: None,
                 };
-                self.accept(id, key, now_us)
+                self.accept(id, key, scram, now_us)
             }
-            KeysCommand::Rotate { id, new_id, new_hash, overlap_us } => {
+            KeysCommand::Rotate { id, new_id, new_hash, new_scram, overlap_us } => {
                 let old = self.known(&id)?;
                 if old.validity(now_us) != Validity::Valid {
                     return Err(KeysRejection::Spent(id));
@@ -237,7 +258,7 @@ impl Facet for Keys {
                 let overlap_end_us = now_us.saturating_add(overlap_us);
                 let expires_at_us = old.expires_at_us.map_or(overlap_end_us, |at_us| at_us.min(overlap_end_us));
                 let new = Key { hash: new_hash, created_at_us: now_us, ..old.clone() };
-                let mut changes = self.accept(new_id.clone(), new, now_us)?;
+                let mut changes = self.accept(new_id.clone(), new, new_scram, now_us)?;
                 changes.push(KeysChange::Rotated { id, replaced_by: new_id, expires_at_us });
                 Ok(changes)
             }
@@ -260,7 +281,11 @@ impl Facet for Keys {
                     key.revoked_at_us = Some(*at_us);
                 }
             }
-            KeysChange::Forgotten { id } => drop(self.keys.remove(id)),
+            KeysChange::Forgotten { id } => {
+                self.keys.remove(id);
+                self.verifiers.remove(id);
+            }
+            KeysChange::Verifiable { id, scram } => drop(self.verifiers.insert(id.clone(), scram.clone())),
         }
     }
 }

@@ -15,7 +15,6 @@ pub const BODY_BYTES_MAX: usize = 4 << 20;
 
 const HEADER_BYTES: usize = 14;
 const CRC_AT: usize = 10;
-const VERSION: u16 = 1;
 
 /// What an envelope holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +33,14 @@ impl Kind {
             Self::Entry => *b"tnJE",
             Self::Tenant => *b"tnST",
             Self::Mark => *b"tnSM",
+        }
+    }
+
+    /// Of the format. What the journal holds is read for ever; an older cache is none (I9).
+    const fn version(self) -> u16 {
+        match self {
+            Self::Entry | Self::Mark => 1,
+            Self::Tenant => 2,
         }
     }
 }
@@ -89,7 +96,7 @@ pub fn seal<T: Serialize>(kind: Kind, value: &T) -> Result<Vec<u8>, EnvelopeErro
     let length = body.len() as u32;
     let mut bytes = Vec::with_capacity(HEADER_BYTES + body.len());
     bytes.extend_from_slice(&kind.magic());
-    bytes.extend_from_slice(&VERSION.to_le_bytes());
+    bytes.extend_from_slice(&kind.version().to_le_bytes());
     bytes.extend_from_slice(&length.to_le_bytes());
     let crc = crc32c::crc32c_append(crc32c::crc32c(&bytes), &body);
     bytes.extend_from_slice(&crc.to_le_bytes());
@@ -122,7 +129,7 @@ pub fn split(kind: Kind, bytes: &[u8]) -> Result<(&[u8], &[u8]), EnvelopeError> 
     let version = u16::from_le_bytes([header[4], header[5]]);
     let length = u32::from_le_bytes([header[6], header[7], header[8], header[9]]) as usize;
     let crc = u32::from_le_bytes([header[10], header[11], header[12], header[13]]);
-    if version != VERSION {
+    if version != kind.version() {
         return Err(EnvelopeError::Version(version));
     }
     if length > BODY_BYTES_MAX {

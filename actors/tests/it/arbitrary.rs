@@ -1,11 +1,14 @@
 //! Random commands over all facets, good and bad ones, few enough names that they meet.
 
+use std::sync::LazyLock;
+
 use actors::api_key::ApiKey;
 use actors::facets::keys::{KeysCommand, Scope};
 use actors::facets::lifecycle::LifecycleCommand;
 use actors::facets::meters::MetersCommand;
 use actors::facets::plans::{Plan, PlansCommand};
 use actors::facets::quota::{Allowance, Limit, QuotaCommand, Rate};
+use actors::scram::ScramVerifier;
 use actors::{Command, PLATFORM};
 use engine::calendar::{Calendar, Period};
 use engine::meter::{Aggregation, Dimension, Meter, Window};
@@ -74,10 +77,18 @@ fn key() -> impl Strategy<Value = ApiKey> {
     (0..5u8).prop_map(|n| ApiKey::generate([n; 8], [n; 32]).0)
 }
 
+/// Deriving one for each of thousands of commands would take minutes.
+fn scram(key: &ApiKey) -> ScramVerifier {
+    static OF_ALL: LazyLock<Vec<ScramVerifier>> =
+        LazyLock::new(|| (0..5).map(|n: u8| ScramVerifier::derive("acme", &n.to_string())).collect());
+    OF_ALL[usize::from(key.id.as_bytes()[1] - b'0')].clone()
+}
+
 fn keys() -> impl Strategy<Value = KeysCommand> {
     let scopes = proptest::collection::vec(select(Scope::ALL.to_vec()), 0..4);
     let expiry = proptest::option::of(0..100_000_000i64);
     let create = (key(), scopes, name(), expiry).prop_map(|(key, scopes, label, expires_at_us)| KeysCommand::Create {
+        scram: scram(&key),
         id: key.id,
         hash: key.hash,
         scopes: scopes.into_iter().collect(),
@@ -86,6 +97,7 @@ fn keys() -> impl Strategy<Value = KeysCommand> {
     });
     let rotate = (key(), key(), -1..10_000_000i64).prop_map(|(old, new, overlap_us)| KeysCommand::Rotate {
         id: old.id,
+        new_scram: scram(&new),
         new_id: new.id,
         new_hash: new.hash,
         overlap_us,

@@ -71,11 +71,11 @@ pub struct Postgres {
     pub address: Option<SocketAddr>,
     /// Connections open at once.
     pub connections_max: usize,
-    /// Whether clients on other machines may send their key without TLS.
+    /// Whether clients on other machines may do without TLS.
     pub plaintext_remote: bool,
-    /// PEM file of the certificate chain; empty: no TLS.
+    /// PEM file of the certificate chain; empty: the node makes its own.
     pub tls_certificate: PathBuf,
-    /// PEM file of the certificate's PKCS #8 key; empty: no TLS.
+    /// PEM file of the certificate's PKCS #8 key; empty: the node makes its own.
     pub tls_key: PathBuf,
 }
 

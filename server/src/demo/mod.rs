@@ -12,6 +12,7 @@ use actors::facets::keys::{KeysCommand, Scopes};
 use actors::facets::meters::MetersCommand;
 use actors::facets::plans::{Plan, PlansCommand};
 use actors::facets::quota::{Allowance, Limit, Limits};
+use actors::scram::ScramVerifier;
 use actors::{Command, CommandError, PLATFORM};
 use datasets::generator::{Generator, GeneratorOptions, OptionsError, Tenant, plans};
 use engine::calendar::{Calendar, Period};
@@ -160,9 +161,14 @@ async fn issue_key(node: &Node, tenant: &str) -> Result<String, DemoError> {
     random(&mut id)?;
     random(&mut secret)?;
     let (ApiKey { id, hash }, text) = ApiKey::generate(id, secret);
-    let scopes = Scopes::all();
-    let command =
-        Command::Keys(KeysCommand::Create { id, hash, scopes, label: PRINCIPAL.to_owned(), expires_at_us: None });
-    node.command(tenant, command, PRINCIPAL).await?;
+    let create = KeysCommand::Create {
+        id,
+        hash,
+        scram: ScramVerifier::derive(tenant, &text),
+        scopes: Scopes::all(),
+        label: PRINCIPAL.to_owned(),
+        expires_at_us: None,
+    };
+    node.command(tenant, Command::Keys(create), PRINCIPAL).await?;
     Ok(text)
 }

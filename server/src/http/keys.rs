@@ -9,6 +9,7 @@ use actors::Change;
 use actors::Command;
 use actors::api_key::ApiKey;
 use actors::facets::keys::{Key, KeysChange, KeysCommand, Validity};
+use actors::scram::ScramVerifier;
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderName, StatusCode, header};
@@ -144,6 +145,7 @@ pub(super) async fn create(
     let command = KeysCommand::Create {
         id: key.id,
         hash: key.hash,
+        scram: ScramVerifier::derive(&tenant, &text),
         scopes: request.scopes.into_iter().collect(),
         label: request.label,
         expires_at_us,
@@ -176,7 +178,8 @@ pub(super) async fn rotate(
     identity.require_tenant(&tenant)?;
     let (key, text) = generate()?;
     let overlap_us = i64::from(rotation.overlap_s.unwrap_or(OVERLAP_S_DEFAULT)) * 1_000_000;
-    let command = KeysCommand::Rotate { id, new_id: key.id, new_hash: key.hash, overlap_us };
+    let new_scram = ScramVerifier::derive(&tenant, &text);
+    let command = KeysCommand::Rotate { id, new_id: key.id, new_hash: key.hash, new_scram, overlap_us };
     let changes = door.command(&tenant, Command::Keys(command), &identity).await?;
     made(&door, &changes, text)
 }

@@ -24,7 +24,7 @@ use crate::permits::Full;
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         let kind = match refusal {
-            Refusal::Missing | Refusal::NotBearer | Refusal::Key(_) => Kind::Unauthenticated,
+            Refusal::Missing | Refusal::NotBearer | Refusal::Key(_) | Refusal::Unproved(_) => Kind::Unauthenticated,
             Refusal::Scope(_) | Refusal::PlatformOnly => Kind::Forbidden,
             // Another tenant is not told apart from one that is not there (I6).
             Refusal::OtherTenant(_) => Kind::NotFound,

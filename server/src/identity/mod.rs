@@ -3,6 +3,7 @@
 //! Used by every door. A key belongs to a tenant; those of the tenant `platform` see all. Not here: what keys look like
 //! and where they are kept (`actors`), how a door carries them. Keys never get into errors or logs (I12).
 
+use actors::scram::PROOF_BYTES;
 use actors::{AuthError, PLATFORM, TenantsHandle};
 use pipelines::catalog::Visibility;
 
@@ -17,6 +18,23 @@ const OPERATOR: &str = "operator";
 /// [`Refusal::Key`] says what is wrong with it, and nothing about keys that it resembles.
 pub fn identify(tenants: &TenantsHandle, key: &str) -> Result<Identity, Refusal> {
     Ok(Identity::from(tenants.authenticate(key)?))
+}
+
+/// The caller that proves to have a key of `tenant`, and the signature that answers the proof.
+///
+/// # Errors
+/// As [`identify`], but whose key it is can't be known before the proof fits.
+pub fn prove(
+    tenants: &TenantsHandle,
+    tenant: &str,
+    message: &[u8],
+    proof: &[u8; PROOF_BYTES],
+) -> Result<(Identity, [u8; PROOF_BYTES]), Refusal> {
+    match tenants.prove(tenant, message, proof) {
+        Ok((known, signature)) => Ok((Identity::from(known), signature)),
+        Err(AuthError::Unknown) => Err(Refusal::Unproved(tenant.to_owned())),
+        Err(other) => Err(Refusal::Key(other)),
+    }
 }
 
 /// A caller whose key is good now.
@@ -45,6 +63,12 @@ pub enum Refusal {
     /// A key that opens nothing.
     #[error(transparent)]
     Key(#[from] AuthError),
+    /// None of the user's keys was used.
+    #[error(
+        "this password is no key of {0:?}: the user is the tenant whose key it is, or {PLATFORM}; the password is the whole \
+         key, tn_…"
+    )]
+    Unproved(String),
     /// The key is good, but not for this.
     #[error("this key has not the scope {}; use one that has, or have one made", .0.as_str())]
     Scope(Scope),
@@ -60,6 +84,19 @@ impl Identity {
     /// Whoever may write the data folder: the command line on this machine. It has no key and may do everything.
     pub fn operator() -> Self {
         Self::from(actors::Identity { tenant: PLATFORM.into(), scopes: Scopes::all(), key_id: OPERATOR.into() })
+    }
+
+    /// The same caller as of now.
+    ///
+    /// # Errors
+    /// If its key has been revoked or has expired.
+    pub fn still(&self, tenants: &TenantsHandle) -> Result<Self, Refusal> {
+        Ok(Self::from(tenants.still(&self.known)?))
+    }
+
+    /// The tenant whose key it has.
+    pub fn tenant(&self) -> &str {
+        &self.known.tenant
     }
 
     /// Whose rows it may see.

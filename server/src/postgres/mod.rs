@@ -1,10 +1,9 @@
 //! The Postgres wire door: psql, Grafana, JDBC and ADBC read the views with SQL, each seeing its own rows only (I6).
 //!
 //! **Who may come in.** The password is an API key with the scope `query`; the user name must be the key's tenant, or
-//! `platform`, so that a key pasted into the wrong connection is an error and not other data. Keys are stored hashed, so
-//! the password arrives in clear (SCRAM would need the key itself): connections from other machines need TLS unless
-//! `postgres.plaintext_remote` allows otherwise. A revoked key is refused at its next statement, not only at its next
-//! connection.
+//! `platform`, so that a key pasted into the wrong connection is an error and not other data. Clients prove the key by SCRAM
+//! and never send it. Connections from other machines need TLS unless `postgres.plaintext_remote` allows otherwise. A
+//! revoked key is refused at its next statement, not only at its next connection.
 //!
 //! **What a statement sees.** One consistent cut, taken when it is executed; so does each execution of a prepared one. A
 //! transaction block groups statements but holds no cut.
@@ -18,9 +17,12 @@ mod reading;
 mod bounds;
 mod cancel;
 mod sqlstate;
+mod scram;
 mod tls;
+mod self_signed;
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,6 +45,7 @@ use session::{PgCatalog, Session};
 use sqlstate::SqlStates;
 use startup::Startup;
 use statements::Statements;
+use tls::Tls;
 
 /// Connections beyond the limit that are told so; further ones are closed without a word.
 const REFUSALS_MAX: usize = 64;
@@ -90,20 +93,23 @@ struct Door {
     pg_catalog: PgCatalog,
     registry: Arc<Registry>,
     plaintext_remote: bool,
+    end_point: Option<Vec<u8>>,
 }
 
 impl Postgres {
-    /// Listens on `address` (port 0: a free one) and answers from `node`; each statement takes one of `permits`.
+    /// Listens on `address` (port 0: a free one) and answers from `node`; each statement takes one of `permits`. A
+    /// certificate that is not configured is made in `data`.
     ///
     /// # Errors
     /// If the address is taken or the certificate can't be used.
     pub async fn bind(
         address: SocketAddr,
         options: &config::Postgres,
+        data: &Path,
         node: Arc<Node>,
         permits: Permits,
     ) -> Result<Self, PostgresError> {
-        let tls = tls::acceptor(&options.tls_certificate, &options.tls_key)?;
+        let tls = Tls::open(options, data)?;
         let pg_catalog = PgCatalog::new(&node.catalog)?;
         let failed = |source| PostgresError::Bind { address, source };
         let listener = listen(address).map_err(failed)?;
@@ -114,10 +120,11 @@ impl Postgres {
             pg_catalog,
             registry: Arc::default(),
             plaintext_remote: options.plaintext_remote,
+            end_point: tls.end_point,
         });
         let (stop, stopped) = watch::channel(None);
         // Owned: `closed` and `drain` notice its end, dropping the door aborts it.
-        let task = tokio::spawn(accept(listener, tls, door, options.connections_max, stopped));
+        let task = tokio::spawn(accept(listener, tls.acceptor, door, options.connections_max, stopped));
         Ok(Self { address, stop, task })
     }
 
@@ -149,7 +156,7 @@ impl Drop for Postgres {
 
 async fn accept(
     listener: TcpListener,
-    tls: Option<TlsAcceptor>,
+    tls: TlsAcceptor,
     door: Arc<Door>,
     connections_max: usize,
     mut stopped: watch::Receiver<Option<Duration>>,
@@ -204,9 +211,9 @@ fn report(ended: Result<std::io::Result<()>, tokio::task::JoinError>) {
     }
 }
 
-async fn serve(socket: TcpStream, tls: Option<TlsAcceptor>, door: Arc<Door>, full: bool) -> std::io::Result<()> {
+async fn serve(socket: TcpStream, tls: TlsAcceptor, door: Arc<Door>, full: bool) -> std::io::Result<()> {
     let connection = Connection(Arc::new(Session::new(door, full)));
-    process_socket(socket, tls, connection).await
+    process_socket(socket, Some(tls), connection).await
 }
 
 /// The handlers of one connection; all work on its [`Session`].
@@ -222,7 +229,7 @@ impl PgWireServerHandlers for Connection {
     }
 
     fn startup_handler(&self) -> Arc<impl StartupHandler> {
-        Arc::new(Startup(Arc::clone(&self.0)))
+        Arc::new(Startup::new(Arc::clone(&self.0)))
     }
 
     fn cancel_handler(&self) -> Arc<impl CancelHandler> {

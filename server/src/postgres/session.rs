@@ -26,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use super::Door;
 use super::cancel::Registration;
 use super::sqlstate;
+use crate::identity::Identity;
 
 /// One connection.
 pub(super) struct Session {
@@ -39,8 +40,8 @@ pub(super) struct Session {
 
 /// Who was let in, and what this one asks with.
 pub(super) struct Asker {
-    /// The key, checked again before each statement; `Secret`-like: never logged (I12).
-    key: String,
+    /// Looked at again before each statement.
+    identity: Identity,
     pub(super) visibility: Visibility,
     pub(super) context: Arc<SessionContext>,
     pub(super) service: DfSessionService,
@@ -54,13 +55,13 @@ impl Session {
         Self { door, full, asker: OnceLock::new(), running: Arc::default() }
     }
 
-    /// Lets `visibility` in with a SQL session of its own.
+    /// Lets `identity` in with a SQL session of its own.
     pub(super) fn admit(
         &self,
-        key: String,
-        visibility: Visibility,
+        identity: Identity,
         registration: impl FnOnce(Arc<Mutex<CancellationToken>>) -> Registration,
     ) -> PgWireResult<()> {
+        let visibility = identity.visibility();
         let context =
             Arc::new(self.door.pg_catalog.session(&self.door.node.catalog, &visibility).map_err(sqlstate::from)?);
         let hooks: Vec<Arc<dyn QueryHook>> =
@@ -68,7 +69,7 @@ impl Session {
         let service = DfSessionService::new_with_hooks(Arc::clone(&context), hooks.clone());
         let parser = service.query_parser();
         let registration = registration(Arc::clone(&self.running));
-        let asker = Asker { key, visibility, context, service, parser, hooks, _registration: registration };
+        let asker = Asker { identity, visibility, context, service, parser, hooks, _registration: registration };
         self.asker.set(asker).map_err(|_| sqlstate::fatal("08P01", "this connection is already authenticated"))
     }
 
@@ -76,7 +77,8 @@ impl Session {
     /// strangers out.
     pub(super) fn asker(&self) -> PgWireResult<&Asker> {
         let asker = self.asker.get().ok_or_else(|| sqlstate::fatal("28000", "not authenticated"))?;
-        super::startup::identify(&self.door, &asker.key)?;
+        let now = asker.identity.still(&self.door.node.tenants).map_err(|refusal| super::startup::refuse(&refusal))?;
+        super::startup::may_ask(&now)?;
         Ok(asker)
     }
 

@@ -1,12 +1,14 @@
-//! How a connection begins: the API key arrives as password and decides whose rows are seen (I6).
+//! How a connection begins: with a proof of an API key, which decides whose rows are seen (I6).
 //!
-//! Every refusal here is `FATAL`, which closes the connection; the key itself is never logged (I12). Not here: what a key
-//! is and how it is checked (`identity`).
+//! The user is a tenant, or `platform`, and the password one of its keys. A key is proved by SCRAM, which never sends it. A
+//! tenant that has a key from before there were verifiers is asked for the key itself until that is rotated.
+//!
+//! Every refusal here is `FATAL`, which closes the connection; keys are never logged (I12). Not here: what a key is and how
+//! it is checked (`identity`), SCRAM's messages ([`super::scram`]).
 
 use std::fmt::Debug;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use actors::PLATFORM;
 use async_trait::async_trait;
 use datafusion_postgres::pgwire::api::auth::{
     DefaultServerParameterProvider, StartupHandler, finish_authentication, protocol_negotiation,
@@ -14,19 +16,41 @@ use datafusion_postgres::pgwire::api::auth::{
 };
 use datafusion_postgres::pgwire::api::{ClientInfo, METADATA_USER, PgWireConnectionState};
 use datafusion_postgres::pgwire::error::{PgWireError, PgWireResult};
-use datafusion_postgres::pgwire::messages::startup::Authentication;
+use datafusion_postgres::pgwire::messages::startup::{Authentication, PasswordMessageFamily};
 use datafusion_postgres::pgwire::messages::{PgWireBackendMessage, PgWireFrontendMessage};
 use futures::{Sink, SinkExt};
-use pipelines::catalog::Visibility;
 
-use crate::identity::{self, Refusal, Scope};
+use crate::identity::{self, Identity, Refusal, Scope};
 
-use super::Door;
+use super::scram::{self, Challenge, SCRAM, SCRAM_PLUS};
 use super::session::Session;
 use super::sqlstate::fatal;
 
 /// Begins the connection of a [`Session`].
-pub(super) struct Startup(pub(super) Arc<Session>);
+pub(super) struct Startup {
+    session: Arc<Session>,
+    login: Mutex<Login>,
+}
+
+/// What the client has to send next.
+#[derive(Debug, Default)]
+enum Login {
+    /// Nothing: it has not begun, or is through.
+    #[default]
+    Closed,
+    /// Its key.
+    Key,
+    /// The begin of a SCRAM exchange.
+    First,
+    /// Its proof.
+    Proof(Challenge),
+}
+
+impl Startup {
+    pub(super) fn new(session: Arc<Session>) -> Self {
+        Self { session, login: Mutex::default() }
+    }
+}
 
 #[async_trait]
 impl StartupHandler for Startup {
@@ -38,27 +62,43 @@ impl StartupHandler for Startup {
     {
         match message {
             PgWireFrontendMessage::Startup(ref startup) => {
-                if self.0.full {
+                if self.session.full {
                     return Err(fatal("53300", "too many connections (postgres.connections_max); try again later"));
                 }
                 protocol_negotiation(client, startup).await?;
                 save_startup_parameters_to_metadata(client, startup);
                 self.refuse_open_wire(client)?;
                 client.set_state(PgWireConnectionState::AuthenticationInProgress);
-                client.send(PgWireBackendMessage::Authentication(Authentication::CleartextPassword)).await?;
+                let question = self.ask(client);
+                client.send(PgWireBackendMessage::Authentication(question)).await?;
             }
             PgWireFrontendMessage::PasswordMessageFamily(message) => {
-                let key = message.into_password()?.password;
-                let visibility = identify(&self.0.door, &key)?;
-                check_user(client, &visibility)?;
-                let registry = Arc::clone(&self.0.door.registry);
-                let (pid, secret) = registry.issue(&*client);
-                client.set_pid_and_secret_key(pid, secret.clone());
-                self.0.admit(key, visibility, |running| registry.register(pid, secret, running))?;
-                let mut parameters = DefaultServerParameterProvider::default();
-                parameters.is_superuser = false;
-                parameters.default_transaction_read_only = true;
-                finish_authentication(client, &parameters).await?;
+                let expected = std::mem::take(&mut *self.login.lock().unwrap_or_else(PoisonError::into_inner));
+                match expected {
+                    Login::Closed => return Err(fatal("08P01", "nothing was asked for")),
+                    Login::Key => {
+                        let key = message.into_password()?.password;
+                        let identity = identity::identify(&self.session.door.node.tenants, &key);
+                        let identity = identity.map_err(|refusal| refuse(&refusal))?;
+                        check_user(client, &identity)?;
+                        self.admit(client, identity).await?;
+                    }
+                    Login::First => {
+                        let challenge = self.challenge(client, message)?;
+                        let text = challenge.message().to_owned().into();
+                        *self.login.lock().unwrap_or_else(PoisonError::into_inner) = Login::Proof(challenge);
+                        client.send(PgWireBackendMessage::Authentication(Authentication::SASLContinue(text))).await?;
+                    }
+                    Login::Proof(challenge) => {
+                        let answer = challenge.answer(&message.into_sasl_response()?.data).map_err(refuse_exchange)?;
+                        let tenants = &self.session.door.node.tenants;
+                        let proved = identity::prove(tenants, user(client), answer.message.as_bytes(), &answer.proof);
+                        let (identity, signature) = proved.map_err(|refusal| refuse(&refusal))?;
+                        let signed = Authentication::SASLFinal(scram::signed(&signature).into());
+                        client.feed(PgWireBackendMessage::Authentication(signed)).await?;
+                        self.admit(client, identity).await?;
+                    }
+                }
             }
             _ => {}
         }
@@ -69,32 +109,83 @@ impl StartupHandler for Startup {
 impl Startup {
     fn refuse_open_wire<C: ClientInfo>(&self, client: &C) -> PgWireResult<()> {
         let protected = client.is_secure() || client.socket_addr().ip().to_canonical().is_loopback();
-        if protected || self.0.door.plaintext_remote {
+        if protected || self.session.door.plaintext_remote {
             return Ok(());
         }
         Err(fatal(
             "28000",
-            "the API key would cross the network in clear: connect with sslmode=require, or set \
-             postgres.plaintext_remote if the network protects it",
+            "the connection is not encrypted: connect with sslmode=require, or set postgres.plaintext_remote if the \
+             network protects it",
         ))
     }
-}
 
-/// Whose rows `key` shows, if it is good now and may query.
-pub(super) fn identify(door: &Door, key: &str) -> PgWireResult<Visibility> {
-    let refuse = |refusal: Refusal| match refusal {
-        Refusal::Scope(_) => fatal("42501", refusal.to_string()),
-        other => fatal("28P01", other.to_string()),
-    };
-    let identity = identity::identify(&door.node.tenants, key).map_err(refuse)?;
-    identity.require(Scope::Query).map_err(refuse)?;
-    Ok(identity.visibility())
-}
-
-fn check_user<C: ClientInfo>(client: &C, visibility: &Visibility) -> PgWireResult<()> {
-    let right = visibility.tenant().unwrap_or(PLATFORM);
-    match client.metadata().get(METADATA_USER) {
-        Some(user) if user == right => Ok(()),
-        _ => Err(fatal("28000", format!("this key belongs to {right}: connect with user={right}"))),
+    /// What the client is asked for. It may depend on its user, but says nothing about whether there is one.
+    fn ask<C: ClientInfo>(&self, client: &C) -> Authentication {
+        let (login, question) = if self.session.door.node.tenants.takes_proofs(user(client)) {
+            let plus = self.end_point(client).map(|_| SCRAM_PLUS);
+            (Login::First, Authentication::SASL(plus.into_iter().chain([SCRAM]).map(str::to_owned).collect()))
+        } else {
+            (Login::Key, Authentication::CleartextPassword)
+        };
+        *self.login.lock().unwrap_or_else(PoisonError::into_inner) = login;
+        question
     }
+
+    fn challenge<C: ClientInfo>(&self, client: &C, message: PasswordMessageFamily) -> PgWireResult<Challenge> {
+        let first = message.into_sasl_initial_response()?;
+        let mut random = [0; 18];
+        getrandom::fill(&mut random)
+            .map_err(|error| fatal("58000", format!("the machine has no randomness: {error}")))?;
+        let salt = actors::scram::salt(user(client));
+        let data = first.data.unwrap_or_default();
+        Challenge::new(&first.auth_method, &data, self.end_point(client), salt, random).map_err(refuse_exchange)
+    }
+
+    /// To what a proof on this connection can be bound.
+    fn end_point<C: ClientInfo>(&self, client: &C) -> Option<&[u8]> {
+        self.session.door.end_point.as_deref().filter(|_| client.is_secure())
+    }
+
+    async fn admit<C>(&self, client: &mut C, identity: Identity) -> PgWireResult<()>
+    where
+        C: ClientInfo + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
+        C::Error: Debug,
+        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+    {
+        may_ask(&identity)?;
+        let registry = Arc::clone(&self.session.door.registry);
+        let (pid, secret) = registry.issue(&*client);
+        client.set_pid_and_secret_key(pid, secret.clone());
+        self.session.admit(identity, |running| registry.register(pid, secret, running))?;
+        let mut parameters = DefaultServerParameterProvider::default();
+        parameters.is_superuser = false;
+        parameters.default_transaction_read_only = true;
+        finish_authentication(client, &parameters).await
+    }
+}
+
+/// Refuses a key that may not query.
+pub(super) fn may_ask(identity: &Identity) -> PgWireResult<()> {
+    identity.require(Scope::Query).map_err(|refusal| fatal("42501", refusal.to_string()))
+}
+
+/// A caller without a good key.
+pub(super) fn refuse(refusal: &Refusal) -> PgWireError {
+    fatal("28P01", refusal.to_string())
+}
+
+fn refuse_exchange(error: scram::ScramError) -> PgWireError {
+    fatal("28000", error.to_string())
+}
+
+fn user<C: ClientInfo>(client: &C) -> &str {
+    client.metadata().get(METADATA_USER).map_or("", String::as_str)
+}
+
+fn check_user<C: ClientInfo>(client: &C, identity: &Identity) -> PgWireResult<()> {
+    let right = identity.tenant();
+    if user(client) == right {
+        return Ok(());
+    }
+    Err(fatal("28000", format!("this key belongs to {right}: connect with user={right}")))
 }

@@ -1,35 +1,84 @@
-//! TLS for the Postgres wire, from PEM files.
+//! TLS for the Postgres wire: with the certificate that is configured, else with one of the node's own.
 //!
-//! Not here: when it is required ([`super::startup`]).
+//! Not here: when it is required ([`super::startup`]), how the node's own is made ([`super::self_signed`]).
 
 use std::path::Path;
 use std::sync::Arc;
 
 use datafusion_postgres::pgwire::tokio::TlsAcceptor;
 use datafusion_postgres::pgwire::tokio::tokio_rustls::rustls::ServerConfig;
-use datafusion_postgres::pgwire::tokio::tokio_rustls::rustls::crypto::ring;
+use datafusion_postgres::pgwire::tokio::tokio_rustls::rustls::crypto::ring as provider;
 use datafusion_postgres::pgwire::tokio::tokio_rustls::rustls::pki_types::pem::PemObject;
 use datafusion_postgres::pgwire::tokio::tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use ring::digest;
+use x509_certificate::{SignatureAlgorithm, X509Certificate};
+
+use crate::config;
 
 use super::PostgresError;
+use super::self_signed;
 
-/// An acceptor for the certificate chain and key in the two files; `None` if no files are named.
-pub(super) fn acceptor(certificate: &Path, key: &Path) -> Result<Option<TlsAcceptor>, PostgresError> {
-    if certificate.as_os_str().is_empty() {
-        return Ok(None);
+/// Folder, inside the data folder, of the certificate that the node makes itself.
+const FOLDER: &str = "tls";
+
+/// What connections are encrypted with.
+pub(super) struct Tls {
+    pub(super) acceptor: TlsAcceptor,
+    /// The hash by which a login can be bound to the certificate (RFC 5929, `tls-server-end-point`), if there is one.
+    pub(super) end_point: Option<Vec<u8>>,
+}
+
+impl Tls {
+    /// As configured; a certificate of the node's own is kept in `data`.
+    pub(super) fn open(options: &config::Postgres, data: &Path) -> Result<Self, PostgresError> {
+        if !options.tls_certificate.as_os_str().is_empty() {
+            return Self::load(&options.tls_certificate, &options.tls_key);
+        }
+        let folder = data.join(FOLDER);
+        let pair = self_signed::pair(&folder).map_err(|error| fail(&folder, error.to_string()))?;
+        Self::load(&pair.certificate, &pair.key)
     }
-    let fail = |file: &Path, reason: String| PostgresError::Tls { file: file.display().to_string(), reason };
-    let chain = CertificateDer::pem_file_iter(certificate)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|error| fail(certificate, error.to_string()))?;
-    let secret = PrivateKeyDer::from_pem_file(key).map_err(|error| fail(key, error.to_string()))?;
-    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| fail(certificate, error.to_string()))?
-        .with_no_client_auth()
-        .with_single_cert(chain, secret)
-        .map_err(|error| fail(key, error.to_string()))?;
-    // libpq's direct TLS (sslnegotiation=direct) asks for the protocol by name.
-    config.alpn_protocols = vec![b"postgresql".to_vec()];
-    Ok(Some(TlsAcceptor::from(Arc::new(config))))
+
+    fn load(certificate: &Path, key: &Path) -> Result<Self, PostgresError> {
+        let chain = CertificateDer::pem_file_iter(certificate)
+            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+            .map_err(|error| fail(certificate, error.to_string()))?;
+        let own = chain.first().ok_or_else(|| fail(certificate, "there is no certificate in it".to_owned()))?;
+        let sha256 = hexadecimal(digest::digest(&digest::SHA256, own).as_ref());
+        tracing::info!(certificate = %certificate.display(), sha256, "the Postgres door speaks TLS");
+        let end_point = end_point(own);
+        let secret = PrivateKeyDer::from_pem_file(key).map_err(|error| fail(key, error.to_string()))?;
+        let mut config = ServerConfig::builder_with_provider(Arc::new(provider::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(|error| fail(certificate, error.to_string()))?
+            .with_no_client_auth()
+            .with_single_cert(chain, secret)
+            .map_err(|error| fail(key, error.to_string()))?;
+        // libpq's direct TLS (sslnegotiation=direct) asks for the protocol by name.
+        config.alpn_protocols = vec![b"postgresql".to_vec()];
+        Ok(Self { acceptor: TlsAcceptor::from(Arc::new(config)), end_point })
+    }
+}
+
+/// With the hash of the certificate's own signature, but never with a broken one. Other signatures have none that clients
+/// agree on.
+fn end_point(certificate: &[u8]) -> Option<Vec<u8>> {
+    let algorithm = match X509Certificate::from_der(certificate).ok()?.signature_algorithm()? {
+        SignatureAlgorithm::RsaSha1 | SignatureAlgorithm::RsaSha256 | SignatureAlgorithm::EcdsaSha256 => {
+            &digest::SHA256
+        }
+        SignatureAlgorithm::RsaSha384 | SignatureAlgorithm::EcdsaSha384 => &digest::SHA384,
+        SignatureAlgorithm::RsaSha512 => &digest::SHA512,
+        _ => return None,
+    };
+    Some(digest::digest(algorithm, certificate).as_ref().to_vec())
+}
+
+fn fail(file: &Path, reason: String) -> PostgresError {
+    PostgresError::Tls { file: file.display().to_string(), reason }
+}
+
+/// As other tools print fingerprints.
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02X}")).collect::<Vec<_>>().join(":")
 }

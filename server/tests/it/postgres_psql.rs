@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use actors::api_key::ApiKey;
 use actors::facets::keys::{KeysCommand, Scopes};
+use actors::scram::ScramVerifier;
 use actors::{Command as TenantCommand, PLATFORM};
 use engine::clock::SystemClock;
 use server::config::{Config, Layers};
@@ -15,7 +16,7 @@ const PRINCIPAL: &str = "test";
 /// A node with two tenants, and the keys that open it.
 struct House {
     serving: Serving,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 /// Whether `psql` is there; a machine that checks every change must have it.
@@ -40,7 +41,7 @@ impl House {
         let folder = tempfile::tempdir().unwrap();
         let serving = Serving::open(&config(folder.path(), more), Arc::new(SystemClock)).await.unwrap();
         serving.node.tenants.create_many(&["acme".to_owned(), "globex".to_owned()], PRINCIPAL).await.unwrap();
-        Self { serving, _folder: folder }
+        Self { serving, folder }
     }
 
     /// A new key: its id and its text.
@@ -49,6 +50,7 @@ impl House {
         let create = KeysCommand::Create {
             id: id.clone(),
             hash,
+            scram: ScramVerifier::derive(tenant, &text),
             scopes: Scopes::all(),
             label: String::new(),
             expires_at_us: None,
@@ -58,8 +60,13 @@ impl House {
     }
 
     async fn psql(&self, user: &str, key: &str, args: &[&str]) -> Output {
+        self.psql_with("", user, key, args).await
+    }
+
+    /// With more connection parameters.
+    async fn psql_with(&self, more: &str, user: &str, key: &str, args: &[&str]) -> Output {
         let address = self.serving.postgres_address().unwrap();
-        let place = format!("host={} port={} dbname=tenantry user={user}", address.ip(), address.port());
+        let place = format!("host={} port={} dbname=tenantry user={user} {more}", address.ip(), address.port());
         let mut command = Command::new("psql");
         command.arg(place).args(["-X", "-v", "ON_ERROR_STOP=1", "-v", "VERBOSITY=verbose"]).args(args);
         command.env("PGPASSWORD", key);
@@ -125,13 +132,55 @@ async fn strangers_and_wrong_users_do_not_get_in() {
     check(house.failure("acme", "secret", "select 1").await, "tn_");
     let (_, never_issued) = ApiKey::generate([9; 8], [9; 32]);
     house.failure("acme", &never_issued, "select 1").await;
-    check(house.failure("globex", &acme, "select 1").await, "connect with user=acme");
-    check(house.failure(PLATFORM, &acme, "select 1").await, "connect with user=acme");
+    check(house.failure("globex", &acme, "select 1").await, "the user is the tenant whose key it is");
+    check(house.failure(PLATFORM, &acme, "select 1").await, "no key of \"platform\"");
+    check(house.failure("nobody", &acme, "select 1").await, "no key of \"nobody\"");
 
     assert_eq!(house.rows("acme", &acme, "select 1").await, "1\n");
     let revoke = TenantCommand::Keys(KeysCommand::Revoke { id });
     house.serving.node.command("acme", revoke, PRINCIPAL).await.unwrap();
     check(house.failure("acme", &acme, "select 1").await, "revoked");
+    house.serving.drain().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_are_proved_and_not_sent() {
+    if !has_psql() {
+        return;
+    }
+    let house = House::open(&[]).await;
+    let (_, first) = house.key("acme", 2).await;
+    let (_, second) = house.key("acme", 3).await;
+    let certificate = house.folder.path().join("node/tls/certificate.pem");
+    let own = format!("sslmode=verify-full sslrootcert={}", certificate.display());
+    let bound = format!("{own} channel_binding=require");
+    // A client that insists on channel binding takes nothing but a proof.
+    for way in ["sslmode=disable", "sslmode=require channel_binding=require", &own, &bound] {
+        for key in [&first, &second] {
+            let output = house.psql_with(way, "acme", key, &["-At", "-c", "select 1"]).await;
+            assert_eq!(String::from_utf8_lossy(&output.stdout), "1\n", "{way}: {output:?}");
+        }
+    }
+    house.serving.drain().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_from_before_there_were_proofs_are_sent() {
+    if !has_psql() {
+        return;
+    }
+    let house = House::open(&[]).await;
+    let (_, acme) = house.key("acme", 2).await;
+    let tenants = &house.serving.node.tenants;
+    let mut old = tenants.state("acme").unwrap();
+    old.keys.verifiers.clear();
+    tenants.directory().publish("acme", Arc::new(old));
+    assert_eq!(house.rows("acme", &acme, "select 1").await, "1\n");
+    let told = house.psql_with("channel_binding=require", "acme", &acme, &["-c", "select 1"]).await;
+    assert!(!told.status.success() && String::from_utf8_lossy(&told.stderr).contains("channel binding"), "{told:?}");
+    let (_, globex) = house.key("globex", 3).await;
+    let told = house.failure("acme", &globex, "select 1").await;
+    assert!(told.contains("connect with user=globex"), "{told}");
     house.serving.drain().await.unwrap();
 }
 

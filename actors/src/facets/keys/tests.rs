@@ -1,5 +1,6 @@
 use super::*;
 use crate::api_key::ApiKey;
+use crate::scram::ScramVerifier;
 
 const ALL_DAY_US: i64 = 86_400_000_000;
 
@@ -8,14 +9,18 @@ fn issue(n: u8) -> (String, KeyHash) {
     (key.id, key.hash)
 }
 
+fn scram(n: u8) -> ScramVerifier {
+    ScramVerifier::derive("acme", &n.to_string())
+}
+
 fn create(n: u8, expires_at_us: Option<i64>) -> KeysCommand {
     let (id, hash) = issue(n);
-    KeysCommand::Create { id, hash, scopes: Scopes::all(), label: format!("key {n}"), expires_at_us }
+    KeysCommand::Create { id, hash, scram: scram(n), scopes: Scopes::all(), label: format!("key {n}"), expires_at_us }
 }
 
 fn rotate(old: u8, new: u8, overlap_us: i64) -> KeysCommand {
     let (new_id, new_hash) = issue(new);
-    KeysCommand::Rotate { id: issue(old).0, new_id, new_hash, overlap_us }
+    KeysCommand::Rotate { id: issue(old).0, new_id, new_hash, new_scram: scram(new), overlap_us }
 }
 
 fn revoke(n: u8) -> KeysCommand {
@@ -41,6 +46,7 @@ fn a_rotated_key_works_until_the_overlap_ends() {
     assert_eq!(validity(&keys, 1, 25), Validity::Expired);
     assert_eq!(validity(&keys, 2, i64::MAX), Validity::Valid);
     assert_eq!(keys.keys[&issue(2).0].label, "key 1");
+    assert_eq!(keys.verifiers[&issue(2).0], scram(2));
     let again = run(&mut keys, 21, rotate(1, 3, 5));
     assert_eq!(again, Err(KeysRejection::Rotated { id: issue(1).0, replaced_by: issue(2).0 }));
 }
@@ -76,6 +82,7 @@ fn nonsense_is_refused() {
     let with = |id: &str, scopes, label: &str| KeysCommand::Create {
         id: id.to_owned(),
         hash,
+        scram: scram(2),
         scopes,
         label: label.to_owned(),
         expires_at_us: None,
@@ -99,8 +106,8 @@ fn spent_keys_make_place_and_live_ones_do_not() {
     assert_eq!(run(&mut keys, 200, create(200, None)), Err(KeysRejection::TooMany));
     run(&mut keys, 201, revoke(7)).unwrap();
     run(&mut keys, 201, revoke(5)).unwrap();
-    assert_eq!(run(&mut keys, 202, create(200, None)), Ok(2));
+    assert_eq!(run(&mut keys, 202, create(200, None)), Ok(3));
     assert!(!keys.keys.contains_key(&issue(5).0), "the oldest spent key goes");
     assert!(keys.keys.contains_key(&issue(7).0));
-    assert_eq!(keys.keys.len(), KEYS_MAX);
+    assert_eq!((keys.keys.len(), keys.verifiers.len()), (KEYS_MAX, KEYS_MAX));
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use actors::api_key::ApiKey;
 use actors::facets::keys::{KeysCommand, Scope};
+use actors::scram::ScramVerifier;
 use actors::{Command, PLATFORM};
 use engine::clock::ManualClock;
 use serde_json::{Value, json};
@@ -77,9 +78,14 @@ impl Rig {
         getrandom::fill(&mut id).unwrap();
         getrandom::fill(&mut secret).unwrap();
         let (key, text) = ApiKey::generate(id, secret);
-        let scopes = scopes.iter().copied().collect();
-        let command =
-            KeysCommand::Create { id: key.id, hash: key.hash, scopes, label: String::new(), expires_at_us: None };
+        let command = KeysCommand::Create {
+            id: key.id,
+            hash: key.hash,
+            scram: ScramVerifier::derive(tenant, &text),
+            scopes: scopes.iter().copied().collect(),
+            label: String::new(),
+            expires_at_us: None,
+        };
         self.runtime.block_on(self.node.command(tenant, Command::Keys(command), "test")).unwrap();
         text
     }
