@@ -13,7 +13,14 @@
 mod session;
 mod startup;
 mod statements;
+mod dialect;
+mod introspection;
 mod reading;
+mod settings;
+mod functions;
+mod commands;
+mod cursors;
+mod copy;
 mod bounds;
 mod cancel;
 mod sqlstate;
@@ -41,6 +48,7 @@ use crate::node::Node;
 use crate::query::Permits;
 
 use cancel::{CancelStatements, Registry};
+use dialect::Dialect;
 use session::{PgCatalog, Session};
 use sqlstate::SqlStates;
 use startup::Startup;
@@ -91,6 +99,7 @@ struct Door {
     node: Arc<Node>,
     permits: Permits,
     pg_catalog: PgCatalog,
+    dialect: Dialect,
     registry: Arc<Registry>,
     plaintext_remote: bool,
     end_point: Option<Vec<u8>>,
@@ -118,6 +127,7 @@ impl Postgres {
             node,
             permits,
             pg_catalog,
+            dialect: Dialect::default(),
             registry: Arc::default(),
             plaintext_remote: options.plaintext_remote,
             end_point: tls.end_point,

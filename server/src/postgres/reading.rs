@@ -1,14 +1,14 @@
 //! Only reading: what a statement may be, looked at before anything of it runs.
 //!
-//! The library's hooks carry out `SET` and cursors by themselves, so those are looked at here too. Not here: the rules for
-//! plans (`pipelines::catalog::verify`).
+//! The library's hooks carry out `SET` by themselves, so those are looked at here too. Not here: the rules for plans
+//! (`pipelines::catalog::verify`).
 
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::Statement as DfStatement;
 use datafusion::sql::sqlparser::ast::Statement;
 use datafusion_postgres::pgwire::error::PgWireResult;
-use pipelines::catalog::{CatalogError, verify};
+use pipelines::catalog::verify;
 
 use super::sqlstate::{from, from_catalog};
 
@@ -19,21 +19,12 @@ pub(super) async fn check_hooked(context: &SessionContext, statement: &Statement
         Statement::Set(_) if statement.to_string().replace('"', "").to_lowercase().contains("datafusion.") => {
             plan(context, statement.clone()).await.map(|_| ())
         }
-        Statement::Declare { stmts } => {
-            for query in stmts.iter().filter_map(|declare| declare.for_query.as_deref()) {
-                plan(context, Statement::Query(Box::new(query.clone()))).await?;
-            }
-            Ok(())
-        }
         _ => Ok(()),
     }
 }
 
 /// The plan of `statement`, which only reads.
 pub(super) async fn plan(context: &SessionContext, statement: Statement) -> PgWireResult<LogicalPlan> {
-    if let Statement::Copy { .. } = statement {
-        return Err(from_catalog(CatalogError::ReadOnly("COPY".to_owned())));
-    }
     let plan = context.state().statement_to_plan(DfStatement::Statement(Box::new(statement))).await.map_err(from)?;
     verify(&plan).map_err(from_catalog)?;
     Ok(plan)

@@ -14,10 +14,10 @@ use datafusion_postgres::datafusion_pg_catalog::pg_catalog::{
     PgCatalogSchemaProvider, PgCatalogStaticTables, setup_pg_catalog,
 };
 use datafusion_postgres::hooks::QueryHook;
-use datafusion_postgres::hooks::cursor::CursorStatementHook;
 use datafusion_postgres::hooks::set_show::SetShowHook;
 use datafusion_postgres::hooks::transactions::TransactionStatementHook;
 use datafusion_postgres::pgwire::api::query::ExtendedQueryHandler;
+use datafusion_postgres::pgwire::api::results::Response;
 use datafusion_postgres::pgwire::error::PgWireResult;
 use datafusion_postgres::{DfSessionService, Parser};
 use pipelines::catalog::{CATALOG, Catalog, Visibility};
@@ -25,6 +25,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::Door;
 use super::cancel::Registration;
+use super::cursors::Cursors;
+use super::functions;
+use super::settings::WithSettings;
 use super::sqlstate;
 use crate::identity::Identity;
 
@@ -47,6 +50,7 @@ pub(super) struct Asker {
     pub(super) service: DfSessionService,
     pub(super) parser: Arc<Parser>,
     pub(super) hooks: Vec<Arc<dyn QueryHook>>,
+    pub(super) cursors: Cursors,
     _registration: Registration,
 }
 
@@ -62,14 +66,26 @@ impl Session {
         registration: impl FnOnce(Arc<Mutex<CancellationToken>>) -> Registration,
     ) -> PgWireResult<()> {
         let visibility = identity.visibility();
-        let context =
-            Arc::new(self.door.pg_catalog.session(&self.door.node.catalog, &visibility).map_err(sqlstate::from)?);
-        let hooks: Vec<Arc<dyn QueryHook>> =
-            vec![Arc::new(CursorStatementHook), Arc::new(SetShowHook), Arc::new(TransactionStatementHook)];
+        let context = Arc::new(
+            self.door
+                .pg_catalog
+                .session(&self.door.node.catalog, &visibility, identity.tenant())
+                .map_err(sqlstate::from)?,
+        );
+        let hooks: Vec<Arc<dyn QueryHook>> = vec![Arc::new(SetShowHook), Arc::new(TransactionStatementHook)];
         let service = DfSessionService::new_with_hooks(Arc::clone(&context), hooks.clone());
         let parser = service.query_parser();
         let registration = registration(Arc::clone(&self.running));
-        let asker = Asker { identity, visibility, context, service, parser, hooks, _registration: registration };
+        let asker = Asker {
+            identity,
+            visibility,
+            context,
+            service,
+            parser,
+            hooks,
+            cursors: Cursors::default(),
+            _registration: registration,
+        };
         self.asker.set(asker).map_err(|_| sqlstate::fatal("08P01", "this connection is already authenticated"))
     }
 
@@ -90,6 +106,16 @@ impl Session {
     }
 }
 
+impl Asker {
+    /// Passes an answer on; what ends with a transaction ends.
+    pub(super) async fn after(&self, answer: PgWireResult<Response>) -> PgWireResult<Response> {
+        if let Ok(Response::TransactionEnd(_)) = &answer {
+            self.cursors.end_transaction().await;
+        }
+        answer
+    }
+}
+
 /// What Postgres clients expect to find beside the views: `pg_catalog` and its functions.
 pub(crate) struct PgCatalog {
     /// Functions and planners of Postgres over those of the catalog; its tables are not used.
@@ -102,7 +128,11 @@ impl PgCatalog {
     pub(super) fn new(catalog: &Catalog) -> Result<Self, DataFusionError> {
         let context = catalog.session(&Visibility::Platform)?;
         setup_pg_catalog(&context, CATALOG, EmptyContextProvider).map_err(|error| *error)?;
-        Ok(Self { template: context.state(), tables: Arc::new(PgCatalogStaticTables::try_new()?) })
+        functions::all().into_iter().for_each(|function| context.register_udf(function));
+        let mut template = context.state();
+        // A `timestamptz` without a zone of its own would be a `timestamp` to clients.
+        template.config_mut().options_mut().execution.time_zone = Some("UTC".to_owned());
+        Ok(Self { template, tables: Arc::new(PgCatalogStaticTables::try_new()?) })
     }
 
     /// A session over the views that `visibility` may see. `pg_catalog` lists those and no others, under object ids that
@@ -111,6 +141,7 @@ impl PgCatalog {
         &self,
         catalog: &Catalog,
         visibility: &Visibility,
+        user: &str,
     ) -> Result<SessionContext, DataFusionError> {
         let views = catalog.session(visibility)?;
         let list: Arc<dyn CatalogProviderList> = Arc::clone(views.state().catalog_list());
@@ -120,8 +151,11 @@ impl PgCatalog {
             EmptyContextProvider,
         )?);
         let missing = || DataFusionError::Internal(format!("no catalog {CATALOG}"));
+        let pg_catalog = Arc::new(WithSettings::new(pg_catalog)?);
         list.catalog(CATALOG).ok_or_else(missing)?.register_schema("pg_catalog", pg_catalog)?;
         let state = SessionStateBuilder::new_from_existing(self.template.clone()).with_catalog_list(list).build();
-        Ok(SessionContext::new_with_state(state))
+        let context = SessionContext::new_with_state(state);
+        context.register_udf(functions::session_user(user));
+        Ok(context)
     }
 }

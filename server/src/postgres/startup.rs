@@ -24,6 +24,7 @@ use crate::identity::{self, Identity, Refusal, Scope};
 
 use super::scram::{self, Challenge, SCRAM, SCRAM_PLUS};
 use super::session::Session;
+use super::settings::SERVER_VERSION;
 use super::sqlstate::fatal;
 
 /// Begins the connection of a [`Session`].
@@ -158,6 +159,7 @@ impl Startup {
         client.set_pid_and_secret_key(pid, secret.clone());
         self.session.admit(identity, |running| registry.register(pid, secret, running))?;
         let mut parameters = DefaultServerParameterProvider::default();
+        parameters.server_version = SERVER_VERSION.to_owned();
         parameters.is_superuser = false;
         parameters.default_transaction_read_only = true;
         finish_authentication(client, &parameters).await

@@ -7,25 +7,25 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::sql::sqlparser::ast::Statement;
+use datafusion::sql::sqlparser::ast::{Query, Statement};
 use datafusion_postgres::Parser;
-use datafusion_postgres::arrow_pg::datatypes::df::encode_dataframe;
-use datafusion_postgres::datafusion_pg_catalog::sql::PostgresCompatibilityParser;
+use datafusion_postgres::arrow_pg::datatypes::arrow_schema_to_pg_fields;
+use datafusion_postgres::arrow_pg::datatypes::df::{deserialize_parameters_with_server_types, encode_dataframe};
 use datafusion_postgres::pgwire::api::portal::{Format, Portal};
-use datafusion_postgres::pgwire::api::query::{ExtendedQueryHandler, SimpleQueryHandler};
-use datafusion_postgres::pgwire::api::results::{FieldInfo, Response};
-use datafusion_postgres::pgwire::api::stmt::QueryParser;
+use datafusion_postgres::pgwire::api::query::{ExtendedQueryHandler, SimpleQueryHandler, send_describe_response};
+use datafusion_postgres::pgwire::api::results::{DescribePortalResponse, FieldInfo, Response};
+use datafusion_postgres::pgwire::api::stmt::{QueryParser, StoredStatement};
 use datafusion_postgres::pgwire::api::store::PortalStore;
-use datafusion_postgres::pgwire::api::{ClientInfo, ClientPortalStore, Type};
+use datafusion_postgres::pgwire::api::{ClientInfo, ClientPortalStore, DEFAULT_NAME, Type};
 use datafusion_postgres::pgwire::error::{PgWireError, PgWireResult};
 use datafusion_postgres::pgwire::messages::PgWireBackendMessage;
+use datafusion_postgres::pgwire::messages::extendedquery::{Describe, Parse, ParseComplete, TARGET_TYPE_BYTE_PORTAL};
 use datafusion_postgres::pgwire::types::format::FormatOptions;
-use futures::Sink;
+use futures::{Sink, SinkExt};
 
 use super::bounds::Bounds;
-use super::reading;
 use super::session::{Asker, Session};
-use super::sqlstate;
+use super::{commands, copy, cursors, dialect, reading, sqlstate};
 
 /// Text and plan of a prepared statement, as the library keeps them.
 type Prepared = (String, Option<(Statement, LogicalPlan)>);
@@ -43,37 +43,66 @@ impl SimpleQueryHandler for Statements {
         PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
     {
         let asker = self.0.asker()?;
-        let statements =
-            PostgresCompatibilityParser::new().parse(query).map_err(|error| PgWireError::ApiError(Box::new(error)))?;
+        let statements = self.0.door.dialect.parse(query)?;
         if statements.is_empty() {
             return Ok(vec![Response::EmptyQuery]);
         }
         let bounds = Bounds::begin(&self.0, asker, client)?;
         let mut responses = Vec::with_capacity(statements.len());
         for statement in statements {
-            let response = bounds.within(Box::pin(answer(asker, client, statement))).await??;
-            responses.push(bounds.around(response));
+            let response = self.answer(asker, client, statement, &bounds);
+            responses.push(bounds.around(bounds.within(Box::pin(response)).await??));
         }
         Ok(responses)
     }
 }
 
-async fn answer<C>(asker: &Asker, client: &mut C, statement: Statement) -> PgWireResult<Response>
-where
-    C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
-    C::PortalStore: PortalStore,
-    PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
-{
-    reading::check_hooked(&asker.context, &statement).await?;
-    for hook in &asker.hooks {
-        if let Some(response) = hook.handle_simple_query(&statement, &asker.context, client).await {
-            return response;
+impl Statements {
+    async fn answer<C>(
+        &self,
+        asker: &Asker,
+        client: &mut C,
+        statement: Statement,
+        bounds: &Bounds,
+    ) -> PgWireResult<Response>
+    where
+        C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
+        C::PortalStore: PortalStore,
+        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+    {
+        reading::check_hooked(&asker.context, &statement).await?;
+        for hook in &asker.hooks {
+            if let Some(response) = hook.handle_simple_query(&statement, &asker.context, client).await {
+                return asker.after(response).await;
+            }
+        }
+        if let Some(response) = commands::answer(client, &asker.cursors, &statement).await {
+            return Ok(response);
+        }
+        let frame = |query: Query| async {
+            let plan = reading::plan(&asker.context, Statement::Query(Box::new(query))).await?;
+            asker.context.execute_logical_plan(plan).await.map_err(sqlstate::from)
+        };
+        let options = FormatOptions::from_client_metadata(client.metadata());
+        if let Some((query, layout)) = copy::read(&self.0.door.dialect, &statement)? {
+            return copy::send(client, frame(query).await?, &layout, bounds).await;
+        }
+        match statement {
+            Statement::Declare { stmts } => {
+                let (declare, query) = cursors::declared(&stmts)?;
+                asker.cursors.declare(declare, frame(query.clone()).await?).await
+            }
+            Statement::Fetch { name, direction, .. } => {
+                asker.cursors.fetch(&name.value, &direction, &Format::UnifiedText, options).await
+            }
+            Statement::Close { cursor } => asker.cursors.close(&cursor).await,
+            statement => {
+                let plan = reading::plan(&asker.context, statement).await?;
+                let frame = asker.context.execute_logical_plan(plan).await.map_err(sqlstate::from)?;
+                encode_dataframe(frame, &Format::UnifiedText, Some(Arc::new(options))).await.map(Response::Query)
+            }
         }
     }
-    let plan = reading::plan(&asker.context, statement).await?;
-    let frame = asker.context.execute_logical_plan(plan).await.map_err(sqlstate::from)?;
-    let format = Arc::new(FormatOptions::from_client_metadata(client.metadata()));
-    encode_dataframe(frame, &Format::UnifiedText, Some(format)).await.map(Response::Query)
 }
 
 #[async_trait]
@@ -85,6 +114,44 @@ impl ExtendedQueryHandler for Statements {
         Arc::new(Planner(Arc::clone(&self.0)))
     }
 
+    async fn on_parse<C>(&self, client: &mut C, mut message: Parse) -> PgWireResult<()>
+    where
+        C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
+        C::PortalStore: PortalStore<Statement = Prepared>,
+        C::Error: std::fmt::Debug,
+        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+    {
+        // They are text here ([`dialect`]), and so arrive what drivers send for them.
+        let as_text = [Type::JSON, Type::JSONB].map(|kind| kind.oid());
+        for oid in message.type_oids.iter_mut().filter(|oid| as_text.contains(oid)) {
+            *oid = Type::TEXT.oid();
+        }
+        match StoredStatement::parse(client, &message, self.query_parser()).await? {
+            Some(statement) => client.portal_store().put_statement(Arc::new(statement)),
+            None => client.portal_store().put_empty_statement(message.name.as_deref().unwrap_or(DEFAULT_NAME)),
+        }
+        client.send(PgWireBackendMessage::ParseComplete(ParseComplete::new())).await?;
+        Ok(())
+    }
+
+    async fn on_describe<C>(&self, client: &mut C, message: Describe) -> PgWireResult<()>
+    where
+        C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
+        C::PortalStore: PortalStore<Statement = Prepared>,
+        C::Error: std::fmt::Debug,
+        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+    {
+        // A cursor is a portal to clients, but not to pgwire.
+        if message.target_type == TARGET_TYPE_BYTE_PORTAL
+            && let Some(name) = &message.name
+            && let Ok(LogicalPlan::EmptyRelation(cursor)) = self.0.asker()?.cursors.plan(name).await
+        {
+            let columns = arrow_schema_to_pg_fields(cursor.schema.as_arrow(), &Format::UnifiedText, None)?;
+            return send_describe_response(client, &DescribePortalResponse::new(columns)).await;
+        }
+        self._on_describe(client, message).await
+    }
+
     async fn do_query<C>(&self, client: &mut C, portal: &Portal<Prepared>, rows_max: usize) -> PgWireResult<Response>
     where
         C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
@@ -93,14 +160,67 @@ impl ExtendedQueryHandler for Statements {
         PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
     {
         let asker = self.0.asker()?;
-        if let (_, Some((statement, _))) = &portal.statement.statement {
-            reading::check_hooked(&asker.context, statement).await?;
-        }
         let bounds = Bounds::begin(&self.0, asker, client)?;
-        let answer = ExtendedQueryHandler::do_query(&asker.service, client, portal, rows_max);
+        let answer = Box::pin(self.answer_prepared(asker, client, portal, rows_max, &bounds));
         let response = bounds.within(answer).await??;
         Ok(bounds.around(response))
     }
+}
+
+impl Statements {
+    async fn answer_prepared<C>(
+        &self,
+        asker: &Asker,
+        client: &mut C,
+        portal: &Portal<Prepared>,
+        rows_max: usize,
+        bounds: &Bounds,
+    ) -> PgWireResult<Response>
+    where
+        C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
+        C::PortalStore: PortalStore<Statement = Prepared>,
+        C::Error: std::fmt::Debug,
+        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+    {
+        if let (_, Some((statement, plan))) = &portal.statement.statement {
+            reading::check_hooked(&asker.context, statement).await?;
+            if let Some(response) = commands::answer(client, &asker.cursors, statement).await {
+                return Ok(response);
+            }
+            let frame = || async {
+                let plan = bound(asker, portal, plan)?;
+                asker.context.execute_logical_plan(plan).await.map_err(sqlstate::from)
+            };
+            if let Some((_, layout)) = copy::read(&self.0.door.dialect, statement)? {
+                return copy::send(client, frame().await?, &layout, bounds).await;
+            }
+            match statement {
+                Statement::Declare { stmts } => {
+                    let (declare, _) = cursors::declared(stmts)?;
+                    return asker.cursors.declare(declare, frame().await?).await;
+                }
+                Statement::Fetch { name, direction, .. } => {
+                    let options = FormatOptions::from_client_metadata(client.metadata());
+                    let format = &portal.result_column_format;
+                    return asker.cursors.fetch(&name.value, direction, format, options).await;
+                }
+                Statement::Close { cursor } => return asker.cursors.close(cursor).await,
+                _ => {}
+            }
+        }
+        asker.after(ExtendedQueryHandler::do_query(&asker.service, client, portal, rows_max).await).await
+    }
+}
+
+/// `plan` with the parameters that came with the portal.
+fn bound(asker: &Asker, portal: &Portal<Prepared>, plan: &LogicalPlan) -> PgWireResult<LogicalPlan> {
+    let wire = asker.parser.get_parameter_types(&portal.statement.statement)?;
+    let types = plan.get_parameter_types().map_err(sqlstate::from)?;
+    let inferred = (1..=wire.len()).map(|number| types.get(&format!("${number}")).and_then(Option::as_ref));
+    let inferred = inferred.collect::<Vec<_>>();
+    let wire = wire.iter().map(Some).collect::<Vec<_>>();
+    let values = deserialize_parameters_with_server_types(portal, &inferred, &wire)?;
+    plan.clone().replace_params_with_values(&values).map_err(sqlstate::from)
 }
 
 /// Plans the statements of a [`Session`] that are to be prepared.
@@ -109,6 +229,33 @@ pub(super) struct Planner(Arc<Session>);
 impl Planner {
     fn parser(&self) -> PgWireResult<&Parser> {
         self.0.asker().map(|asker| asker.parser.as_ref())
+    }
+
+    /// What stands for `statement` until it is executed: its columns are what it is described by, its parameters those
+    /// that may come with it.
+    async fn plan<C>(&self, client: &C, statement: &Statement) -> PgWireResult<LogicalPlan>
+    where
+        C: ClientInfo + Unpin + Send + Sync,
+    {
+        let asker = self.0.asker()?;
+        for hook in &asker.hooks {
+            if let Some(plan) = hook.handle_extended_parse_query(statement, &asker.context, client).await {
+                return plan;
+            }
+        }
+        if commands::is_one(statement) {
+            return Ok(LogicalPlan::default());
+        }
+        let query = |query: &Query| Statement::Query(Box::new(query.clone()));
+        if let Some((copied, _)) = copy::read(&self.0.door.dialect, statement)? {
+            return reading::plan(&asker.context, query(&copied)).await;
+        }
+        match statement {
+            Statement::Declare { stmts } => reading::plan(&asker.context, query(cursors::declared(stmts)?.1)).await,
+            Statement::Fetch { name, .. } => asker.cursors.plan(&name.value).await,
+            Statement::Close { .. } => Ok(LogicalPlan::default()),
+            statement => reading::plan(&asker.context, statement.clone()).await,
+        }
     }
 }
 
@@ -120,11 +267,14 @@ impl QueryParser for Planner {
     where
         C: ClientInfo + Unpin + Send + Sync,
     {
-        let prepared = self.parser()?.parse_sql(client, sql, types).await?;
-        if let Some((_, Some((_, plan)))) = &prepared {
-            pipelines::catalog::verify(plan).map_err(sqlstate::from_catalog)?;
+        let mut statements = self.0.door.dialect.parse(sql)?;
+        if statements.len() > 1 {
+            return Err(sqlstate::error("42601", "a prepared statement is one statement; send them one by one"));
         }
-        Ok(prepared)
+        let Some(mut statement) = statements.pop() else { return Ok(None) };
+        dialect::declare(&mut statement, types);
+        let plan = self.plan(client, &statement).await?;
+        Ok(Some((statement.to_string(), Some((statement, plan)))))
     }
 
     fn get_parameter_types(&self, prepared: &Prepared) -> PgWireResult<Vec<Type>> {
@@ -132,6 +282,9 @@ impl QueryParser for Planner {
     }
 
     fn get_result_schema(&self, prepared: &Prepared, format: Option<&Format>) -> PgWireResult<Vec<FieldInfo>> {
-        self.parser()?.get_result_schema(prepared, format)
+        match prepared {
+            (_, Some((Statement::Declare { .. } | Statement::Copy { .. }, _))) => Ok(Vec::new()),
+            _ => self.parser()?.get_result_schema(prepared, format),
+        }
     }
 }

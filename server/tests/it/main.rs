@@ -22,3 +22,4 @@ mod cli_config;
 mod cli_work;
 mod cli_upload;
 mod postgres_psql;
+mod clients;

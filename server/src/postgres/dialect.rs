@@ -1,0 +1,245 @@
+//! SQL as Postgres clients write it, turned into SQL that DataFusion plans to the same effect.
+//!
+//! The library's parser does most of it; here is what it leaves out. Not here: functions ([`super::functions`]), the
+//! catalogs' own queries ([`super::introspection`]), statements that are about the session ([`super::commands`]).
+
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    CastKind, DataType, Expr, FunctionArg, FunctionArguments, Ident, ObjectName, Query, Select, SelectItem, SetExpr,
+    Statement, TableFactor, Value, VisitMut, VisitorMut, visit_expressions_mut,
+};
+use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+use datafusion::sql::sqlparser::parser::Parser;
+use datafusion_postgres::datafusion_pg_catalog::sql::PostgresCompatibilityParser;
+use datafusion_postgres::pgwire::api::Type;
+use datafusion_postgres::pgwire::error::{PgWireError, PgWireResult};
+
+use super::introspection::{self, Scope, argument};
+use super::{settings, sqlstate};
+
+/// Parses statements.
+#[derive(Debug, Default)]
+pub(super) struct Dialect(PostgresCompatibilityParser);
+
+impl Dialect {
+    /// The statements of `sql`.
+    pub(super) fn parse(&self, sql: &str) -> PgWireResult<Vec<Statement>> {
+        let statements = self.0.parse(sql).map_err(|error| PgWireError::ApiError(Box::new(error)))?;
+        Ok(statements.into_iter().map(rewritten).collect())
+    }
+
+    /// The query that reads some or all columns of a table.
+    pub(super) fn whole(&self, table: &ObjectName, columns: &[Ident]) -> PgWireResult<Query> {
+        let columns = columns.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let sql = format!("SELECT {} FROM {table}", if columns.is_empty() { "*" } else { &columns });
+        match self.parse(&sql)?.pop() {
+            Some(Statement::Query(query)) => Ok(*query),
+            _ => Err(sqlstate::error("42601", format!("{table} is not the name of a view"))),
+        }
+    }
+}
+
+fn rewritten(mut statement: Statement) -> Statement {
+    let scope = Scope::of(&statement.to_string());
+    let _ = statement.visit(&mut Rewrite { scope });
+    match &statement {
+        Statement::ShowVariable { variable } => shown(variable).unwrap_or(statement),
+        _ => statement,
+    }
+}
+
+struct Rewrite {
+    scope: Scope,
+}
+
+impl VisitorMut for Rewrite {
+    type Break = ();
+
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        select.projection.iter_mut().enumerate().for_each(|(at, item)| introspection::name(at, item));
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<()> {
+        introspection::rewrite(expression, self.scope);
+        rewrite(expression);
+        ControlFlow::Continue(())
+    }
+}
+
+fn rewrite(expression: &mut Expr) {
+    match expression {
+        // JSON and UUIDs are text here.
+        Expr::Cast { data_type: wanted @ (DataType::JSON | DataType::JSONB | DataType::Uuid), .. } => {
+            *wanted = DataType::Text;
+        }
+        Expr::TypedString(typed) if matches!(typed.data_type, DataType::JSON | DataType::JSONB | DataType::Uuid) => {
+            typed.data_type = DataType::Text;
+        }
+        Expr::Function(function) if function.name.to_string().eq_ignore_ascii_case("array") => {
+            if let FunctionArguments::Subquery(query) = &function.args
+                && let Some(array) = array_of(query)
+            {
+                *expression = array;
+            }
+        }
+        // The only escape character that DataFusion knows is the backslash.
+        Expr::Like { pattern, escape_char, .. } | Expr::ILike { pattern, escape_char, .. } => {
+            if let Some(Value::SingleQuotedString(escape)) = escape_char.as_ref().map(|value| &value.value)
+                && escape.len() == 1
+                && escape != "\\"
+                && let Some(same) = with_backslash(pattern, escape)
+            {
+                **pattern = same;
+                *escape_char = None;
+            }
+        }
+        _ => {}
+    }
+}
+
+/// A pattern whose escape character is `escape`, with the backslash instead.
+fn with_backslash(pattern: &Expr, escape: &str) -> Option<Expr> {
+    let text = |text: &str| argument(Expr::value(Value::SingleQuotedString(text.to_owned())));
+    let plain = call("replace", vec![argument(pattern.clone()), text("\\"), text("\\\\")])?;
+    call("replace", vec![argument(plain), text(escape), text("\\")])
+}
+
+/// `ARRAY(SELECT …)`.
+fn array_of(query: &Query) -> Option<Expr> {
+    if let Some(none) = introspection::no_options(query) {
+        return Some(none);
+    }
+    let mut aggregated = query.clone();
+    if let SetExpr::Select(select) = aggregated.body.as_mut()
+        && let [SelectItem::UnnamedExpr(element) | SelectItem::ExprWithAlias { expr: element, .. }] =
+            select.projection.as_mut_slice()
+        && (&query.order_by, &query.limit_clause, &select.distinct) == (&None, &None, &None)
+    {
+        // Not around it: what it says of the outer query must stay where DataFusion finds it.
+        *element = call("array_agg", vec![argument(element.clone())])?;
+        return Some(Expr::Subquery(Box::new(aggregated)));
+    }
+    let mut around = one_query("SELECT array_agg(element) FROM (SELECT 1) AS elements(element)")?;
+    let SetExpr::Select(select) = around.body.as_mut() else { return None };
+    let TableFactor::Derived { subquery, .. } = &mut select.from.first_mut()?.relation else { return None };
+    **subquery = query.clone();
+    Some(Expr::Subquery(Box::new(around)))
+}
+
+/// A call of the function `name`.
+pub(super) fn call(name: &str, arguments: Vec<FunctionArg>) -> Option<Expr> {
+    let mut call = one_query(&format!("SELECT {name}(1)"))?;
+    let SetExpr::Select(select) = call.body.as_mut() else { return None };
+    let SelectItem::UnnamedExpr(Expr::Function(mut function)) = select.projection.pop()? else { return None };
+    let FunctionArguments::List(list) = &mut function.args else { return None };
+    list.args = arguments;
+    Some(Expr::Function(function))
+}
+
+fn one_query(sql: &str) -> Option<Query> {
+    match Parser::parse_sql(&PostgreSqlDialect {}, sql).ok()?.pop()? {
+        Statement::Query(query) => Some(*query),
+        _ => None,
+    }
+}
+
+/// `SHOW` of what never changes, as a query; the library does the rest.
+fn shown(variable: &[Ident]) -> Option<Statement> {
+    let [name] = variable else { return None };
+    if name.value.eq_ignore_ascii_case("timezone") {
+        return Some(Statement::ShowVariable { variable: vec![Ident::new("time"), Ident::new("zone")] });
+    }
+    let name = name.value.to_lowercase();
+    settings::setting(&name)?;
+    one_query(&format!("SELECT current_setting('{name}') AS \"{name}\"")).map(|query| Statement::Query(Box::new(query)))
+}
+
+/// Gives parameters whose numeric type the client declared that type, since the plan may want another: DataFusion then
+/// compares an integer with a decimal as Postgres does.
+pub(super) fn declare(statement: &mut Statement, types: &[Option<Type>]) {
+    let _ = visit_expressions_mut(statement, |expression| {
+        if let Expr::Value(value) = expression
+            && let Value::Placeholder(name) = &value.value
+            && let Some(data_type) = name.strip_prefix('$').and_then(|number| numeric(number.parse().ok()?, types))
+        {
+            let parameter = Box::new(expression.clone());
+            *expression = Expr::Cast { kind: CastKind::Cast, expr: parameter, data_type, array: false, format: None };
+        }
+        ControlFlow::<()>::Continue(())
+    });
+}
+
+fn numeric(number: usize, types: &[Option<Type>]) -> Option<DataType> {
+    match *types.get(number.checked_sub(1)?)?.as_ref()? {
+        Type::INT2 => Some(DataType::SmallInt(None)),
+        Type::INT4 => Some(DataType::Integer(None)),
+        Type::INT8 => Some(DataType::BigInt(None)),
+        Type::FLOAT4 => Some(DataType::Real),
+        Type::FLOAT8 => Some(DataType::DoublePrecision),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(sql: &str, expect: &str) {
+        let statements = Dialect::default().parse(sql).unwrap();
+        assert_eq!(statements.iter().map(ToString::to_string).collect::<Vec<_>>(), [expect], "{sql}");
+    }
+
+    #[test]
+    fn what_clients_write_is_planned_to_the_same_effect() {
+        check("select '{}'::jsonb", "SELECT '{}'::TEXT");
+        check("select uuid '0'", "SELECT TEXT '0'");
+        check("select array(select a from t)", "SELECT (SELECT array_agg(a) FROM t)");
+        check(
+            "select array(select a from t order by a)",
+            "SELECT (SELECT array_agg(element) FROM (SELECT a FROM t ORDER BY a) AS elements (element))",
+        );
+        check(
+            "select 1 from t where a not like 'pg/_%' escape '/'",
+            r"SELECT 1 FROM t WHERE a NOT LIKE replace(replace('pg/_%', '\', '\\'), '/', '\')",
+        );
+        check("show server_version", "SELECT current_setting('server_version') AS \"server_version\"");
+        check("show timezone", "SHOW time zone");
+        check("show datafusion.execution.batch_size", "SHOW datafusion execution batch_size");
+    }
+
+    #[test]
+    fn what_is_never_there_is_null() {
+        check(
+            "select c.relacl, 1 from pg_class c",
+            "SELECT CAST(NULL AS TEXT[]) AS relacl, 1 FROM pg_catalog.pg_class c",
+        );
+        check("select 1 from t where t.typreceive != 0", "SELECT 1 FROM t WHERE t.typreceive <> '-'");
+        check("select typinput = 'pg_catalog.array_in'::regproc from t", "SELECT typinput = 'array_in' FROM t");
+        check(
+            "select unnest(i.indkey), generate_subscripts(i.indkey, $1) from i",
+            "SELECT unnest(CAST(NULL AS INTEGER[])), unnest(ARRAY[$1]) FROM i",
+        );
+        let options = "select array(select 'toast.' || x from pg_catalog.unnest(tc.reloptions) x)";
+        check(options, "SELECT CAST(NULL AS TEXT[])");
+        check(
+            "select 1 from pg_type t where (select c.relkind = 'c' from pg_class c where c.oid = t.typrelid)",
+            "SELECT 1 FROM pg_catalog.pg_type t WHERE \
+             (SELECT max(c.relkind = 'c') FROM pg_catalog.pg_class c WHERE c.oid = t.typrelid)",
+        );
+        check("select json_build_object($1, attidentity)", "SELECT _nothing($1, attidentity)");
+        check("select (s).x, json_build_object('a', 1) from t", "SELECT (s).x, json_build_object('a', 1) FROM t");
+    }
+
+    #[test]
+    fn declared_numbers_keep_their_type() {
+        let declared = |types: &[Option<Type>]| {
+            let mut statement = Dialect::default().parse("select $1 > x, $2").unwrap().remove(0);
+            declare(&mut statement, types);
+            statement.to_string()
+        };
+        assert_eq!(declared(&[Some(Type::INT2), Some(Type::TEXT)]), "SELECT CAST($1 AS SMALLINT) > x, $2");
+        assert_eq!(declared(&[None]), "SELECT $1 > x, $2");
+    }
+}

@@ -1,0 +1,157 @@
+"""psycopg 3 against a node: every assertion is what Postgres would do."""
+
+import asyncio
+import datetime as dt
+import threading
+import uuid
+from decimal import Decimal
+
+import psycopg
+from psycopg import errors
+from psycopg.types.json import Jsonb
+
+UTC = dt.timezone.utc
+ROWS = "select v from generate_series(1, 1000) s(v)"
+ENDLESS = "select count(*) from generate_series(1, 100000000000)"
+ONE_TYPE_EACH = [
+    ("%s::smallint", 7),
+    ("%s::int", 41),
+    ("%s::bigint", 1 << 40),
+    ("%s::numeric(20, 5)", Decimal("123.45678")),
+    ("%s::double precision", 1.5),
+    ("%s::real", 1.5),
+    ("%s::text", "hé"),
+    ("%s::bool", True),
+    ("%s::bytea", b"\x00\x01"),
+    ("%s::date", dt.date(2026, 1, 2)),
+    ("%s::time", dt.time(1, 2, 3)),
+    ("%s::timestamp", dt.datetime(2026, 1, 2, 3, 4, 5, 678901)),
+    ("%s::timestamptz", dt.datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)),
+    ("%s::interval", dt.timedelta(days=1, seconds=5)),
+    ("%s::int[]", [1, 2, 3]),
+    ("%s::text[]", ["a", "b"]),
+    ("%s::numeric(10, 1)[]", [Decimal("1.5")]),
+    ("%s::text", None),
+]
+
+
+def types(connection, binary):
+    def one(sql, *parameters):
+        return connection.execute(sql, parameters, binary=binary).fetchone()[0]
+
+    for sql, value in ONE_TYPE_EACH:
+        assert one("select " + sql, value) == value, (sql, value, one("select " + sql, value))
+    # JSON and UUIDs are text here.
+    assert one("select %s::jsonb", Jsonb({"a": 1})) == '{"a": 1}'
+    assert one("select %s::uuid", str(uuid.UUID(int=5))) == str(uuid.UUID(int=5))
+    assert one("select %s + 1", 41) == 42
+    assert one("select count(*) from usage where value > %s", 30) == 31
+    assert one("select count(*) from usage where value > %s", Decimal("30.5")) == 31
+    assert one("select count(*) from usage where value > %s", 30.5) == 31
+    assert one("select count(*) from usage where tenant = any(%s)", ["globex", "x"]) == 1
+    since = dt.datetime(2026, 11, 23, 11, 30, tzinfo=UTC)
+    assert one("select count(*) from usage where window_start >= %s and tenant = %s", since, "acme") == 30
+    names = "select tenant from tenants where tenant = any(%s) order by 1 limit %s"
+    assert one(names, ["globex", "acme"], 1) == "acme"
+
+
+def cursors(connection):
+    with connection.transaction():
+        with connection.cursor(name="all") as cursor:
+            cursor.itersize = 64
+            cursor.execute(ROWS)
+            assert sum(row[0] for row in cursor) == 500500
+        with connection.cursor(name="some", binary=True) as cursor:
+            cursor.execute("select value, tenant from usage where tenant <> %s order by value", ["globex"])
+            assert cursor.fetchmany(2) == [(Decimal(1), "acme"), (Decimal(2), "acme")]
+            assert len(cursor.fetchall()) == 58
+    with connection.cursor(name="held", withhold=True) as cursor:
+        cursor.execute(ROWS)
+        assert cursor.fetchone() == (1,)
+    connection.execute("begin")
+    connection.execute("declare gone cursor for select 1")
+    connection.execute("commit")
+    try:
+        connection.execute("fetch 1 from gone")
+        raise AssertionError("a cursor outlived its transaction")
+    except errors.InvalidCursorName:
+        pass
+
+
+def transactions(connection):
+    try:
+        with connection.transaction():
+            connection.execute("select nothing from tenants")
+        raise AssertionError("there is no such column")
+    except errors.UndefinedColumn:
+        pass
+    with connection.transaction():
+        connection.execute("select 1")
+    try:
+        connection.execute("delete from tenants")
+        raise AssertionError("SQL only reads")
+    except errors.ReadOnlySqlTransaction:
+        pass
+
+
+def pipelines(connection):
+    with connection.pipeline():
+        first = connection.execute("select %s::int", [1])
+        second = connection.execute("select %s::int", [2])
+        assert (first.fetchone(), second.fetchone()) == ((1,), (2,))
+    try:
+        with connection.pipeline() as pipeline:
+            connection.execute("select 1")
+            connection.execute("select nope")
+            pipeline.sync()
+        raise AssertionError("there is no such column")
+    except errors.UndefinedColumn:
+        pass
+    for _ in range(6):
+        assert connection.execute("select %s::int", [3], prepare=True).fetchone() == (3,)
+
+
+def cancelled(connection):
+    timer = threading.Timer(0.2, connection.cancel_safe)
+    timer.start()
+    try:
+        connection.execute(ENDLESS)
+        raise AssertionError("it does not end by itself")
+    except errors.QueryCanceled:
+        pass
+    timer.join()
+    assert connection.execute("select 1").fetchone() == (1,)
+
+
+def copied(connection):
+    with connection.cursor().copy("copy (select tenant, 1 from tenants where tenant = 'acme') to stdout") as copy:
+        assert list(copy.rows()) == [("acme", "1")]
+
+
+async def asynchronous():
+    async with await psycopg.AsyncConnection.connect(autocommit=True) as connection:
+        cursor = await connection.execute("select count(*) from usage where tenant = %s", ["acme"])
+        assert await cursor.fetchone() == (60,)
+
+
+def proved():
+    # Only libpq 16 and later can insist on it.
+    with psycopg.connect("require_auth=scram-sha-256 channel_binding=require") as connection:
+        assert connection.execute("select current_user").fetchone() == ("platform",)
+
+
+def main():
+    proved()
+    with psycopg.connect(autocommit=True) as connection:
+        assert connection.info.server_version == 160006
+        types(connection, binary=False)
+        types(connection, binary=True)
+        cursors(connection)
+        transactions(connection)
+        pipelines(connection)
+        cancelled(connection)
+        copied(connection)
+    asyncio.run(asynchronous())
+
+
+main()

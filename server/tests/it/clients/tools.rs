@@ -1,0 +1,91 @@
+//! Python with the clients' packages, and the JDBC driver: made once, in the user's cache folder, under a lock.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Python's clients, pinned.
+const PACKAGES: [&str; 5] = [
+    "psycopg[binary]==3.3.9",
+    "SQLAlchemy==2.1.9",
+    "pandas==3.1.1",
+    "adbc-driver-postgresql==1.13.0",
+    "pyarrow==26.0.1",
+];
+/// Says in its name what is in the folder: another set of packages goes to another.
+const VENV: &str = "python-1";
+const JDBC: &str = "postgresql-42.7.8.jar";
+const JDBC_SHA256: &str = "2a32a9dcbc42d67a50ad3a0de5efd102c8d2be46720045f2cbd6689f160ab7c7";
+/// Fetches and checks a file; Python has what the house's own HTTP client is built without.
+const FETCH: &str = "import hashlib, sys, urllib.request
+data = urllib.request.urlopen(sys.argv[1]).read()
+assert hashlib.sha256(data).hexdigest() == sys.argv[2], 'another file than was pinned'
+open(sys.argv[3], 'wb').write(data)";
+
+/// Whether `program` is there.
+pub(super) fn has(program: &str) -> bool {
+    let argument = if program == "java" { "-version" } else { "--version" };
+    let found = Command::new(program).arg(argument).output().is_ok_and(|output| output.status.success());
+    found || missing(&format!("{program} is not installed"))
+}
+
+/// A Python that has the packages.
+pub(super) fn python() -> Option<PathBuf> {
+    if !has("python3") {
+        return None;
+    }
+    let (folder, _lock) = locked();
+    let venv = folder.join(VENV);
+    let (python, done) = (venv.join("bin/python"), venv.join("complete"));
+    let made = done.exists()
+        || (run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&venv))
+            && run(Command::new(&python).args(["-m", "pip", "install", "-q"]).args(PACKAGES))
+            && fs::write(&done, "").is_ok());
+    (made || missing("Python's packages can't be installed")).then_some(python)
+}
+
+/// The JDBC driver, if there is a Java to run it.
+pub(super) fn jdbc() -> Option<PathBuf> {
+    if !has("java") || !has("python3") {
+        return None;
+    }
+    let (folder, _lock) = locked();
+    let jar = folder.join(JDBC);
+    let url = "https://repo1.maven.org/maven2/org/postgresql/postgresql/42.7.8/postgresql-42.7.8.jar";
+    let made = jar.exists() || {
+        let unfinished = jar.with_extension("unfinished");
+        run(Command::new("python3").args(["-c", FETCH, url, JDBC_SHA256]).arg(&unfinished))
+            && fs::rename(&unfinished, &jar).is_ok()
+    };
+    (made || missing("the JDBC driver can't be fetched")).then_some(jar)
+}
+
+/// A file beside this one.
+pub(super) fn script(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/clients").join(name)
+}
+
+fn locked() -> (PathBuf, File) {
+    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let cache = cache.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")));
+    let folder = cache.unwrap_or_else(std::env::temp_dir).join("tenantry/clients");
+    fs::create_dir_all(&folder).unwrap();
+    let lock = File::create(folder.join("lock")).unwrap();
+    lock.lock().unwrap();
+    (folder, lock)
+}
+
+fn run(command: &mut Command) -> bool {
+    let output = command.output().unwrap();
+    if !output.status.success() {
+        println!("{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    output.status.success()
+}
+
+/// Says why a test skips.
+fn missing(what: &str) -> bool {
+    assert!(std::env::var("CI").as_deref() != Ok("true"), "{what} and CI=true");
+    println!("skipped: {what}");
+    false
+}
