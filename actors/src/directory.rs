@@ -5,7 +5,7 @@
 //! time). Keys are found by the hash of their whole text, which nobody can choose, so that no tenant can take the place of
 //! another's key. Not here: what an identity may do at which door (`server`), changing anything.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -35,12 +35,14 @@ pub struct Identity {
     pub scopes: Scopes,
     /// Which key.
     pub key_id: String,
+    /// Of a key of the platform: the only tenants whose rows it reads.
+    pub confined: Option<BTreeSet<String>>,
 }
 
 impl Identity {
-    /// Whether the key is the platform's, which opens all tenants.
+    /// Whether the key is the platform's and opens all tenants.
     pub fn is_platform(&self) -> bool {
-        &*self.tenant == PLATFORM
+        &*self.tenant == PLATFORM && self.confined.is_none()
     }
 }
 
@@ -171,7 +173,10 @@ impl Directory {
 fn holder(tenant: &Arc<str>, state: &TenantState, id: &str, key: &Key, now_us: i64) -> Result<Identity, AuthError> {
     match key.validity(now_us) {
         Validity::Valid if state.lifecycle.status == Status::Deleted => Err(AuthError::Revoked),
-        Validity::Valid => Ok(Identity { scopes: key.scopes, key_id: id.to_owned(), tenant: Arc::clone(tenant) }),
+        Validity::Valid => {
+            let confined = state.keys.confined.get(id).cloned();
+            Ok(Identity { scopes: key.scopes, key_id: id.to_owned(), tenant: Arc::clone(tenant), confined })
+        }
         Validity::Expired => Err(AuthError::Expired),
         Validity::Revoked => Err(AuthError::Revoked),
     }
@@ -241,6 +246,7 @@ mod tests {
             scopes: [Scope::Query].into_iter().collect(),
             label: String::new(),
             expires_at_us,
+            tenants: None,
         };
         let mut state = TenantState::default();
         apply(&mut state.keys, command);
@@ -298,6 +304,7 @@ mod tests {
                 scopes: Scopes::all(),
                 label: String::new(),
                 expires_at_us: None,
+                tenants: None,
             },
         );
         publish(&directory, "squatter", squatter);

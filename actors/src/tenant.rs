@@ -114,7 +114,7 @@ pub enum Rejected {
     /// By the plans.
     #[error(transparent)]
     Plans(#[from] PlansRejection),
-    /// Meters and plans are the platform's.
+    /// Meters, plans and keys for several tenants are the platform's.
     #[error("only the platform has {0}")]
     PlatformOnly(&'static str),
     /// The platform is always there.
@@ -136,6 +136,9 @@ impl TenantState {
             Command::SetPlan { plan } if plan == self.plan => Vec::new(),
             Command::SetPlan { plan } => vec![Change::PlanSet { plan }],
             Command::Quota(command) => all(self.quota.decide(command, context)?, Change::Quota),
+            Command::Keys(KeysCommand::Create { tenants: Some(_), .. }) if !platform => {
+                return Err(Rejected::PlatformOnly("keys for several tenants"));
+            }
             Command::Keys(command) => all(self.keys.decide(command, context)?, Change::Keys),
             Command::Meters(_) if !platform => return Err(Rejected::PlatformOnly("meters")),
             Command::Meters(command) => all(self.meters.decide(command, context)?, Change::Meters),

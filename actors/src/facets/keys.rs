@@ -4,13 +4,14 @@
 //! that its use is answered with "revoked" or "expired", until its place is needed. Not here: text of keys (`api_key`),
 //! finding a key's tenant (`directory`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::api_key::{KeyHash, is_key_id};
 use crate::facet::{Context, Facet};
 use crate::scram::ScramVerifier;
+use crate::tenant::is_tenant_name;
 
 mod scopes;
 
@@ -20,6 +21,8 @@ pub use scopes::{Scope, Scopes};
 pub const KEYS_MAX: usize = 100;
 /// Longest label, in bytes.
 pub const LABEL_BYTES_MAX: usize = 128;
+/// Most tenants that a key may be confined to.
+pub const CONFINED_TENANTS_MAX: usize = 1000;
 
 /// State of the facet.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +31,8 @@ pub struct Keys {
     pub keys: BTreeMap<String, Key>,
     /// Recognise keys at doors that take proofs, by id; keys from before there were such doors have none.
     pub verifiers: BTreeMap<String, ScramVerifier>,
+    /// By id, the tenants whose rows a key of the platform reads; those that are not in it are not confined.
+    pub confined: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// One key.
@@ -89,6 +94,8 @@ pub enum KeysCommand {
         label: String,
         /// Microseconds; absent for a key that lives until it is revoked.
         expires_at_us: Option<i64>,
+        /// Of the platform: the only tenants whose rows it reads.
+        tenants: Option<BTreeSet<String>>,
     },
     /// Replaces a key by another of the same scopes, label and expiry; the old one goes on for a while.
     Rotate {
@@ -149,6 +156,13 @@ pub enum KeysChange {
         /// Recognises a proof of it.
         scram: ScramVerifier,
     },
+    /// A key reads some tenants only. Comes before the key itself, which is never without it.
+    Confined {
+        /// Which.
+        id: String,
+        /// Whose rows.
+        tenants: BTreeSet<String>,
+    },
 }
 
 /// Why it did not happen.
@@ -195,6 +209,7 @@ impl Keys {
         id: String,
         key: Key,
         scram: ScramVerifier,
+        tenants: Option<BTreeSet<String>>,
         now_us: i64,
     ) -> Result<Vec<KeysChange>, KeysRejection> {
         if !is_key_id(&id) {
@@ -209,10 +224,24 @@ impl Keys {
             let (oldest, _) = spent.min_by_key(|(_, key)| key.created_at_us).ok_or(KeysRejection::TooMany)?;
             changes.push(KeysChange::Forgotten { id: oldest.clone() });
         }
+        if let Some(tenants) = tenants {
+            changes.push(KeysChange::Confined { id: id.clone(), tenants });
+        }
         changes.push(KeysChange::Created { id: id.clone(), key });
         changes.push(KeysChange::Verifiable { id, scram });
         Ok(changes)
     }
+}
+
+/// A key that reads several tenants does nothing else.
+fn check_confined(scopes: Scopes, tenants: &BTreeSet<String>) -> Result<(), KeysRejection> {
+    if scopes != [Scope::Query].into_iter().collect() {
+        return Err(KeysRejection::OutOfRange { field: "scopes", expect: "query and nothing else, with tenants" });
+    }
+    if tenants.is_empty() || tenants.len() > CONFINED_TENANTS_MAX || !tenants.iter().all(|name| is_tenant_name(name)) {
+        return Err(KeysRejection::OutOfRange { field: "tenants", expect: "1 to 1000 names of tenants" });
+    }
+    Ok(())
 }
 
 impl Facet for Keys {
@@ -223,7 +252,7 @@ impl Facet for Keys {
     fn decide(&self, command: KeysCommand, context: Context) -> Result<Vec<KeysChange>, KeysRejection> {
         let now_us = context.now_us;
         match command {
-            KeysCommand::Create { id, hash, scram, scopes, label, expires_at_us } => {
+            KeysCommand::Create { id, hash, scram, scopes, label, expires_at_us, tenants } => {
                 if scopes.is_empty() {
                     return Err(KeysRejection::OutOfRange { field: "scopes", expect: "ingest, query or admin" });
                 }
@@ -232,6 +261,9 @@ impl Facet for Keys {
                 }
                 if expires_at_us.is_some_and(|at_us| at_us <= now_us) {
                     return Err(KeysRejection::OutOfRange { field: "expires_at", expect: "in the future" });
+                }
+                if let Some(tenants) = &tenants {
+                    check_confined(scopes, tenants)?;
                 }
                 let key = Key {
                     hash,
@@ -242,7 +274,7 @@ impl Facet for Keys {
                     revoked_at_us: None,
                     replaced_by: None,
                 };
-                self.accept(id, key, scram, now_us)
+                self.accept(id, key, scram, tenants, now_us)
             }
             KeysCommand::Rotate { id, new_id, new_hash, new_scram, overlap_us } => {
                 let old = self.known(&id)?;
@@ -257,8 +289,9 @@ impl Facet for Keys {
                 }
                 let overlap_end_us = now_us.saturating_add(overlap_us);
                 let expires_at_us = old.expires_at_us.map_or(overlap_end_us, |at_us| at_us.min(overlap_end_us));
+                let tenants = self.confined.get(&id).cloned();
                 let new = Key { hash: new_hash, created_at_us: now_us, ..old.clone() };
-                let mut changes = self.accept(new_id.clone(), new, new_scram, now_us)?;
+                let mut changes = self.accept(new_id.clone(), new, new_scram, tenants, now_us)?;
                 changes.push(KeysChange::Rotated { id, replaced_by: new_id, expires_at_us });
                 Ok(changes)
             }
@@ -284,8 +317,10 @@ impl Facet for Keys {
             KeysChange::Forgotten { id } => {
                 self.keys.remove(id);
                 self.verifiers.remove(id);
+                self.confined.remove(id);
             }
             KeysChange::Verifiable { id, scram } => drop(self.verifiers.insert(id.clone(), scram.clone())),
+            KeysChange::Confined { id, tenants } => drop(self.confined.insert(id.clone(), tenants.clone())),
         }
     }
 }

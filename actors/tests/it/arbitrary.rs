@@ -87,13 +87,17 @@ fn scram(key: &ApiKey) -> ScramVerifier {
 fn keys() -> impl Strategy<Value = KeysCommand> {
     let scopes = proptest::collection::vec(select(Scope::ALL.to_vec()), 0..4);
     let expiry = proptest::option::of(0..100_000_000i64);
-    let create = (key(), scopes, name(), expiry).prop_map(|(key, scopes, label, expires_at_us)| KeysCommand::Create {
-        scram: scram(&key),
-        id: key.id,
-        hash: key.hash,
-        scopes: scopes.into_iter().collect(),
-        label,
-        expires_at_us,
+    let tenants = proptest::option::weighted(0.2, proptest::collection::btree_set(name(), 0..3));
+    let create = (key(), scopes, name(), expiry, tenants).prop_map(|(key, scopes, label, expires_at_us, tenants)| {
+        KeysCommand::Create {
+            scram: scram(&key),
+            id: key.id,
+            hash: key.hash,
+            scopes: scopes.into_iter().collect(),
+            label,
+            expires_at_us,
+            tenants,
+        }
     });
     let rotate = (key(), key(), -1..10_000_000i64).prop_map(|(old, new, overlap_us)| KeysCommand::Rotate {
         id: old.id,

@@ -174,6 +174,13 @@ fn scram() -> Vec<Sealed> {
     sealed([Change::Keys(KeysChange::Verifiable { id: key.id, scram })])
 }
 
+/// What was added with keys for several tenants.
+fn confined() -> Vec<Sealed> {
+    let (key, _) = ApiKey::generate([4; 8], [4; 32]);
+    let tenants = ["acme".to_owned(), "globex".to_owned()].into();
+    sealed([Change::Keys(KeysChange::Confined { id: key.id, tenants })])
+}
+
 fn sealed(changes: impl IntoIterator<Item = Change>) -> Vec<Sealed> {
     let mut head = Head::default();
     let mut entries = Vec::new();
@@ -186,8 +193,8 @@ fn sealed(changes: impl IntoIterator<Item = Change>) -> Vec<Sealed> {
 }
 
 /// File by file, what it holds.
-fn fixtures() -> [(&'static str, Vec<Sealed>); 2] {
-    [("journal-v1.bin", first_release()), ("journal-v1-scram.bin", scram())]
+fn fixtures() -> [(&'static str, Vec<Sealed>); 3] {
+    [("journal-v1.bin", first_release()), ("journal-v1-scram.bin", scram()), ("journal-v1-tenants.bin", confined())]
 }
 
 fn path(file: &str) -> PathBuf {

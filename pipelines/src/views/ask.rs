@@ -37,8 +37,8 @@ impl Ask {
         columns: BTreeSet<String>,
     ) -> Self {
         let mut ask = Self { columns, ..Self::default() };
-        if let Some(tenant) = visibility.tenant() {
-            ask.narrow(Bound::Texts(TENANT.to_owned(), BTreeSet::from([tenant.to_owned()])));
+        if let Some(tenants) = visibility.tenants() {
+            ask.narrow(Bound::Texts(TENANT.to_owned(), tenants));
         }
         for bound in filters.into_iter().filter_map(bound) {
             ask.narrow(bound);
@@ -226,6 +226,9 @@ mod tests {
         let own = || Visibility::Tenant("a".into());
         check(own(), &[], ", tenant=[a]");
         check(own(), &[col("tenant").in_list(vec![lit("a"), lit("b")], false)], ", tenant=[a]");
+        let some = || Visibility::Tenants(["a".into(), "b".into()].into());
+        check(some(), &[], ", tenant=[a b]");
+        check(some(), &[col("tenant").in_list(vec![lit("b"), lit("c")], false)], ", tenant=[b]");
         let other = Ask::new(&own(), &[col("tenant").eq(lit("b"))], BTreeSet::new());
         assert!(other.is_empty());
     }

@@ -12,10 +12,12 @@ use super::place::Place;
 #[derive(Debug, Subcommand)]
 #[command(after_help = "\
 A key is shown once, when it is made: only its hash is stored. A tenant's key sees that tenant and nothing
-else; a platform key sees all. A revoked key is refused from its next request on.
+else; a platform key sees all, or with --tenants the rows of those. A revoked key is refused from its next
+request on.
 
 Examples:
   tenantry key create --platform --data ./data
+  tenantry key create --tenants acme,globex --label 'sales, north' --data ./data
   tenantry key create acme --scope ingest --url http://127.0.0.1:8080 --key KEY
   tenantry key rotate acme KEY_ID --overlap-s 3600
   tenantry key revoke acme KEY_ID")]
@@ -34,12 +36,15 @@ pub(super) enum Key {
     /// Make a key and print it, once
     Create {
         /// For whom
-        #[arg(required_unless_present = "platform", conflicts_with = "platform")]
+        #[arg(required_unless_present_any = ["platform", "tenants"], conflicts_with_all = ["platform", "tenants"])]
         tenant: Option<String>,
         /// For the platform
         #[arg(long)]
         platform: bool,
-        /// What it may do; give several times for several [default: all of them]
+        /// A key of the platform that reads these tenants only
+        #[arg(long, value_delimiter = ',', value_name = "TENANT,…")]
+        tenants: Vec<String>,
+        /// What it may do; give several times for several [default: all of them, with --tenants: query]
         #[arg(long, value_enum)]
         scope: Vec<Scope>,
         /// What it is for, for people
@@ -88,8 +93,12 @@ impl Key {
             Self::List { tenant, place, .. } => {
                 run(&place, Request::get(format!("/v1/tenants/{}/keys", whose(tenant))))?;
             }
-            Self::Create { tenant, scope, label, place, .. } => {
-                let body = json!({ "scopes": names(&scope), "label": label });
+            Self::Create { tenant, tenants, scope, label, place, .. } => {
+                let mut body = json!({ "scopes": names(&scope, &Scope::ALL), "label": label });
+                if !tenants.is_empty() {
+                    body["scopes"] = json!(names(&scope, &[Scope::Query]));
+                    body["tenants"] = json!(tenants);
+                }
                 run(&place, Request::post(format!("/v1/tenants/{}/keys", whose(tenant)), body))?;
             }
             Self::Rotate { tenant, id, overlap_s, place } => {
@@ -104,9 +113,12 @@ impl Key {
     }
 }
 
-fn names(scopes: &[Scope]) -> Vec<&'static str> {
-    let all = [Scope::Ingest, Scope::Query, Scope::Admin];
-    let asked = if scopes.is_empty() { &all[..] } else { scopes };
+impl Scope {
+    const ALL: [Self; 3] = [Self::Ingest, Self::Query, Self::Admin];
+}
+
+fn names(scopes: &[Scope], default: &[Scope]) -> Vec<&'static str> {
+    let asked = if scopes.is_empty() { default } else { scopes };
     asked
         .iter()
         .map(|scope| match scope {

@@ -168,6 +168,7 @@ async fn issue_key(node: &Node, tenant: &str) -> Result<String, DemoError> {
         scopes: Scopes::all(),
         label: PRINCIPAL.to_owned(),
         expires_at_us: None,
+        tenants: None,
     };
     node.command(tenant, Command::Keys(create), PRINCIPAL).await?;
     Ok(text)

@@ -3,10 +3,12 @@
 //! A tenant's admin key manages its own keys; the platform's are those of the tenant `platform`. Not here: what keys look
 //! like and which changes are allowed (`actors`).
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use actors::Change;
 use actors::Command;
+use actors::PLATFORM;
 use actors::api_key::ApiKey;
 use actors::facets::keys::{Key, KeysChange, KeysCommand, Validity};
 use actors::scram::ScramVerifier;
@@ -49,6 +51,9 @@ pub(super) struct KeyInfo {
     /// Id of its successor.
     #[serde(skip_serializing_if = "Option::is_none")]
     replaced_by: Option<String>,
+    /// The only tenants whose rows it reads.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tenants: Option<BTreeSet<String>>,
 }
 
 /// A key that was just made.
@@ -63,7 +68,7 @@ pub(super) struct NewKey {
 }
 
 impl KeyInfo {
-    fn new(id: &str, key: &Key, now_us: i64) -> Self {
+    fn new(id: &str, key: &Key, tenants: Option<&BTreeSet<String>>, now_us: i64) -> Self {
         let status = match key.validity(now_us) {
             Validity::Valid => "valid",
             Validity::Expired => "expired",
@@ -77,6 +82,7 @@ impl KeyInfo {
             expires_at: key.expires_at_us.map(instant),
             status,
             replaced_by: key.replaced_by.clone(),
+            tenants: tenants.cloned(),
         }
     }
 }
@@ -100,7 +106,9 @@ pub(super) async fn list(
     let now_us = node.clock.now_us();
     let state = node.tenants.state(&tenant);
     let state = state.ok_or_else(|| Kind::NotFound.with(format!("no tenant is called {tenant:?}")))?;
-    Ok(Json(state.keys.keys.iter().map(|(id, key)| KeyInfo::new(id, key, now_us)).collect()))
+    let keys = &state.keys;
+    let info = |(id, key): (&String, &Key)| KeyInfo::new(id, key, keys.confined.get(id), now_us);
+    Ok(Json(keys.keys.iter().map(info).collect()))
 }
 
 /// A key to be.
@@ -115,13 +123,15 @@ pub(super) struct KeyRequest {
     label: String,
     /// RFC 3339; absent: it lives until it is revoked.
     expires_at: Option<String>,
+    /// Of the platform, with the scope `query` alone: the only tenants whose rows it reads.
+    tenants: Option<BTreeSet<String>>,
 }
 
 /// Makes a key.
 #[utoipa::path(post, path = "/v1/tenants/{tenant}/keys", tag = "keys", request_body = KeyRequest,
     security(("key" = ["admin"])), params(("tenant" = String, Path, description = "its name")),
     responses((status = 201, description = "the key, shown this once", body = NewKey),
-        (status = 403, description = "a key can't give scopes that it does not have", body = ProblemBody),
+        (status = 403, description = "a key can't give scopes or tenants that it does not have", body = ProblemBody),
         (status = 404, description = "no such tenant, or not yours", body = ProblemBody),
         (status = 422, description = "a field is not acceptable", body = ProblemBody)))]
 pub(super) async fn create(
@@ -141,6 +151,15 @@ pub(super) async fn create(
             return Err(Problem::invalid_field("expires_at", "not an instant such as 2027-01-01T00:00:00Z"));
         }
     };
+    if request.tenants.is_some() {
+        // Before anything is said of tenants' names (I6).
+        identity.require_platform()?;
+    }
+    let directory = Arc::clone(door.node()?.tenants.directory());
+    let unknown = |name: &&String| **name == PLATFORM || directory.get(name).is_none();
+    if let Some(unknown) = request.tenants.iter().flatten().find(unknown) {
+        return Err(Problem::invalid_field("tenants", format!("no tenant is called {unknown:?}")));
+    }
     let (key, text) = generate()?;
     let command = KeysCommand::Create {
         id: key.id,
@@ -149,6 +168,7 @@ pub(super) async fn create(
         scopes: request.scopes.into_iter().collect(),
         label: request.label,
         expires_at_us,
+        tenants: request.tenants,
     };
     let changes = door.command(&tenant, Command::Keys(command), &identity).await?;
     made(&door, &changes, text)
@@ -210,11 +230,15 @@ fn generate() -> Result<(ApiKey, String), Problem> {
 type Made = (StatusCode, [(HeaderName, &'static str); 1], Json<NewKey>);
 
 fn made(door: &Door, changes: &[Change], text: String) -> Result<Made, Problem> {
+    let tenants = changes.iter().find_map(|change| match change {
+        Change::Keys(KeysChange::Confined { tenants, .. }) => Some(tenants),
+        _ => None,
+    });
     let created = changes.iter().find_map(|change| match change {
         Change::Keys(KeysChange::Created { id, key }) => Some((id, key)),
         _ => None,
     });
     let (id, key) = created.ok_or_else(|| Kind::Internal.with("no key was made"))?;
-    let info = KeyInfo::new(id, key, door.node()?.clock.now_us());
+    let info = KeyInfo::new(id, key, tenants, door.node()?.clock.now_us());
     Ok((StatusCode::CREATED, [NO_STORE], Json(NewKey { key: text, info })))
 }

@@ -1,7 +1,10 @@
 //! Who asks, and which tenant's rows they may see: the one place where a credential becomes a visibility (I6).
 //!
-//! Used by every door. A key belongs to a tenant; those of the tenant `platform` see all. Not here: what keys look like
+//! Used by every door. A key belongs to a tenant; those of the tenant `platform` see all, or the tenants that they are
+//! confined to. Not here: what keys look like
 //! and where they are kept (`actors`), how a door carries them. Keys never get into errors or logs (I12).
+
+use std::collections::BTreeSet;
 
 use actors::scram::PROOF_BYTES;
 use actors::{AuthError, PLATFORM, TenantsHandle};
@@ -83,7 +86,12 @@ pub enum Refusal {
 impl Identity {
     /// Whoever may write the data folder: the command line on this machine. It has no key and may do everything.
     pub fn operator() -> Self {
-        Self::from(actors::Identity { tenant: PLATFORM.into(), scopes: Scopes::all(), key_id: OPERATOR.into() })
+        Self::from(actors::Identity {
+            tenant: PLATFORM.into(),
+            scopes: Scopes::all(),
+            key_id: OPERATOR.into(),
+            confined: None,
+        })
     }
 
     /// The same caller as of now.
@@ -101,7 +109,11 @@ impl Identity {
 
     /// Whose rows it may see.
     pub fn visibility(&self) -> Visibility {
-        if self.is_platform() { Visibility::Platform } else { Visibility::Tenant(self.known.tenant.to_string()) }
+        match &self.known.confined {
+            Some(tenants) => Visibility::Tenants(tenants.clone()),
+            None if self.is_platform() => Visibility::Platform,
+            None => Visibility::Tenant(self.known.tenant.to_string()),
+        }
     }
 
     /// Name for the audit trail: tenant and id of the key, for instance `acme/0123456789abcdef`.
@@ -121,11 +133,9 @@ impl Identity {
 
     /// Refuses a caller that is neither `tenant` nor the platform.
     pub fn require_tenant(&self, tenant: &str) -> Result<(), Refusal> {
-        if self.is_platform() || *self.known.tenant == *tenant {
-            Ok(())
-        } else {
-            Err(Refusal::OtherTenant(tenant.to_owned()))
-        }
+        let among = |tenants: &BTreeSet<String>| tenants.contains(tenant);
+        let own = self.known.confined.as_ref().map_or(*self.known.tenant == *tenant, among);
+        if self.is_platform() || own { Ok(()) } else { Err(Refusal::OtherTenant(tenant.to_owned())) }
     }
 
     fn is_platform(&self) -> bool {
@@ -139,7 +149,12 @@ mod tests {
 
     fn of(tenant: &str, scopes: &[Scope]) -> Identity {
         let scopes = scopes.iter().copied().collect();
-        Identity::from(actors::Identity { tenant: tenant.into(), scopes, key_id: "0707070707070707".into() })
+        Identity::from(actors::Identity {
+            tenant: tenant.into(),
+            scopes,
+            key_id: "0707070707070707".into(),
+            confined: None,
+        })
     }
 
     #[test]
@@ -150,6 +165,18 @@ mod tests {
         assert_eq!(identity.require(Scope::Query), Ok(()));
         assert_eq!(identity.require(Scope::Ingest), Err(Refusal::Scope(Scope::Ingest)));
         assert_eq!(identity.require_tenant("acme"), Ok(()));
+        assert_eq!(identity.require_tenant("other"), Err(Refusal::OtherTenant("other".into())));
+        assert_eq!(identity.require_platform(), Err(Refusal::PlatformOnly));
+    }
+
+    #[test]
+    fn a_confined_key_sees_its_tenants() {
+        let tenants: BTreeSet<String> = ["acme".to_owned(), "globex".to_owned()].into();
+        let mut identity = of(PLATFORM, &[Scope::Query]);
+        identity.known.confined = Some(tenants.clone());
+        assert_eq!(identity.visibility(), Visibility::Tenants(tenants));
+        assert_eq!(identity.require_tenant("acme"), Ok(()));
+        assert_eq!(identity.require_tenant(PLATFORM), Err(Refusal::OtherTenant(PLATFORM.into())));
         assert_eq!(identity.require_tenant("other"), Err(Refusal::OtherTenant("other".into())));
         assert_eq!(identity.require_platform(), Err(Refusal::PlatformOnly));
     }

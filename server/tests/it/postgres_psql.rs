@@ -54,6 +54,7 @@ impl House {
             scopes: Scopes::all(),
             label: String::new(),
             expires_at_us: None,
+            tenants: None,
         };
         self.serving.node.command(tenant, TenantCommand::Keys(create), PRINCIPAL).await.unwrap();
         (id, text)

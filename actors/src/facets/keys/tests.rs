@@ -15,7 +15,15 @@ fn scram(n: u8) -> ScramVerifier {
 
 fn create(n: u8, expires_at_us: Option<i64>) -> KeysCommand {
     let (id, hash) = issue(n);
-    KeysCommand::Create { id, hash, scram: scram(n), scopes: Scopes::all(), label: format!("key {n}"), expires_at_us }
+    KeysCommand::Create {
+        id,
+        hash,
+        scram: scram(n),
+        scopes: Scopes::all(),
+        label: format!("key {n}"),
+        expires_at_us,
+        tenants: None,
+    }
 }
 
 fn rotate(old: u8, new: u8, overlap_us: i64) -> KeysCommand {
@@ -86,6 +94,7 @@ fn nonsense_is_refused() {
         scopes,
         label: label.to_owned(),
         expires_at_us: None,
+        tenants: None,
     };
     check(create(1, None), "there is a key 0101010101010101 already");
     check(create(2, Some(20)), "field expires_at: must be in the future");
@@ -110,4 +119,25 @@ fn spent_keys_make_place_and_live_ones_do_not() {
     assert!(!keys.keys.contains_key(&issue(5).0), "the oldest spent key goes");
     assert!(keys.keys.contains_key(&issue(7).0));
     assert_eq!((keys.keys.len(), keys.verifiers.len()), (KEYS_MAX, KEYS_MAX));
+}
+
+fn confined(n: u8, scopes: &[Scope], tenants: &[&str]) -> KeysCommand {
+    let KeysCommand::Create { id, hash, scram, label, expires_at_us, .. } = create(n, None) else { unreachable!() };
+    let scopes = scopes.iter().copied().collect();
+    let tenants = Some(tenants.iter().map(|name| (*name).to_owned()).collect());
+    KeysCommand::Create { id, hash, scram, scopes, label, expires_at_us, tenants }
+}
+
+#[test]
+fn a_confined_key_stays_so_when_it_is_rotated_and_only_reads() {
+    let mut keys = Keys::default();
+    run(&mut keys, 10, confined(1, &[Scope::Query], &["acme", "globex"])).unwrap();
+    run(&mut keys, 20, rotate(1, 2, 5)).unwrap();
+    assert_eq!(keys.confined[&issue(2).0], keys.confined[&issue(1).0]);
+    assert_eq!(keys.confined[&issue(2).0].len(), 2);
+    let mut refused =
+        |scopes: &[Scope], tenants: &[&str]| run(&mut keys, 30, confined(3, scopes, tenants)).unwrap_err().to_string();
+    assert_eq!(refused(&Scope::ALL, &["acme"]), "field scopes: must be query and nothing else, with tenants");
+    assert_eq!(refused(&[Scope::Query], &[]), "field tenants: must be 1 to 1000 names of tenants");
+    assert_eq!(refused(&[Scope::Query], &["a b"]), "field tenants: must be 1 to 1000 names of tenants");
 }

@@ -51,6 +51,31 @@ async fn every_view_is_confined_to_its_tenant() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn some_tenants_are_exactly_those() {
+    let node = filled();
+    let platform = node.session(Visibility::Platform);
+    let session = node.session(Visibility::Tenants([OWN.to_owned(), "acme".to_owned(), "nobody".to_owned()].into()));
+    let names = rows(&session, "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'").await;
+    assert_eq!(names.len(), 11 - 1 + meters().len(), "{names:?}");
+    for name in names.iter().map(|row| &row[0]) {
+        if ["meters", "engine"].contains(&name.as_str()) {
+            continue;
+        }
+        let theirs = "tenant IN ('acme', 'globex')";
+        let of =
+            |condition: &str| format!("SELECT tenant, count(*) FROM {name} WHERE {condition} GROUP BY 1 ORDER BY 1");
+        let found = rows(&session, &of("true")).await;
+        assert_eq!(found, rows(&platform, &of(theirs)).await, "{name}");
+        assert!(found.len() == 2 || name == "quotas", "{name}: {found:?}");
+        let others = rows(&session, &of(&format!("NOT ({theirs}) OR tenant LIKE 'i%'"))).await;
+        assert!(others.is_empty(), "{name}: {others:?}");
+    }
+    assert!(session.sql("SELECT * FROM engine_shards").await.is_err());
+    let statistics = "SELECT DISTINCT events, value_missing, panes FROM meters";
+    assert_eq!(rows(&session, statistics).await, [["NULL", "NULL", "NULL"]]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn figures_over_all_tenants_are_not_a_tenants() {
     let node = filled();
     let session = node.session(own());

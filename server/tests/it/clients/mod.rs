@@ -87,6 +87,7 @@ impl Rig {
             scopes: Scopes::all(),
             label: String::new(),
             expires_at_us: None,
+            tenants: None,
         };
         let command = self.serving().node.command(tenant, TenantCommand::Keys(create), "test");
         self.runtime.block_on(command).unwrap();

@@ -84,6 +84,35 @@ fn keys_are_shown_once_rotated_with_overlap_and_revoked_at_once() {
 }
 
 #[test]
+fn a_key_for_several_tenants_reads_those_and_no_others() {
+    let rig = rig();
+    let (acme, _, _) = (rig.tenant("acme"), rig.tenant("globex"), rig.tenant("initech"));
+    let request = |tenants: &[&str]| json!({"scopes": ["query"], "tenants": tenants});
+    let make = |key: &str, tenants: &[&str]| rig.post("/v1/tenants/platform/keys", key, &request(tenants));
+    let created = make(&rig.platform, &["globex", "acme"]);
+    assert_eq!((created.status, &created.json()["tenants"]), (201, &json!(["acme", "globex"])), "{}", created.text);
+    let key = created.json()["key"].as_str().unwrap().to_owned();
+    let tenants = "SELECT DISTINCT tenant FROM audit UNION SELECT tenant FROM tenants ORDER BY 1";
+    assert_eq!(rig.sql(&key, tenants), json!([{"tenant": "acme"}, {"tenant": "globex"}]));
+    assert_eq!(rig.get("/v1/tenants", &key).json().as_array().unwrap().len(), 2);
+    assert_eq!(rig.get("/v1/tenants/acme", &key).status, 200);
+    rig.get("/v1/tenants/initech", &key).is_problem(404, "not-found");
+    rig.get("/v1/tenants/acme/keys", &key).is_problem(403, "forbidden");
+    rig.single(&key, &event("1", 1)).is_problem(403, "forbidden");
+
+    make(&rig.platform, &["nobody"]).is_problem(422, "invalid");
+    make(&rig.platform, &["platform"]).is_problem(422, "invalid");
+    make(&rig.platform, &[]).is_problem(422, "invalid");
+    let wide = json!({"scopes": ["query", "admin"], "tenants": ["acme"]});
+    rig.post("/v1/tenants/platform/keys", &rig.platform, &wide).is_problem(422, "invalid");
+    // Whether there is a tenant of that name is not said.
+    for name in ["globex", "nobody"] {
+        rig.post("/v1/tenants/acme/keys", &acme, &request(&[name])).is_problem(403, "forbidden");
+    }
+    rig.post("/v1/tenants/acme/keys", &rig.platform, &request(&["acme"])).is_problem(409, "conflict");
+}
+
+#[test]
 fn a_meter_has_its_history_when_it_is_defined() {
     let rig = rig();
     let acme = rig.tenant("acme");

@@ -85,6 +85,7 @@ impl Rig {
             scopes: scopes.iter().copied().collect(),
             label: String::new(),
             expires_at_us: None,
+            tenants: None,
         };
         self.runtime.block_on(self.node.command(tenant, Command::Keys(command), "test")).unwrap();
         text
