@@ -19,35 +19,28 @@ pub(super) async fn answer<C: ClientPortalStore>(
 where
     C::PortalStore: PortalStore,
 {
-    let tag = match statement {
+    let tag = tag(statement)?;
+    match statement {
         Statement::Discard { .. } => {
             cursors.close_all().await;
             client.portal_store().clear_portals();
-            "DISCARD ALL"
         }
-        Statement::Reset(_) => "RESET",
-        Statement::Deallocate { name, .. } => {
-            // All but the names that are used again go with the connection.
-            client.portal_store().rm_statement(&name.value);
-            "DEALLOCATE"
-        }
-        Statement::Savepoint { .. } => "SAVEPOINT",
-        Statement::ReleaseSavepoint { .. } => "RELEASE",
-        Statement::UNLISTEN { .. } => "UNLISTEN",
-        _ => return None,
-    };
+        // Of `ALL`, what is not prepared again goes with the connection.
+        Statement::Deallocate { name, .. } => client.portal_store().rm_statement(&name.value),
+        _ => {}
+    }
     Some(Response::Execution(Tag::new(tag)))
 }
 
-/// Whether [`answer`] has one.
-pub(super) fn is_one(statement: &Statement) -> bool {
-    matches!(
-        statement,
-        Statement::Discard { .. }
-            | Statement::Reset(_)
-            | Statement::Deallocate { .. }
-            | Statement::Savepoint { .. }
-            | Statement::ReleaseSavepoint { .. }
-            | Statement::UNLISTEN { .. }
-    )
+/// What [`answer`] says, of those that it answers.
+pub(super) fn tag(statement: &Statement) -> Option<&'static str> {
+    match statement {
+        Statement::Discard { .. } => Some("DISCARD ALL"),
+        Statement::Reset(_) => Some("RESET"),
+        Statement::Deallocate { .. } => Some("DEALLOCATE"),
+        Statement::Savepoint { .. } => Some("SAVEPOINT"),
+        Statement::ReleaseSavepoint { .. } => Some("RELEASE"),
+        Statement::UNLISTEN { .. } => Some("UNLISTEN"),
+        _ => None,
+    }
 }

@@ -2,6 +2,8 @@
 //!
 //! Not here: planning the query ([`super::reading`]); `COPY … FROM`, which would write.
 
+use std::sync::Arc;
+
 use bytes::{BufMut, Bytes, BytesMut};
 use datafusion::dataframe::DataFrame;
 use datafusion::sql::sqlparser::ast::{
@@ -17,7 +19,6 @@ use datafusion_postgres::pgwire::messages::data::DataRow;
 use datafusion_postgres::pgwire::types::format::FormatOptions;
 use futures::{Sink, SinkExt, StreamExt};
 
-use super::bounds::Bounds;
 use super::dialect::Dialect;
 use super::sqlstate::error;
 
@@ -59,12 +60,12 @@ pub(super) fn read(dialect: &Dialect, statement: &Statement) -> PgWireResult<Opt
     Ok(Some((query, Layout::new(options, legacy_options)?)))
 }
 
-/// Sends the rows of `frame`.
+/// Sends the rows of `frame`; texts look as `options` say.
 pub(super) async fn send<C>(
     client: &mut C,
     frame: DataFrame,
     layout: &Layout,
-    bounds: &Bounds,
+    options: FormatOptions,
 ) -> PgWireResult<Response>
 where
     C: Sink<PgWireBackendMessage> + Unpin + Send,
@@ -72,8 +73,7 @@ where
 {
     let binary = layout.kind == Kind::Binary;
     let format = if binary { Format::UnifiedBinary } else { Format::UnifiedText };
-    let options = std::sync::Arc::new(FormatOptions::default());
-    let mut rows = bounds.within(encode_dataframe(frame, &format, Some(options))).await??;
+    let mut rows = encode_dataframe(frame, &format, Some(Arc::new(options))).await?;
     let names = rows.row_schema.iter().map(|field| field.name().to_owned()).collect::<Vec<_>>();
     let columns = i16::try_from(names.len()).map_err(|_| error("54011", "too many columns"))?;
     let code = i16::from(binary);
@@ -81,7 +81,7 @@ where
     client.send(PgWireBackendMessage::CopyOutResponse(begin)).await?;
     let mut line = layout.head(&names);
     let mut count = 0;
-    while let Some(row) = bounds.within(rows.data_rows.next()).await? {
+    while let Some(row) = rows.data_rows.next().await {
         // Some clients expect the head of a binary copy in one message with the first row, as Postgres sends it.
         layout.push_row(&mut line, row?)?;
         client.feed(data(line.split().freeze())).await?;

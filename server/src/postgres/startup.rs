@@ -120,7 +120,7 @@ impl Startup {
         ))
     }
 
-    /// What the client is asked for. It may depend on its user, but says nothing about whether there is one.
+    /// What the client is asked for: a proof, also of a user that there is not, unless the user has a key that is too old.
     fn ask<C: ClientInfo>(&self, client: &C) -> Authentication {
         let (login, question) = if self.session.door.node.tenants.takes_proofs(user(client)) {
             let plus = self.end_point(client).map(|_| SCRAM_PLUS);

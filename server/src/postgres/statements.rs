@@ -50,7 +50,7 @@ impl SimpleQueryHandler for Statements {
         let bounds = Bounds::begin(&self.0, asker, client)?;
         let mut responses = Vec::with_capacity(statements.len());
         for statement in statements {
-            let response = self.answer(asker, client, statement, &bounds);
+            let response = self.answer(asker, client, statement);
             responses.push(bounds.around(bounds.within(Box::pin(response)).await??));
         }
         Ok(responses)
@@ -58,13 +58,7 @@ impl SimpleQueryHandler for Statements {
 }
 
 impl Statements {
-    async fn answer<C>(
-        &self,
-        asker: &Asker,
-        client: &mut C,
-        statement: Statement,
-        bounds: &Bounds,
-    ) -> PgWireResult<Response>
+    async fn answer<C>(&self, asker: &Asker, client: &mut C, statement: Statement) -> PgWireResult<Response>
     where
         C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
         C::PortalStore: PortalStore,
@@ -85,7 +79,7 @@ impl Statements {
         };
         let options = FormatOptions::from_client_metadata(client.metadata());
         if let Some((query, layout)) = copy::read(&self.0.door.dialect, &statement)? {
-            return copy::send(client, frame(query).await?, &layout, bounds).await;
+            return copy::send(client, frame(query).await?, &layout, options).await;
         }
         match statement {
             Statement::Declare { stmts } => {
@@ -161,7 +155,7 @@ impl ExtendedQueryHandler for Statements {
     {
         let asker = self.0.asker()?;
         let bounds = Bounds::begin(&self.0, asker, client)?;
-        let answer = Box::pin(self.answer_prepared(asker, client, portal, rows_max, &bounds));
+        let answer = Box::pin(self.answer_prepared(asker, client, portal, rows_max));
         let response = bounds.within(answer).await??;
         Ok(bounds.around(response))
     }
@@ -174,7 +168,6 @@ impl Statements {
         client: &mut C,
         portal: &Portal<Prepared>,
         rows_max: usize,
-        bounds: &Bounds,
     ) -> PgWireResult<Response>
     where
         C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
@@ -191,8 +184,9 @@ impl Statements {
                 let plan = bound(asker, portal, plan)?;
                 asker.context.execute_logical_plan(plan).await.map_err(sqlstate::from)
             };
+            let options = FormatOptions::from_client_metadata(client.metadata());
             if let Some((_, layout)) = copy::read(&self.0.door.dialect, statement)? {
-                return copy::send(client, frame().await?, &layout, bounds).await;
+                return copy::send(client, frame().await?, &layout, options).await;
             }
             match statement {
                 Statement::Declare { stmts } => {
@@ -200,7 +194,6 @@ impl Statements {
                     return asker.cursors.declare(declare, frame().await?).await;
                 }
                 Statement::Fetch { name, direction, .. } => {
-                    let options = FormatOptions::from_client_metadata(client.metadata());
                     let format = &portal.result_column_format;
                     return asker.cursors.fetch(&name.value, direction, format, options).await;
                 }
@@ -243,7 +236,7 @@ impl Planner {
                 return plan;
             }
         }
-        if commands::is_one(statement) {
+        if commands::tag(statement).is_some() {
             return Ok(LogicalPlan::default());
         }
         let query = |query: &Query| Statement::Query(Box::new(query.clone()));
