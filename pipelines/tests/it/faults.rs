@@ -348,20 +348,3 @@ fn whatever_fails_whenever_usage_is_that_of_what_was_acknowledged() {
     println!("{struck} struck");
     assert!(struck > 0);
 }
-
-#[test]
-fn zz_debug() {
-    for _ in 0..3 {
-        let rule = Rule {
-            operation: engine::storage::faulty::Operation::OpenAppend,
-            name_contains: String::new(),
-            skip: 4,
-            times: 1,
-            fault: engine::storage::faulty::Fault::Halt,
-        };
-        let mut life = Life::new(vec![rule]);
-        life.live();
-        println!("taken {:?} open {:?} erased {} leaves {}", life.taken, life.open, life.is_erased, life.leaves);
-        life.all_is_there();
-    }
-}
