@@ -12,6 +12,7 @@ pub mod demo;
 mod permits;
 pub mod query;
 mod listening;
+pub mod statements;
 pub mod http;
 pub mod postgres;
 pub mod serving;

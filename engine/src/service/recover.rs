@@ -1,4 +1,4 @@
-//! From what is durable to running workers: newest manifest, history for meters it does not know, tail of the log (I10).
+//! From what is durable to running workers: newest manifest, history for what it does not know, tail of the log (I10).
 //!
 //! Shards recover in parallel: one reader walks the log and hands each record to its shard's thread.
 
@@ -12,8 +12,8 @@ use crossbeam_channel::bounded;
 use crate::checkpoint::manifest::Manifest;
 use crate::dedup::Dedup;
 use crate::dedup::sequence::Sequences;
+use crate::definition::Definition;
 use crate::log::{Offset, Record};
-use crate::meter::Meter;
 use crate::shard::admit::Scratch;
 use crate::shard::worker::{COMMITS_MAX, Configure, ShardStats, Worker};
 use crate::shard::{Gate, Operator};
@@ -36,7 +36,7 @@ pub(super) struct Recovered<O: Operator, G: Gate> {
 pub(super) fn recover<O: Operator, G: Gate>(
     options: &EngineOptions,
     ground: &Ground,
-    meters: &[Meter],
+    definitions: &[Definition],
     operator: impl Fn(u16) -> O,
     gate: impl Fn(u16, u32) -> G,
 ) -> Result<Recovered<O, G>, EngineError> {
@@ -55,7 +55,7 @@ pub(super) fn recover<O: Operator, G: Gate>(
     if let Some(manifest) = &manifest {
         restore(ground, manifest, &mut workers)?;
     }
-    configure(ground, &archive, meters, &mut workers)?;
+    configure(ground, &archive, definitions, &mut workers)?;
     replay(ground, from, &mut workers)?;
     Ok(Recovered { workers, archive, generation, epoch })
 }
@@ -120,17 +120,17 @@ fn restore<O: Operator, G: Gate>(
 fn configure<O: Operator, G: Gate>(
     ground: &Ground,
     archive: &Archive,
-    meters: &[Meter],
+    definitions: &[Definition],
     workers: &mut [Worker<O, G>],
 ) -> Result<(), EngineError> {
-    let meters = Arc::new(meters.to_vec());
+    let definitions = Arc::new(definitions.to_vec());
     std::thread::scope(|scope| {
         let mut waiting = Vec::new();
         for worker in workers {
             let (changed, answer) = bounded(1);
             let (feed, history) = bounded(READ_AHEAD_MAX);
             let shard = worker.shard;
-            let configure = Configure { meters: Arc::clone(&meters), changed, history };
+            let configure = Configure { definitions: Arc::clone(&definitions), changed, history };
             scope.spawn(move || worker.configure(&configure));
             waiting.push((shard, answer, feed));
         }

@@ -15,6 +15,7 @@ mod session;
 mod startup;
 mod statements;
 mod reading;
+mod views;
 mod bounds;
 mod cancel;
 mod sqlstate;

@@ -26,6 +26,7 @@ use super::bounds::Bounds;
 use super::reading;
 use super::session::{Asker, Session};
 use super::sqlstate;
+use super::views;
 
 /// Text and plan of a prepared statement, as the library keeps them.
 type Prepared = (String, Option<(Statement, LogicalPlan)>);
@@ -43,6 +44,10 @@ impl SimpleQueryHandler for Statements {
         PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
     {
         let asker = self.0.asker()?;
+        if views::is_one(query)? {
+            let bounds = Bounds::begin(&self.0, asker, client)?;
+            return Ok(vec![bounds.within(views::change(&self.0, query)).await??]);
+        }
         let statements =
             PostgresCompatibilityParser::new().parse(query).map_err(|error| PgWireError::ApiError(Box::new(error)))?;
         if statements.is_empty() {
@@ -93,10 +98,14 @@ impl ExtendedQueryHandler for Statements {
         PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
     {
         let asker = self.0.asker()?;
-        if let (_, Some((statement, _))) = &portal.statement.statement {
+        let (text, planned) = &portal.statement.statement;
+        if let Some((statement, _)) = planned {
             reading::check_hooked(&asker.context, statement).await?;
         }
         let bounds = Bounds::begin(&self.0, asker, client)?;
+        if planned.is_none() && views::is_one(text)? {
+            return bounds.within(views::change(&self.0, text)).await?;
+        }
         let answer = ExtendedQueryHandler::do_query(&asker.service, client, portal, rows_max);
         let response = bounds.within(answer).await??;
         Ok(bounds.around(response))
@@ -120,6 +129,9 @@ impl QueryParser for Planner {
     where
         C: ClientInfo + Unpin + Send + Sync,
     {
+        if views::is_one(sql)? {
+            return Ok(Some((sql.to_owned(), None)));
+        }
         let prepared = self.parser()?.parse_sql(client, sql, types).await?;
         if let Some((_, Some((_, plan)))) = &prepared {
             pipelines::catalog::verify(plan).map_err(sqlstate::from_catalog)?;

@@ -21,4 +21,5 @@ mod cli_help;
 mod cli_config;
 mod cli_work;
 mod cli_upload;
+mod materialized;
 mod postgres_psql;

@@ -124,6 +124,10 @@ impl Served {
         answer::send(&self.agent, self.address, (method, path), &self.key, &[("content-type", media)], body)
     }
 
+    pub(crate) fn send_as(&self, key: &str, method: &str, path: &str, media: &str, body: &[u8]) -> Answer {
+        answer::send(&self.agent, self.address, (method, path), key, &[("content-type", media)], body)
+    }
+
     pub(crate) fn json(&self, method: &str, path: &str, body: &Value) -> Answer {
         self.send(method, path, "application/json", body.to_string().as_bytes())
     }
