@@ -10,6 +10,7 @@ pub mod node;
 pub mod import;
 pub mod demo;
 mod permits;
+mod ingest;
 pub mod query;
 mod listening;
 pub mod statements;
