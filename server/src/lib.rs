@@ -16,5 +16,6 @@ mod listening;
 pub mod statements;
 pub mod http;
 pub mod postgres;
+pub mod flight;
 pub mod serving;
 pub mod cli;

@@ -30,7 +30,8 @@ fn has_psql() -> bool {
 
 fn config(folder: &std::path::Path, more: &[(&str, &str)]) -> Config {
     let data = folder.join("node").display().to_string();
-    let own = [("data", data.as_str()), ("http.address", ""), ("postgres.address", "127.0.0.1:0")];
+    let own =
+        [("data", data.as_str()), ("http.address", ""), ("postgres.address", "127.0.0.1:0"), ("flight.address", "")];
     let flags = own.iter().chain(more).map(|(name, value)| ("test".into(), (*name).into(), (*value).into()));
     Layers { flags: flags.collect(), ..Layers::default() }.merge().unwrap().config
 }

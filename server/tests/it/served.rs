@@ -34,7 +34,7 @@ pub(crate) fn platform_key(data: &Path) -> String {
 /// The command that runs a node, with no settings from outside.
 pub(crate) fn serve(data: &Path, settings: &[&str]) -> Command {
     let mut command = Command::new(TENANTRY);
-    command.args(["serve", "--http", "127.0.0.1:0", "--postgres", "", "--data"]).arg(data);
+    command.args(["serve", "--http", "127.0.0.1:0", "--postgres", "", "--flight", "", "--data"]).arg(data);
     for setting in settings {
         command.args(["--set", setting]);
     }
@@ -96,6 +96,13 @@ impl Served {
     /// Its process.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// What stands behind `name` in what the node has said.
+    pub(crate) fn told(&self, name: &str) -> String {
+        let log = self.log.lock().unwrap();
+        let value = log.split_once(name).and_then(|(_, rest)| rest.split_whitespace().next());
+        value.unwrap_or_else(|| panic!("no {name} in {log}")).trim_matches('"').to_owned()
     }
 
     /// Where it listens.
