@@ -2,56 +2,78 @@
 //!
 //! Not here: keys and what they allow (`identity`).
 
+use std::sync::Arc;
+
 use actors::PLATFORM;
-use arrow_flight::HandshakeResponse;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD_NO_PAD;
 use tonic::metadata::MetadataMap;
+use tonic::service::Interceptor;
 use tonic::{Request, Response, Status};
 
 use crate::http::problem::Kind;
 use crate::http::server::Peer;
 use crate::identity::{self, Identity, Refusal, Scope};
+use crate::permits::Permit;
 
 use super::{Door, status};
 
 const AUTHORIZATION: &str = "authorization";
 
-/// The caller of `request`, whose key is good now and has `scope`.
-pub(super) fn identify<T>(door: &Door, request: &Request<T>, scope: Scope) -> Result<Identity, Status> {
-    let (identity, _) = authenticate(door, request)?;
+/// Lets calls in, before anything of their bodies is read.
+#[derive(Clone)]
+pub(super) struct Entrance(pub(super) Arc<Door>);
+
+/// Who was let in; an extension of the call, until its handler has what it needs.
+struct Caller {
+    identity: Identity,
+    key: String,
+    _place: Permit,
+}
+
+impl Interceptor for Entrance {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        let caller = authenticate(&self.0, &request)?;
+        request.extensions_mut().insert(Arc::new(caller));
+        Ok(request)
+    }
+}
+
+/// The caller of `request`, if its key has `scope`.
+pub(super) fn identify<T>(request: &Request<T>, scope: Scope) -> Result<&Identity, Status> {
+    let identity = &caller(request)?.identity;
     identity.require(scope).map_err(status::from)?;
     Ok(identity)
 }
 
 /// Answers a handshake with the key as bearer token, which clients then send with every call.
-pub(super) fn handshake<T, S>(door: &Door, request: &Request<T>, answer: S) -> Result<Response<S>, Status> {
-    let (_, key) = authenticate(door, request)?;
+pub(super) fn handshake<T, S>(request: &Request<T>, answer: S) -> Result<Response<S>, Status> {
     let mut response = Response::new(answer);
-    let token = format!("Bearer {key}").parse();
+    let token = format!("Bearer {}", caller(request)?.key).parse();
     let token = token.map_err(|_| status::from(Kind::Internal.with("the key is no header's value")))?;
     response.metadata_mut().insert(AUTHORIZATION, token);
     Ok(response)
 }
 
-/// What a handshake has to say besides the token: nothing.
-pub(super) fn greeting() -> HandshakeResponse {
-    HandshakeResponse::default()
+fn caller<T>(request: &Request<T>) -> Result<&Caller, Status> {
+    let caller = request.extensions().get::<Arc<Caller>>();
+    caller.map(AsRef::as_ref).ok_or_else(|| status::from(Refusal::Missing))
 }
 
-fn authenticate<T>(door: &Door, request: &Request<T>) -> Result<(Identity, String), Status> {
+fn authenticate<T>(door: &Door, request: &Request<T>) -> Result<Caller, Status> {
     refuse_open_wire(door, request)?;
     let credential = Credential::of(request.metadata()).map_err(status::from)?;
     let identity = identity::identify(&door.node.tenants, &credential.key).map_err(status::from)?;
+    let visibility = identity.visibility();
     if let Some(user) = credential.user {
-        let visibility = identity.visibility();
         let right = visibility.tenant().unwrap_or(PLATFORM);
         if user != right {
             let detail = format!("this key belongs to {right}: connect as user {right}");
             return Err(status::from(Kind::Unauthenticated.with(detail)));
         }
     }
-    Ok((identity, credential.key))
+    let place = door.calls.take(&visibility).map_err(status::from)?;
+    Ok(Caller { identity, key: credential.key, _place: place })
 }
 
 fn refuse_open_wire<T>(door: &Door, request: &Request<T>) -> Result<(), Status> {

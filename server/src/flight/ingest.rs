@@ -24,7 +24,7 @@ use futures::stream::BoxStream;
 use futures::{Stream, StreamExt, TryStreamExt};
 use pipelines::catalog::{CATALOG, SCHEMA, Visibility};
 use tokio::sync::oneshot;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 use tonic::Status;
 
 use crate::http::problem::{Kind, Problem};
@@ -41,8 +41,6 @@ const BATCHES_AHEAD: usize = 2;
 const SUBMISSION_EVENTS_MAX: usize = 32_768;
 /// How long a stream waits for room in the engine.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long a stream may say nothing.
-const SILENCE_MAX: Duration = Duration::from_secs(60);
 
 /// What became of the batches of a stream, in their order; ends after the first that could not be taken.
 pub(super) type Answers = BoxStream<'static, Result<Answer, Status>>;
@@ -58,7 +56,7 @@ pub(super) fn take(
     let sent = messages.inspect_ok(move |message| {
         metrics.body_bytes.inc_by(message.data_body.len() as u64);
     });
-    let submitted = messages::batches(heard(sent)).enumerate().then(move |(number, batch)| {
+    let submitted = messages::batches(sent).enumerate().then(move |(number, batch)| {
         let (door, visibility, permit) = (Arc::clone(&door), visibility.clone(), Arc::clone(&permit));
         async move { submit(door, visibility, permit, number, batch?).await }
     });
@@ -128,22 +126,6 @@ pub(super) fn check_target(asked: &CommandStatementIngest) -> Result<(), Status>
     }
 }
 
-/// `messages`, but for a sender that falls silent.
-fn heard(
-    messages: impl Stream<Item = Result<FlightData, Status>> + Send + 'static,
-) -> impl Stream<Item = Result<FlightData, Status>> + Send {
-    futures::stream::unfold(Some(Box::pin(messages)), |messages| async {
-        let mut messages = messages?;
-        match timeout(SILENCE_MAX, messages.next()).await {
-            Ok(message) => message.map(|message| (message, Some(messages))),
-            Err(_) => {
-                let detail = format!("no batch came for {} s", SILENCE_MAX.as_secs());
-                Some((Err(status::from(Kind::RequestTimeout.with(detail))), None))
-            }
-        }
-    })
-}
-
 /// A batch on its way through the engine.
 struct Pending {
     door: Arc<Door>,
@@ -180,7 +162,8 @@ async fn submit(
     let mut from = 0;
     while from < batch.len() || !with_first.is_empty() {
         let length = SUBMISSION_EVENTS_MAX.min(batch.len() - from);
-        let part = Submission { batch: batch.slice(from, length), rejected: std::mem::take(&mut with_first), sequence: None };
+        let part =
+            Submission { batch: batch.slice(from, length), rejected: std::mem::take(&mut with_first), sequence: None };
         parts.push(when_free(&door, part, &permit).await.map_err(status::from)?);
         from += length;
     }

@@ -33,6 +33,8 @@ use std::time::Duration;
 use arrow_flight::flight_service_server::FlightServiceServer;
 use tokio::sync::Semaphore;
 use tonic::service::Routes;
+use tonic::service::interceptor::InterceptedService;
+use tower_http::timeout::RequestBodyTimeoutLayer;
 
 use crate::config::{self, Config};
 use crate::http::HttpServer;
@@ -43,10 +45,17 @@ use crate::postgres::{PostgresError, tls};
 use crate::query::Permits;
 use crate::telemetry::metrics::Metrics;
 
+use caller::Entrance;
 use service::Service;
 
 /// What TLS calls HTTP/2.
 const ALPN: &[u8] = b"h2";
+/// Calls whose message is read or planned at once; streams that they begin have limits of their own.
+const CALLS_MAX: usize = 128;
+/// Of those, calls of one tenant.
+const TENANT_CALLS_MAX: usize = 32;
+/// How long a client may say nothing within a call.
+const SILENCE_MAX: Duration = Duration::from_secs(60);
 
 /// Why the door can't be opened.
 #[derive(Debug, thiserror::Error)]
@@ -75,6 +84,7 @@ struct Door {
     node: Arc<Node>,
     statements: Permits,
     metrics: Arc<Metrics>,
+    calls: permits::Permits,
     puts: permits::Permits,
     decoders: Arc<Semaphore>,
     limits: config::Flight,
@@ -103,14 +113,17 @@ impl Flight {
             node,
             statements,
             metrics,
+            calls: permits::Permits::new(CALLS_MAX, TENANT_CALLS_MAX),
             puts: permits::Permits::new(limits.puts_max, limits.tenant_puts_max),
             decoders: Arc::new(Semaphore::new(available_parallelism().map_or(1, usize::from))),
             limits,
             events: config.events.clone(),
             event_bytes_max: config.http.event_bytes_max,
         };
-        let service = FlightServiceServer::new(Service(Arc::new(door))).max_decoding_message_size(message_bytes_max);
-        let router = Routes::new(service).into_axum_router();
+        let door = Arc::new(door);
+        let service = FlightServiceServer::new(Service(Arc::clone(&door))).max_decoding_message_size(message_bytes_max);
+        let router = Routes::new(InterceptedService::new(service, Entrance(door))).into_axum_router();
+        let router = router.layer(RequestBodyTimeoutLayer::new(SILENCE_MAX));
         let bound = HttpServer::bind_wire(address, router, sockets, wire).await;
         let server = bound.map_err(|error| FlightError::Bind { address: error.address, source: error.source })?;
         Ok(Self { server })

@@ -38,27 +38,27 @@ type Info = Result<Response<FlightInfo>, Status>;
 type Rows = Result<Response<Messages>, Status>;
 
 impl Service {
-    fn asker<T>(&self, request: &Request<T>) -> Result<Visibility, Status> {
-        caller::identify(&self.0, request, Scope::Query).map(|identity| identity.visibility())
+    fn asker<T>(request: &Request<T>) -> Result<Visibility, Status> {
+        caller::identify(request, Scope::Query).map(|identity| identity.visibility())
     }
 
-    fn producer<T>(&self, request: &Request<T>) -> Result<Visibility, Status> {
-        caller::identify(&self.0, request, Scope::Ingest).map(|identity| identity.visibility())
+    fn producer<T>(request: &Request<T>) -> Result<Visibility, Status> {
+        caller::identify(request, Scope::Ingest).map(|identity| identity.visibility())
     }
 
     /// Announces a list that [`Service::list`] gives: the ticket is the question.
     fn announce(&self, asked: &impl ProstMessageExt, schema: SchemaRef, request: Request<FlightDescriptor>) -> Info {
-        self.asker(&request)?;
+        Self::asker(&request)?;
         statements::announce(schema, asked, request.into_inner())
     }
 
     fn list(&self, request: &Request<Ticket>, list: impl FnOnce() -> Result<RecordBatch, Status>) -> Rows {
-        self.asker(request)?;
+        Self::asker(request)?;
         list().map(rows::table)
     }
 
     fn refuse_update<T, R>(&self, request: &Request<T>) -> Result<R, Status> {
-        self.asker(request)?;
+        Self::asker(request)?;
         Err(status::from(CatalogError::ReadOnly("an update".to_owned())))
     }
 }
@@ -68,8 +68,9 @@ impl FlightSqlService for Service {
     type FlightService = Self;
 
     async fn do_handshake(&self, request: Request<Streaming<HandshakeRequest>>) -> Answers<HandshakeResponse> {
-        let greeting: Pin<Box<dyn Stream<Item = _> + Send>> = Box::pin(stream::iter([Ok(caller::greeting())]));
-        caller::handshake(&self.0, &request, greeting)
+        let greeting: Pin<Box<dyn Stream<Item = _> + Send>> =
+            Box::pin(stream::iter([Ok(HandshakeResponse::default())]));
+        caller::handshake(&request, greeting)
     }
 
     async fn get_flight_info_statement(
@@ -77,12 +78,12 @@ impl FlightSqlService for Service {
         asked: CommandStatementQuery,
         request: Request<FlightDescriptor>,
     ) -> Info {
-        let asker = self.asker(&request)?;
+        let asker = Self::asker(&request)?;
         statements::info(&self.0, &asker, &Handle::new(asked.query), request.into_inner()).await
     }
 
     async fn do_get_statement(&self, ticket: TicketStatementQuery, request: Request<Ticket>) -> Rows {
-        let asker = self.asker(&request)?;
+        let asker = Self::asker(&request)?;
         statements::run(&self.0, &asker, &Handle::read(&ticket.statement_handle)?).await
     }
 
@@ -91,7 +92,7 @@ impl FlightSqlService for Service {
         asked: ActionCreatePreparedStatementRequest,
         request: Request<Action>,
     ) -> Result<ActionCreatePreparedStatementResult, Status> {
-        let asker = self.asker(&request)?;
+        let asker = Self::asker(&request)?;
         statements::prepare(&self.0, &asker, asked.query).await
     }
 
@@ -101,7 +102,7 @@ impl FlightSqlService for Service {
         _asked: ActionClosePreparedStatementRequest,
         request: Request<Action>,
     ) -> Result<(), Status> {
-        self.asker(&request).map(|_| ())
+        Self::asker(&request).map(|_| ())
     }
 
     async fn do_put_prepared_statement_query(
@@ -109,7 +110,7 @@ impl FlightSqlService for Service {
         asked: CommandPreparedStatementQuery,
         request: Request<PeekableFlightDataStream>,
     ) -> Result<DoPutPreparedStatementResult, Status> {
-        self.asker(&request)?;
+        Self::asker(&request)?;
         let handle = Handle::read(&asked.prepared_statement_handle)?;
         let bound = statements::bind(handle, messages::batches(request.into_inner())).await?;
         Ok(DoPutPreparedStatementResult { prepared_statement_handle: Some(bound.encode_to_vec().into()) })
@@ -120,13 +121,13 @@ impl FlightSqlService for Service {
         asked: CommandPreparedStatementQuery,
         request: Request<FlightDescriptor>,
     ) -> Info {
-        let asker = self.asker(&request)?;
+        let asker = Self::asker(&request)?;
         let handle = Handle::read(&asked.prepared_statement_handle)?;
         statements::info(&self.0, &asker, &handle, request.into_inner()).await
     }
 
     async fn do_get_prepared_statement(&self, asked: CommandPreparedStatementQuery, request: Request<Ticket>) -> Rows {
-        let asker = self.asker(&request)?;
+        let asker = Self::asker(&request)?;
         statements::run(&self.0, &asker, &Handle::read(&asked.prepared_statement_handle)?).await
     }
 
@@ -151,7 +152,7 @@ impl FlightSqlService for Service {
         asked: CommandStatementIngest,
         request: Request<PeekableFlightDataStream>,
     ) -> Result<i64, Status> {
-        let asker = self.producer(&request)?;
+        let asker = Self::producer(&request)?;
         ingest::check_target(&asked)?;
         ingest::total(ingest::take(Arc::clone(&self.0), asker, request.into_inner())?).await
     }
@@ -161,7 +162,7 @@ impl FlightSqlService for Service {
         mut request: Request<PeekableFlightDataStream>,
         _message: Any,
     ) -> Answers<PutResult> {
-        let asker = self.producer(&request)?;
+        let asker = Self::producer(&request)?;
         let first = request.get_mut().peek().await;
         let descriptor = first.and_then(|first| first.as_ref().ok()?.flight_descriptor.as_ref());
         if descriptor.is_none_or(|descriptor| descriptor.path != [ingest::EVENTS]) {
@@ -198,7 +199,7 @@ impl FlightSqlService for Service {
     }
 
     async fn do_get_tables(&self, asked: CommandGetTables, request: Request<Ticket>) -> Rows {
-        let asker = self.asker(&request)?;
+        let asker = Self::asker(&request)?;
         metadata::tables(&self.0, &asker, asked).await.map(rows::table)
     }
 

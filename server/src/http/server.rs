@@ -245,11 +245,7 @@ async fn begin_http2(
     }
 }
 
-async fn begun<T>(
-    begin: impl Future<Output = std::io::Result<T>>,
-    head_timeout: Duration,
-    place: &Place,
-) -> Option<T> {
+async fn begun<T>(begin: impl Future<Output = std::io::Result<T>>, head_timeout: Duration, place: &Place) -> Option<T> {
     tokio::select! {
         begun = timeout(head_timeout, begin) => match begun {
             Ok(Ok(begun)) => Some(begun),

@@ -3,12 +3,13 @@
 use actors::Command;
 use actors::facets::keys::KeysCommand;
 use arrow::array::{AsArray, RecordBatch};
-use arrow::datatypes::Int64Type;
-use arrow_flight::Ticket;
+use arrow::datatypes::{Int64Type, Schema};
+use arrow::ipc::writer::IpcWriteOptions;
 use arrow_flight::error::FlightError;
 use arrow_flight::sql::client::FlightSqlServiceClient;
 use arrow_flight::sql::{ProstMessageExt, TicketStatementQuery};
-use futures::TryStreamExt;
+use arrow_flight::{FlightData, FlightDescriptor, SchemaAsIpc, Ticket};
+use futures::{TryStreamExt, stream};
 use prost::Message;
 use tonic::Code;
 use tonic::transport::{Channel, Endpoint};
@@ -102,5 +103,43 @@ async fn a_statement_has_its_time_whether_it_is_read_or_not() {
     };
     tokio::time::timeout(std::time::Duration::from_secs(30), until_free).await.unwrap();
     assert_eq!(code(unread.try_collect::<Vec<_>>().await), Code::DeadlineExceeded);
+    house.serving.drain().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_crosses_no_open_network() {
+    // Which address this machine has for others; nothing is sent.
+    let socket = std::net::UdpSocket::bind("0.0.0.0:0").unwrap();
+    let own = socket.connect("192.0.2.1:9").and_then(|()| socket.local_addr());
+    let Some(own) = own.ok().map(|own| own.ip()).filter(|own| !own.is_loopback() && !own.is_unspecified()) else {
+        assert!(std::env::var("CI").as_deref() != Ok("true"), "this machine has no address but its own and CI=true");
+        eprintln!("skipped: this machine has no address but its own");
+        return;
+    };
+    for (setting, expect) in [("false", Err(Code::Unauthenticated)), ("true", Ok(0))] {
+        let house = House::open(&[("flight.address", "0.0.0.0:0"), ("flight.plaintext_remote", setting)]).await;
+        let endpoint = Endpoint::from_shared(format!("http://{own}:{}", house.port())).unwrap();
+        let mut client = Client::new(endpoint.connect().await.unwrap());
+        client.set_token(house.key("acme", 1).await);
+        let got = count(&mut client, EVENTS).await;
+        assert_eq!(got.map_err(|error| code::<()>(Err(error))), expect, "plaintext_remote = {setting}");
+        house.serving.drain().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn streams_of_events_have_their_number() {
+    let house = House::open(&[("flight.tenant_puts_max", "1")]).await;
+    let mut client = client(&house, &house.key("acme", 1).await).await;
+    let (mut sender, receiver) = futures::channel::mpsc::channel(4);
+    let mut to_events = FlightData::from(SchemaAsIpc::new(&Schema::empty(), &IpcWriteOptions::default()));
+    to_events.flight_descriptor = Some(FlightDescriptor::new_path(vec!["events".into()]));
+    sender.try_send(to_events.clone()).unwrap();
+    let open = client.do_put(receiver).await.unwrap();
+    let second = client.do_put(stream::iter([to_events.clone()])).await;
+    assert_eq!(code(second.map(|_| ())), Code::ResourceExhausted);
+    drop((sender, open));
+    let until_free = async { while client.do_put(stream::iter([to_events.clone()])).await.is_err() {} };
+    tokio::time::timeout(std::time::Duration::from_secs(30), until_free).await.unwrap();
     house.serving.drain().await.unwrap();
 }

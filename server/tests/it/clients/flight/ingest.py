@@ -59,6 +59,9 @@ assert ingest(acme, events(1000, 10), mode="create_append") == 10
 # The platform names the tenants.
 assert ingest(platform, events(0, 2, tenant=["acme", "globex"], source=["/p", "/p"])) == 2
 
+# Many at once: more than the engine takes in one piece.
+assert ingest(acme, events(100_000, 100_000, tags=None, usage=None)) == 100_000
+
 # What is refused, and why.
 refused(lambda: ingest(acme, events(0, 1, id=None)), Status.INVALID_ARGUMENT, "column id", "missing")
 refused(lambda: ingest(acme, events(0, 1, blob=[b"x"])), Status.INVALID_ARGUMENT, "column blob", "Binary")

@@ -42,7 +42,7 @@ async fn arrow_batches_come_in_like_any_events() {
     house.serving.node.engine.cut().unwrap();
     let sql =
         "select tenant, count(*), sum(case when source = '/py' then 1 else 0 end) from events group by 1 order by 1";
-    assert_eq!(house.rows(sql).await, ["acme|1033|1032", "globex|1|0"]);
+    assert_eq!(house.rows(sql).await, ["acme|101033|101032", "globex|1|0"]);
     let sql = "select data from events where id = 'e3' and source = '/py'";
     let data = r#"{"model":"large","tags":["a","3"],"tokens":0.75,"usage":{"cached":false,"input":3}}"#;
     assert_eq!(house.rows(sql).await, [data]);
