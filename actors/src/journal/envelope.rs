@@ -40,7 +40,7 @@ impl Kind {
     const fn version(self) -> u16 {
         match self {
             Self::Entry | Self::Mark => 1,
-            Self::Tenant => 2,
+            Self::Tenant => 3,
         }
     }
 }

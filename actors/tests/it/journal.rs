@@ -11,6 +11,7 @@ use actors::facets::lifecycle::LifecycleChange;
 use actors::facets::meters::MetersChange;
 use actors::facets::plans::{Plan, PlansChange};
 use actors::facets::quota::{Allowance, Limit, QuotaChange, Rate};
+use actors::facets::views::{Created, ViewsChange};
 use actors::journal::{Entry, Head, Journal, JournalError, Sealed};
 use actors::scram::ScramVerifier;
 use engine::calendar::{Calendar, Period};
@@ -18,6 +19,7 @@ use engine::log::memory::MemoryLog;
 use engine::log::{Header, Log, LogError, Record};
 use engine::meter::{Aggregation, Dimension, Meter, Window};
 use engine::units::Units;
+use engine::view::View;
 
 use crate::world::{chain, journal, run};
 
@@ -167,6 +169,15 @@ fn first_release() -> Vec<Sealed> {
     sealed(changes)
 }
 
+/// What was added with materialized views.
+fn views() -> Vec<Sealed> {
+    let view = View { name: "hourly".into(), query: "SELECT source, count(*) FROM events GROUP BY source".into() };
+    sealed([
+        Change::Views(ViewsChange::Created(Created { view, at_us: 7 })),
+        Change::Views(ViewsChange::Dropped { name: "hourly".into() }),
+    ])
+}
+
 /// What was added with SCRAM.
 fn scram() -> Vec<Sealed> {
     let (key, text) = ApiKey::generate([3; 8], [3; 32]);
@@ -193,8 +204,13 @@ fn sealed(changes: impl IntoIterator<Item = Change>) -> Vec<Sealed> {
 }
 
 /// File by file, what it holds.
-fn fixtures() -> [(&'static str, Vec<Sealed>); 3] {
-    [("journal-v1.bin", first_release()), ("journal-v1-scram.bin", scram()), ("journal-v1-tenants.bin", confined())]
+fn fixtures() -> [(&'static str, Vec<Sealed>); 4] {
+    [
+        ("journal-v1.bin", first_release()),
+        ("journal-v1-views.bin", views()),
+        ("journal-v1-scram.bin", scram()),
+        ("journal-v1-tenants.bin", confined()),
+    ]
 }
 
 fn path(file: &str) -> PathBuf {

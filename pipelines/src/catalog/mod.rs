@@ -14,6 +14,7 @@ pub mod cut;
 mod planner;
 mod schema;
 mod session;
+pub mod statement;
 pub mod verify;
 
 use std::sync::Arc;
@@ -23,10 +24,12 @@ use datafusion::error::DataFusionError;
 use datafusion::execution::session_state::SessionState;
 use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::Statement;
+use engine::view::ViewRefusal;
 
 pub use cut::Cut;
 pub(crate) use planner::cut;
 pub use source::Source;
+pub use statement::ViewStatement;
 pub use verify::verify;
 pub use visibility::Visibility;
 
@@ -64,9 +67,13 @@ impl Default for CatalogOptions {
 pub enum CatalogError {
     /// The statement would change something.
     #[error(
-        "{0}: SQL only reads here; tenants, meters, quotas and keys are changed over the HTTP API or the command line"
+        "{0}: SQL only reads here, but for materialized views; tenants, meters, quotas and keys are changed over the HTTP \
+         API or the command line"
     )]
     ReadOnly(String),
+    /// A materialized view that can't be kept current.
+    #[error("a materialized view can't be kept current with this: {0}")]
+    View(#[from] ViewRefusal),
     /// DataFusion's answer: syntax, unknown names, limits.
     #[error(transparent)]
     DataFusion(#[from] DataFusionError),

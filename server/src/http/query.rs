@@ -1,4 +1,4 @@
-//! `POST /v1/sql`: one read-only statement, its rows streamed back.
+//! `POST /v1/sql`: one statement, its rows streamed back.
 
 use std::sync::Arc;
 
@@ -12,6 +12,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 
 use crate::node::Node;
+use crate::statements;
 
 use super::Door;
 use super::caller::MayQuery;
@@ -23,7 +24,8 @@ use super::rows::{self, Format};
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Statement {
-    /// One SELECT, EXPLAIN or SHOW over the views that the key may see.
+    /// One SELECT, EXPLAIN or SHOW over the views that the key may see; or, with the platform's scope `admin`, CREATE or
+    /// DROP MATERIALIZED VIEW.
     #[schema(example = "SELECT tenant, meter, sum(value) FROM usage_total GROUP BY 1, 2")]
     sql: String,
     /// How the rows are written.
@@ -42,10 +44,9 @@ pub(super) async fn run(
     MayQuery(identity): MayQuery,
     Body(Statement { sql, format }): Body<Statement>,
 ) -> Result<Response, Problem> {
-    answer(&door, &identity.visibility(), format, async |node, visibility| {
-        Ok(node.catalog.query(visibility, &sql).await?)
-    })
-    .await
+    let node = Arc::clone(door.node()?);
+    answer(&door, &identity.visibility(), format, async |_, _| Ok(statements::query(&node, &identity, &sql).await?))
+        .await
 }
 
 /// Plans with `plan` and answers with its rows, within the limits of the query side.

@@ -16,6 +16,7 @@ mod statements;
 mod dialect;
 mod introspection;
 mod reading;
+mod views;
 mod settings;
 mod functions;
 mod commands;
@@ -25,7 +26,7 @@ mod bounds;
 mod cancel;
 mod sqlstate;
 mod scram;
-mod tls;
+pub(crate) mod tls;
 mod self_signed;
 
 use std::net::SocketAddr;
@@ -55,6 +56,8 @@ use startup::Startup;
 use statements::Statements;
 use tls::Tls;
 
+/// What libpq's direct TLS (sslnegotiation=direct) calls the protocol.
+const ALPN: &str = "postgresql";
 /// Connections beyond the limit that are told so; further ones are closed without a word.
 const REFUSALS_MAX: usize = 64;
 /// Between two looks whether statements are still running, while draining.
@@ -118,7 +121,7 @@ impl Postgres {
         node: Arc<Node>,
         permits: Permits,
     ) -> Result<Self, PostgresError> {
-        let tls = Tls::open(options, data)?;
+        let tls = Tls::open(options, data, ALPN)?;
         let pg_catalog = PgCatalog::new(&node.catalog)?;
         let failed = |source| PostgresError::Bind { address, source };
         let listener = listen(address).map_err(failed)?;

@@ -23,13 +23,14 @@ use datafusion_postgres::{DfSessionService, Parser};
 use pipelines::catalog::{CATALOG, Catalog, Visibility};
 use tokio_util::sync::CancellationToken;
 
+use crate::identity::Identity;
+
 use super::Door;
 use super::cancel::Registration;
 use super::cursors::Cursors;
 use super::functions;
 use super::settings::WithSettings;
 use super::sqlstate;
-use crate::identity::Identity;
 
 /// One connection.
 pub(super) struct Session {
@@ -92,10 +93,19 @@ impl Session {
     /// Who is asking, if the key is still good. pgwire goes on reading after a failed login, so this is also what keeps
     /// strangers out.
     pub(super) fn asker(&self) -> PgWireResult<&Asker> {
+        self.admitted().map(|(asker, _)| asker)
+    }
+
+    /// The same, by name and scopes as of now.
+    pub(super) fn identity(&self) -> PgWireResult<Identity> {
+        self.admitted().map(|(_, identity)| identity)
+    }
+
+    fn admitted(&self) -> PgWireResult<(&Asker, Identity)> {
         let asker = self.asker.get().ok_or_else(|| sqlstate::fatal("28000", "not authenticated"))?;
         let now = asker.identity.still(&self.door.node.tenants).map_err(|refusal| super::startup::refuse(&refusal))?;
         super::startup::may_ask(&now)?;
-        Ok(asker)
+        Ok((asker, now))
     }
 
     /// A token for the statement that begins now.

@@ -87,6 +87,7 @@ pub(super) fn from(error: DataFusionError) -> PgWireError {
 pub(super) fn from_catalog(failure: CatalogError) -> PgWireError {
     match failure {
         CatalogError::DataFusion(inner) => from(inner),
+        CatalogError::View(_) => error("0A000", failure.to_string()),
         refused => error("25006", refused.to_string()),
     }
 }

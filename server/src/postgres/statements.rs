@@ -25,7 +25,7 @@ use futures::{Sink, SinkExt};
 
 use super::bounds::Bounds;
 use super::session::{Asker, Session};
-use super::{commands, copy, cursors, dialect, reading, sqlstate};
+use super::{commands, copy, cursors, dialect, reading, sqlstate, views};
 
 /// Text and plan of a prepared statement, as the library keeps them.
 type Prepared = (String, Option<(Statement, LogicalPlan)>);
@@ -43,6 +43,10 @@ impl SimpleQueryHandler for Statements {
         PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
     {
         let asker = self.0.asker()?;
+        if views::is_one(query)? {
+            let bounds = Bounds::begin(&self.0, asker, client)?;
+            return Ok(vec![bounds.within(views::change(&self.0, query)).await??]);
+        }
         let statements = self.0.door.dialect.parse(query)?;
         if statements.is_empty() {
             return Ok(vec![Response::EmptyQuery]);
@@ -175,7 +179,11 @@ impl Statements {
         C::Error: std::fmt::Debug,
         PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
     {
-        if let (_, Some((statement, plan))) = &portal.statement.statement {
+        let (text, planned) = &portal.statement.statement;
+        if planned.is_none() && views::is_one(text)? {
+            return views::change(&self.0, text).await;
+        }
+        if let Some((statement, plan)) = planned {
             reading::check_hooked(&asker.context, statement).await?;
             if let Some(response) = commands::answer(client, &asker.cursors, statement).await {
                 return Ok(response);
@@ -260,6 +268,9 @@ impl QueryParser for Planner {
     where
         C: ClientInfo + Unpin + Send + Sync,
     {
+        if views::is_one(sql)? {
+            return Ok(Some((sql.to_owned(), None)));
+        }
         let mut statements = self.0.door.dialect.parse(sql)?;
         if statements.len() > 1 {
             return Err(sqlstate::error("42601", "a prepared statement is one statement; send them one by one"));

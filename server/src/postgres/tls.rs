@@ -1,6 +1,7 @@
-//! TLS for the Postgres wire: with the certificate that is configured, else with one of the node's own.
+//! TLS for the Postgres wire and for Flight, with the certificate that is configured; the Postgres wire has one of the node's
+//! own else.
 //!
-//! Not here: when it is required ([`super::startup`]), how the node's own is made ([`super::self_signed`]).
+//! Not here: when it is required (each door says so), how the node's own is made ([`super::self_signed`]).
 
 use std::path::Path;
 use std::sync::Arc;
@@ -22,30 +23,38 @@ use super::self_signed;
 const FOLDER: &str = "tls";
 
 /// What connections are encrypted with.
-pub(super) struct Tls {
-    pub(super) acceptor: TlsAcceptor,
+pub(crate) struct Tls {
+    pub(crate) acceptor: TlsAcceptor,
     /// The hash by which a login can be bound to the certificate (RFC 5929, `tls-server-end-point`), if there is one.
     pub(super) end_point: Option<Vec<u8>>,
 }
 
 impl Tls {
-    /// As configured; a certificate of the node's own is kept in `data`.
-    pub(super) fn open(options: &config::Postgres, data: &Path) -> Result<Self, PostgresError> {
-        if !options.tls_certificate.as_os_str().is_empty() {
-            return Self::load(&options.tls_certificate, &options.tls_key);
+    /// For connections that agree to speak `protocol`; a certificate that is not configured is kept in `data`.
+    pub(super) fn open(options: &config::Postgres, data: &Path, protocol: &str) -> Result<Self, PostgresError> {
+        if let Some(configured) = Self::configured(options, protocol)? {
+            return Ok(configured);
         }
         let folder = data.join(FOLDER);
         let pair = self_signed::pair(&folder).map_err(|error| fail(&folder, error.to_string()))?;
-        Self::load(&pair.certificate, &pair.key)
+        Self::load(&pair.certificate, &pair.key, protocol)
     }
 
-    fn load(certificate: &Path, key: &Path) -> Result<Self, PostgresError> {
+    /// The same, but `None` if no certificate is configured.
+    pub(crate) fn configured(options: &config::Postgres, protocol: &str) -> Result<Option<Self>, PostgresError> {
+        if options.tls_certificate.as_os_str().is_empty() {
+            return Ok(None);
+        }
+        Self::load(&options.tls_certificate, &options.tls_key, protocol).map(Some)
+    }
+
+    fn load(certificate: &Path, key: &Path, protocol: &str) -> Result<Self, PostgresError> {
         let chain = CertificateDer::pem_file_iter(certificate)
             .and_then(Iterator::collect::<Result<Vec<_>, _>>)
             .map_err(|error| fail(certificate, error.to_string()))?;
         let own = chain.first().ok_or_else(|| fail(certificate, "there is no certificate in it".to_owned()))?;
         let sha256 = hexadecimal(digest::digest(&digest::SHA256, own).as_ref());
-        tracing::info!(certificate = %certificate.display(), sha256, "the Postgres door speaks TLS");
+        tracing::info!(certificate = %certificate.display(), sha256, protocol, "a door speaks TLS");
         let end_point = end_point(own);
         let secret = PrivateKeyDer::from_pem_file(key).map_err(|error| fail(key, error.to_string()))?;
         let mut config = ServerConfig::builder_with_provider(Arc::new(provider::default_provider()))
@@ -54,8 +63,7 @@ impl Tls {
             .with_no_client_auth()
             .with_single_cert(chain, secret)
             .map_err(|error| fail(key, error.to_string()))?;
-        // libpq's direct TLS (sslnegotiation=direct) asks for the protocol by name.
-        config.alpn_protocols = vec![b"postgresql".to_vec()];
+        config.alpn_protocols = vec![protocol.as_bytes().to_vec()];
         Ok(Self { acceptor: TlsAcceptor::from(Arc::new(config)), end_point })
     }
 }

@@ -62,7 +62,7 @@ pub struct ReasonLabels {
 /// Which statement ended how.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct StatementLabels {
-    /// `http` or `postgres`.
+    /// `http` or `flight`.
     pub door: &'static str,
     /// `started` or `refused`.
     pub outcome: &'static str,

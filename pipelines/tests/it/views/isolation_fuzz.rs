@@ -237,6 +237,6 @@ fn plans_show_the_bound_and_count_own_rows_only() {
             );
             seen += 1;
         }
-        assert_eq!(seen, 8 + 7, "views with a column tenant, and meters");
+        assert_eq!(seen, 8 + 7 + 1, "views with a column tenant, meters, and a materialized view");
     });
 }

@@ -1,4 +1,5 @@
-//! Real clients of the Postgres door: one node for all of them, and the snippets of the page "Connect your tool", which are
+//! The clients that analysts bring, as they are: real drivers against a real node. Here those of the Postgres door ([`flight`]
+//! has its own): one node for all of them, and the snippets of the page "Connect your tool", which are
 //! run as they stand there.
 //!
 //! What a client needs is made once in the user's cache folder, pinned; where Python or Java is missing the tests say so and
@@ -11,6 +12,7 @@ mod sqlalchemy;
 mod adbc;
 mod jdbc;
 mod grafana;
+mod flight;
 
 use std::fmt::Write;
 use std::process::{Command, Output};
@@ -59,7 +61,12 @@ impl Rig {
     fn open() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("node").display().to_string();
-        let flags = [("data", data.as_str()), ("http.address", "127.0.0.1:0"), ("postgres.address", "127.0.0.1:0")];
+        let flags = [
+            ("data", data.as_str()),
+            ("http.address", "127.0.0.1:0"),
+            ("postgres.address", "127.0.0.1:0"),
+            ("flight.address", ""),
+        ];
         let flags = flags.map(|(name, value)| ("test".into(), name.into(), value.into())).to_vec();
         let config = Layers { flags, ..Layers::default() }.merge().unwrap().config;
         let clock = ManualClock::new(NOW.parse::<Timestamp>().unwrap().as_microsecond());
