@@ -13,6 +13,7 @@ pub mod source;
 pub mod cut;
 mod planner;
 mod schema;
+mod information_schema;
 mod session;
 pub mod verify;
 
@@ -24,9 +25,11 @@ use datafusion::execution::session_state::SessionState;
 use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::Statement;
 
+use crate::views::Description;
 pub use cut::Cut;
 pub(crate) use planner::cut;
 pub use source::Source;
+
 pub use verify::verify;
 pub use visibility::Visibility;
 
@@ -97,6 +100,11 @@ impl Catalog {
     /// A session for one identity. May be kept; costs some tens of microseconds and no memory pool of its own.
     pub fn session(&self, visibility: &Visibility) -> Result<SessionContext, CatalogError> {
         session::session(&self.template, &self.source, visibility)
+    }
+
+    /// What the views of `visibility` and their columns say, as of now.
+    pub fn descriptions(&self, visibility: &Visibility) -> Vec<Description> {
+        session::public(&self.source, visibility).descriptions()
     }
 
     /// Plans one statement for `visibility`, verified to be read-only. Nothing runs until the frame is executed.

@@ -35,11 +35,13 @@ pub mod late_events;
 pub mod engine_shards;
 pub mod engine;
 pub mod audit;
+pub mod description;
 
 use std::sync::Arc;
 
 pub use ask::Ask;
 pub use column::Column;
+pub use description::Description;
 pub use table::ViewTable;
 pub use view::{Emit, Fault, SharedView, View, ViewError};
 

@@ -18,6 +18,8 @@ mod reading;
 mod bounds;
 mod cancel;
 mod sqlstate;
+mod comments;
+mod functions;
 mod tls;
 
 use std::net::SocketAddr;

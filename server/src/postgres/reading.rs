@@ -10,6 +10,7 @@ use datafusion::sql::sqlparser::ast::Statement;
 use datafusion_postgres::pgwire::error::PgWireResult;
 use pipelines::catalog::{CatalogError, verify};
 
+use super::comments::replace_functions;
 use super::sqlstate::{from, from_catalog};
 
 /// Refuses `statement` if a hook would carry out more than reading.
@@ -30,7 +31,8 @@ pub(super) async fn check_hooked(context: &SessionContext, statement: &Statement
 }
 
 /// The plan of `statement`, which only reads.
-pub(super) async fn plan(context: &SessionContext, statement: Statement) -> PgWireResult<LogicalPlan> {
+pub(super) async fn plan(context: &SessionContext, mut statement: Statement) -> PgWireResult<LogicalPlan> {
+    replace_functions(&mut statement);
     if let Statement::Copy { .. } = statement {
         return Err(from_catalog(CatalogError::ReadOnly("COPY".to_owned())));
     }

@@ -25,6 +25,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::Door;
 use super::cancel::Registration;
+use super::comments::{Commented, DescriptionFunctions};
+use super::functions;
 use super::sqlstate;
 
 /// One connection.
@@ -63,8 +65,12 @@ impl Session {
     ) -> PgWireResult<()> {
         let context =
             Arc::new(self.door.pg_catalog.session(&self.door.node.catalog, &visibility).map_err(sqlstate::from)?);
-        let hooks: Vec<Arc<dyn QueryHook>> =
-            vec![Arc::new(CursorStatementHook), Arc::new(SetShowHook), Arc::new(TransactionStatementHook)];
+        let hooks: Vec<Arc<dyn QueryHook>> = vec![
+            Arc::new(CursorStatementHook),
+            Arc::new(SetShowHook),
+            Arc::new(TransactionStatementHook),
+            Arc::new(DescriptionFunctions),
+        ];
         let service = DfSessionService::new_with_hooks(Arc::clone(&context), hooks.clone());
         let parser = service.query_parser();
         let registration = registration(Arc::clone(&self.running));
@@ -100,6 +106,7 @@ impl PgCatalog {
     pub(super) fn new(catalog: &Catalog) -> Result<Self, DataFusionError> {
         let context = catalog.session(&Visibility::Platform)?;
         setup_pg_catalog(&context, CATALOG, EmptyContextProvider).map_err(|error| *error)?;
+        functions::all().into_iter().for_each(|function| context.register_udf(function));
         Ok(Self { template: context.state(), tables: Arc::new(PgCatalogStaticTables::try_new()?) })
     }
 
@@ -107,7 +114,7 @@ impl PgCatalog {
     /// hold for the life of the session.
     pub(super) fn session(
         &self,
-        catalog: &Catalog,
+        catalog: &Arc<Catalog>,
         visibility: &Visibility,
     ) -> Result<SessionContext, DataFusionError> {
         let views = catalog.session(visibility)?;
@@ -118,7 +125,8 @@ impl PgCatalog {
             EmptyContextProvider,
         )?);
         let missing = || DataFusionError::Internal(format!("no catalog {CATALOG}"));
-        list.catalog(CATALOG).ok_or_else(missing)?.register_schema("pg_catalog", pg_catalog)?;
+        let commented = Commented { plain: pg_catalog, catalog: Arc::clone(catalog), visibility: visibility.clone() };
+        list.catalog(CATALOG).ok_or_else(missing)?.register_schema("pg_catalog", Arc::new(commented))?;
         let state = SessionStateBuilder::new_from_existing(self.template.clone()).with_catalog_list(list).build();
         Ok(SessionContext::new_with_state(state))
     }

@@ -111,6 +111,31 @@ async fn psql_describes_the_views() {
     assert!(list.contains("usage"), "{list}");
     let columns = house.rows(PLATFORM, &platform, "\\d usage").await;
     assert!(columns.contains("window_start") && columns.contains("revision"), "{columns}");
+    // An empty list of comments would mean that a client's question is not understood.
+    let described = house.rows(PLATFORM, &platform, "\\d+ usage").await;
+    assert!(described.contains("the aggregate, in the meter's unit"), "{described}");
+    let listed = house.rows(PLATFORM, &platform, "\\dv+ usage*").await;
+    assert!(listed.contains("the windows of all meters"), "{listed}");
+    for sql in [
+        // What the JDBC driver asks for remarks.
+        "select d.description from pg_catalog.pg_class c join pg_catalog.pg_namespace n on c.relnamespace = n.oid \
+         left join pg_catalog.pg_description d on (c.oid = d.objoid and d.objsubid = 0 and d.classoid = \
+         'pg_class'::regclass) where n.nspname = 'public' and c.relname = 'usage'",
+        "select d.description from pg_catalog.pg_class c join pg_catalog.pg_attribute a on a.attrelid = c.oid \
+         left join pg_catalog.pg_description d on (c.oid = d.objoid and a.attnum = d.objsubid) \
+         where c.relname = 'usage' and a.attname = 'meter'",
+        "select obj_description(c.oid, 'pg_class') from pg_class c where c.relname = 'usage'",
+        "select col_description(c.oid, 2) from pg_class c where c.relname = 'usage'",
+        "select col_description(c.oid, 2), obj_description(c.oid) from pg_class c where c.relname = 'usage'",
+        "select column_comment from information_schema.columns where table_name = 'usage' and column_name = 'meter'",
+        "select table_comment from information_schema.tables where table_name = 'usage'",
+    ] {
+        let told = house.rows(PLATFORM, &platform, sql).await;
+        assert!(
+            ["name of the meter\n", "the windows of all meters: "].iter().any(|text| told.starts_with(text.trim_end())),
+            "{sql}: {told}"
+        );
+    }
     house.serving.drain().await.unwrap();
 }
 

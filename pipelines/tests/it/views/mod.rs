@@ -8,3 +8,4 @@ mod consistency;
 mod lake;
 mod export;
 mod stream_equals_batch;
+mod documentation;
