@@ -10,9 +10,9 @@ use engine::clock::Clock;
 
 use crate::config::Config;
 use crate::http::{self, BindError, HttpServer};
-use crate::node::{Node, NodeError};
+use crate::node::{Node, NodeError, NodeOptions};
 use crate::postgres::{Postgres, PostgresError};
-use crate::query::Permits;
+use crate::query::Queries;
 use crate::telemetry::metrics::Metrics;
 
 /// A node that is being served.
@@ -48,18 +48,19 @@ impl Serving {
     /// # Errors
     /// If an address is taken or the node does not open.
     pub async fn open(config: &Config, clock: Arc<dyn Clock>) -> Result<Self, ServeError> {
-        let permits = Permits::new(&config.query);
-        let door = http::Door::new(config.http_options(), permits.clone(), Arc::new(Metrics::default()));
+        let metrics = Arc::new(Metrics::default());
+        let queries = Queries::new(&config.query, Arc::clone(&metrics), Arc::clone(&clock));
+        let door = http::Door::new(config.http_options(), queries.clone(), metrics);
         let http = match config.http.address {
             Some(address) => {
                 Some(HttpServer::bind(address, http::router(Arc::clone(&door)), config.socket_options()).await?)
             }
             None => None,
         };
-        let node = Node::open(config.node_options(), clock).await?;
+        let node = Node::open(NodeOptions { history: queries.history(), ..config.node_options() }, clock).await?;
         door.open(Arc::clone(&node));
         let postgres = match config.postgres.address {
-            Some(address) => Some(Postgres::bind(address, &config.postgres, Arc::clone(&node), permits).await?),
+            Some(address) => Some(Postgres::bind(address, &config.postgres, Arc::clone(&node), queries).await?),
             None => None,
         };
         Ok(Self { node, door, http, postgres, drain_max: Duration::from_millis(config.drain_ms_max) })

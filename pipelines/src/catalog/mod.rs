@@ -23,14 +23,13 @@ use datafusion::dataframe::DataFrame;
 use datafusion::error::DataFusionError;
 use datafusion::execution::session_state::SessionState;
 use datafusion::prelude::SessionContext;
-use datafusion::sql::parser::Statement;
 
 use crate::views::Description;
 pub use cut::Cut;
 pub(crate) use planner::cut;
 pub use source::Source;
 
-pub use verify::verify;
+pub use verify::{verify, verify_kind};
 pub use visibility::Visibility;
 
 /// Name of the catalog in every session.
@@ -112,10 +111,7 @@ impl Catalog {
         let session = self.session(visibility)?;
         let state = session.state();
         let statement = state.sql_to_statement(sql, &state.config_options().sql_parser.dialect)?;
-        if let Statement::CopyTo(_) | Statement::CreateExternalTable(_) = statement {
-            // Planning these fails for want of a file format, which would not say what is the matter.
-            return Err(CatalogError::ReadOnly("COPY and external tables".to_owned()));
-        }
+        verify_kind(&statement)?;
         let plan = state.statement_to_plan(statement).await?;
         verify(&plan)?;
         Ok(session.execute_logical_plan(plan).await?)

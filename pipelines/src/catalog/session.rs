@@ -22,13 +22,15 @@ use crate::{metering, views};
 
 /// The state that all sessions begin with: functions, limits, planner; no tables.
 pub(super) fn template(source: &Arc<dyn Source>, options: &CatalogOptions) -> SessionState {
-    let config = SessionConfig::new()
+    let mut config = SessionConfig::new()
         .with_default_catalog_and_schema(CATALOG, SCHEMA)
         .with_create_default_catalog_and_schema(false)
         // Registered with the views instead: ours has their comments.
         .with_information_schema(false)
         .with_batch_size(options.batch_rows)
         .with_target_partitions(options.partitions);
+    // So that errors can say where they are.
+    config.options_mut().sql_parser.collect_spans = true;
     let state = SessionStateBuilder::new()
         .with_config(config)
         .with_runtime_env(runtime(options))

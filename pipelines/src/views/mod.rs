@@ -12,6 +12,7 @@
 //! | [`rejections`] | refused events by reason | its own |
 //! | [`late_events`] | a late event, per meter | its own |
 //! | [`audit`] | a journaled change | its own |
+//! | [`queries`] | a statement that runs or has lately ended | its own |
 //! | [`engine`] | the cut itself | it |
 //! | [`engine_shards`] | a shard | nothing: shards are shared |
 //!
@@ -35,6 +36,7 @@ pub mod late_events;
 pub mod engine_shards;
 pub mod engine;
 pub mod audit;
+pub mod queries;
 pub mod description;
 
 use std::sync::Arc;
@@ -60,6 +62,7 @@ pub fn all(visibility: &Visibility) -> Vec<SharedView> {
         Arc::new(rejections::Rejections),
         Arc::new(late_events::LateEvents),
         Arc::new(audit::Audit),
+        Arc::new(queries::Queries),
         Arc::new(engine::Engine),
     ];
     if platform {

@@ -17,8 +17,8 @@ use super::{Ended, runtime};
 /// Run one SQL statement on a running node or on a data folder
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Views: events, usage, usage_total, tenants, quotas, meters, rejections, late_events, engine_shards,
-audit, and one view per meter named meter_NAME. `show tables` lists them.
+Views: events, usage, usage_total, tenants, quotas, meters, rejections, late_events, engine,
+engine_shards, queries, audit, and one view per meter named meter_NAME. `show tables` lists them.
 
 Examples:
   tenantry sql \"select tenant, sum(value) from usage where meter = 'invocations' group by 1\"

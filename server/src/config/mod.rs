@@ -135,6 +135,10 @@ pub struct Query {
     pub tenant_concurrency_max: usize,
     /// Statements running at once in all.
     pub concurrency_max: usize,
+    /// Rows of one answer.
+    pub result_rows_max: u64,
+    /// Bytes of one answer, encoded.
+    pub result_bytes_max: u64,
 }
 
 /// The node's own log.
@@ -239,6 +243,8 @@ impl Config {
             ("engine.publish_interval_ms", self.engine.publish_interval_ms),
             ("engine.checkpoint_interval_ms", self.engine.checkpoint_interval_ms),
             ("query.timeout_ms", self.query.timeout_ms),
+            ("query.result_rows_max", self.query.result_rows_max),
+            ("query.result_bytes_max", self.query.result_bytes_max),
         ];
         if let Some((key, _)) = intervals.into_iter().find(|(_, value)| *value == 0) {
             return Some((key, "must be at least 1".into()));

@@ -18,6 +18,7 @@ mod reading;
 mod bounds;
 mod cancel;
 mod sqlstate;
+mod place;
 mod comments;
 mod functions;
 mod tls;
@@ -38,7 +39,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use crate::config;
 use crate::listening::listen;
 use crate::node::Node;
-use crate::query::Permits;
+use crate::query::Queries;
 
 use cancel::{CancelStatements, Registry};
 use session::{PgCatalog, Session};
@@ -88,14 +89,14 @@ pub struct Postgres {
 /// What all connections share.
 struct Door {
     node: Arc<Node>,
-    permits: Permits,
+    queries: Queries,
     pg_catalog: PgCatalog,
     registry: Arc<Registry>,
     plaintext_remote: bool,
 }
 
 impl Postgres {
-    /// Listens on `address` (port 0: a free one) and answers from `node`; each statement takes one of `permits`.
+    /// Listens on `address` (port 0: a free one) and answers from `node`; each statement is one of `queries`.
     ///
     /// # Errors
     /// If the address is taken or the certificate can't be used.
@@ -103,7 +104,7 @@ impl Postgres {
         address: SocketAddr,
         options: &config::Postgres,
         node: Arc<Node>,
-        permits: Permits,
+        queries: Queries,
     ) -> Result<Self, PostgresError> {
         let tls = tls::acceptor(&options.tls_certificate, &options.tls_key)?;
         let pg_catalog = PgCatalog::new(&node.catalog)?;
@@ -112,7 +113,7 @@ impl Postgres {
         let address = listener.local_addr().map_err(failed)?;
         let door = Arc::new(Door {
             node,
-            permits,
+            queries,
             pg_catalog,
             registry: Arc::default(),
             plaintext_remote: options.plaintext_remote,

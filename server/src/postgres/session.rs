@@ -4,6 +4,8 @@
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use actors::PLATFORM;
+use actors::api_key::ApiKey;
 use datafusion::catalog::{CatalogProviderList, SchemaProvider};
 use datafusion::error::DataFusionError;
 use datafusion::execution::SessionStateBuilder;
@@ -22,6 +24,8 @@ use datafusion_postgres::pgwire::error::PgWireResult;
 use datafusion_postgres::{DfSessionService, Parser};
 use pipelines::catalog::{CATALOG, Catalog, Visibility};
 use tokio_util::sync::CancellationToken;
+
+use crate::query;
 
 use super::Door;
 use super::cancel::Registration;
@@ -43,6 +47,8 @@ pub(super) struct Session {
 pub(super) struct Asker {
     /// The key, checked again before each statement; `Secret`-like: never logged (I12).
     key: String,
+    /// Tenant and id of the key, for the record.
+    principal: String,
     pub(super) visibility: Visibility,
     pub(super) context: Arc<SessionContext>,
     pub(super) service: DfSessionService,
@@ -74,7 +80,9 @@ impl Session {
         let service = DfSessionService::new_with_hooks(Arc::clone(&context), hooks.clone());
         let parser = service.query_parser();
         let registration = registration(Arc::clone(&self.running));
-        let asker = Asker { key, visibility, context, service, parser, hooks, _registration: registration };
+        let id = ApiKey::parse(&key).map(|key| key.id).unwrap_or_default();
+        let principal = format!("{}/{id}", visibility.tenant().unwrap_or(PLATFORM));
+        let asker = Asker { key, principal, visibility, context, service, parser, hooks, _registration: registration };
         self.asker.set(asker).map_err(|_| sqlstate::fatal("08P01", "this connection is already authenticated"))
     }
 
@@ -91,6 +99,13 @@ impl Session {
         let token = CancellationToken::new();
         *self.running.lock().unwrap_or_else(PoisonError::into_inner) = token.clone();
         token
+    }
+}
+
+impl Asker {
+    /// Who asks, for the record.
+    pub(super) fn named(&self) -> query::Asker<'_> {
+        query::Asker { visibility: &self.visibility, principal: &self.principal }
     }
 }
 

@@ -22,7 +22,10 @@ use datafusion_postgres::pgwire::messages::PgWireBackendMessage;
 use datafusion_postgres::pgwire::types::format::FormatOptions;
 use futures::Sink;
 
+use crate::query::Door;
+
 use super::bounds::Bounds;
+use super::place::placed;
 use super::reading;
 use super::session::{Asker, Session};
 use super::sqlstate;
@@ -43,19 +46,34 @@ impl SimpleQueryHandler for Statements {
         PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
     {
         let asker = self.0.asker()?;
-        let statements =
-            PostgresCompatibilityParser::new().parse(query).map_err(|error| PgWireError::ApiError(Box::new(error)))?;
-        if statements.is_empty() {
-            return Ok(vec![Response::EmptyQuery]);
-        }
-        let bounds = Bounds::begin(&self.0, asker, client)?;
-        let mut responses = Vec::with_capacity(statements.len());
-        for statement in statements {
-            let response = bounds.within(Box::pin(answer(asker, client, statement))).await??;
-            responses.push(bounds.around(response));
-        }
+        let bounds = Bounds::begin(&self.0, asker, client, query)?;
+        let responses = bounds.within(Box::pin(answers(asker, client, query, &bounds))).await?;
+        bounds.answered();
         Ok(responses)
     }
+}
+
+async fn answers<C>(asker: &Asker, client: &mut C, text: &str, bounds: &Arc<Bounds>) -> PgWireResult<Vec<Response>>
+where
+    C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
+    C::PortalStore: PortalStore,
+    PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+{
+    let statements = match PostgresCompatibilityParser::new().parse(text) {
+        Ok(statements) => statements,
+        Err(error) => return Err(placed(PgWireError::ApiError(Box::new(error)), text, &asker.context).await),
+    };
+    if statements.is_empty() {
+        return Ok(vec![Response::EmptyQuery]);
+    }
+    let mut responses = Vec::with_capacity(statements.len());
+    for statement in statements {
+        match Box::pin(answer(asker, client, statement)).await {
+            Ok(response) => responses.push(bounds.around(response)),
+            Err(error) => return Err(placed(error, text, &asker.context).await),
+        }
+    }
+    Ok(responses)
 }
 
 async fn answer<C>(asker: &Asker, client: &mut C, statement: Statement) -> PgWireResult<Response>
@@ -93,13 +111,17 @@ impl ExtendedQueryHandler for Statements {
         PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
     {
         let asker = self.0.asker()?;
-        if let (_, Some((statement, _))) = &portal.statement.statement {
-            reading::check_hooked(&asker.context, statement).await?;
-        }
-        let bounds = Bounds::begin(&self.0, asker, client)?;
-        let answer = ExtendedQueryHandler::do_query(&asker.service, client, portal, rows_max);
-        let response = bounds.within(answer).await??;
-        Ok(bounds.around(response))
+        let (text, planned) = &portal.statement.statement;
+        let bounds = Bounds::begin(&self.0, asker, client, text)?;
+        let answer = async {
+            if let Some((statement, _)) = planned {
+                reading::check_hooked(&asker.context, statement).await?;
+            }
+            ExtendedQueryHandler::do_query(&asker.service, client, portal, rows_max).await
+        };
+        let response = bounds.around(bounds.within(Box::pin(answer)).await?);
+        bounds.answered();
+        Ok(response)
     }
 }
 
@@ -120,11 +142,23 @@ impl QueryParser for Planner {
     where
         C: ClientInfo + Unpin + Send + Sync,
     {
-        let prepared = self.parser()?.parse_sql(client, sql, types).await?;
-        if let Some((_, Some((_, plan)))) = &prepared {
-            pipelines::catalog::verify(plan).map_err(sqlstate::from_catalog)?;
+        let asker = self.0.asker()?;
+        let prepared = async {
+            let prepared = asker.parser.parse_sql(client, sql, types).await?;
+            if let Some((_, Some((_, plan)))) = &prepared {
+                pipelines::catalog::verify(plan).map_err(sqlstate::from_catalog)?;
+            }
+            Ok(prepared)
+        };
+        match prepared.await {
+            Ok(prepared) => Ok(prepared),
+            Err(error) => {
+                let error = placed(error, sql, &asker.context).await;
+                // What is prepared is recorded when it is executed; this one never will be.
+                self.0.door.queries.refuse(Door::Postgres, asker.named(), sql, &sqlstate::state(&error));
+                Err(error)
+            }
         }
-        Ok(prepared)
     }
 
     fn get_parameter_types(&self, prepared: &Prepared) -> PgWireResult<Vec<Type>> {

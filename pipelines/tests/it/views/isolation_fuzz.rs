@@ -180,7 +180,7 @@ fn random_statements_see_nothing_of_others() {
         );
         assert!(executed * 10 >= queries * 6, "{executed} of {queries} were executed");
         assert!(unsteady * 100 <= queries, "{unsteady} of {queries} give answers that can't be compared");
-        assert!(shown_to_platform * 6 >= asked_of_platform, "{shown_to_platform} of {asked_of_platform}");
+        assert!(shown_to_platform * 10 >= asked_of_platform, "{shown_to_platform} of {asked_of_platform}");
         assert!(differs_for_platform * 3 >= asked_of_platform, "{differs_for_platform} of {asked_of_platform}");
     });
 }
@@ -237,6 +237,6 @@ fn plans_show_the_bound_and_count_own_rows_only() {
             );
             seen += 1;
         }
-        assert_eq!(seen, 8 + 7, "views with a column tenant, and meters");
+        assert_eq!(seen, 9 + 7, "views with a column tenant, and meters");
     });
 }
