@@ -14,6 +14,9 @@ pub mod cut;
 mod planner;
 mod schema;
 mod information_schema;
+mod statement;
+mod share;
+mod threads;
 mod session;
 pub mod verify;
 
@@ -42,6 +45,8 @@ pub const SCHEMA: &str = "public";
 pub struct CatalogOptions {
     /// Bytes that all running queries together may hold for sorting, joining and grouping.
     pub memory_bytes_max: usize,
+    /// Bytes of it that one query may hold.
+    pub statement_memory_bytes_max: usize,
     /// Bytes that they may spill to the operating system's temporary folder; 0 forbids spilling.
     pub spill_bytes_max: u64,
     /// Rows per batch.
@@ -54,6 +59,7 @@ impl Default for CatalogOptions {
     fn default() -> Self {
         Self {
             memory_bytes_max: 512 << 20,
+            statement_memory_bytes_max: 256 << 20,
             spill_bytes_max: 4 << 30,
             batch_rows: 8192,
             partitions: std::thread::available_parallelism().map_or(1, usize::from),

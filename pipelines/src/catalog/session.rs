@@ -16,6 +16,7 @@ use super::information_schema::InformationSchema;
 use super::planner::PinningPlanner;
 use super::schema::PublicSchema;
 use super::source::Source;
+use super::threads::Threads;
 use super::visibility::Visibility;
 use super::{CATALOG, CatalogError, CatalogOptions, SCHEMA};
 use crate::{metering, views};
@@ -39,7 +40,11 @@ pub(super) fn template(source: &Arc<dyn Source>, options: &CatalogOptions) -> Se
         // verify.
         .with_table_factories(HashMap::new())
         .with_file_formats(Vec::new())
-        .with_query_planner(Arc::new(PinningPlanner { source: Arc::clone(source) }));
+        .with_query_planner(Arc::new(PinningPlanner {
+            source: Arc::clone(source),
+            threads: Threads::new(options.partitions),
+            bytes_max: options.statement_memory_bytes_max,
+        }));
     let state = state.build();
     let mut functions = state.aggregate_functions().values().cloned().collect::<Vec<_>>();
     functions.extend(metering::functions().into_iter().map(Arc::new));

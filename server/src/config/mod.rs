@@ -127,6 +127,8 @@ pub struct Events {
 pub struct Query {
     /// Memory of all running queries together, bytes.
     pub memory_bytes_max: usize,
+    /// Of it, what one may hold, bytes.
+    pub statement_memory_bytes_max: usize,
     /// What they may put aside on disk, bytes; 0 forbids it.
     pub spill_bytes_max: u64,
     /// Longest statement, milliseconds.
@@ -231,6 +233,7 @@ impl Config {
             ("engine.in_flight_events_max", self.engine.in_flight_events_max),
             ("engine.checkpoints_kept", self.engine.checkpoints_kept),
             ("query.memory_bytes_max", self.query.memory_bytes_max),
+            ("query.statement_memory_bytes_max", self.query.statement_memory_bytes_max),
             ("query.tenant_concurrency_max", self.query.tenant_concurrency_max),
             ("query.concurrency_max", self.query.concurrency_max),
         ];

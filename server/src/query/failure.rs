@@ -121,7 +121,9 @@ impl From<&DataFusionError> for Failure {
                     .hint("filter earlier, or sort and group fewer rows")
             }
             DataFusionError::ResourcesExhausted(_) => {
-                Self::new("53200", "the statement needs more memory than queries may hold (query.memory_bytes_max)")
+                let told = "the statement needs more memory than it may hold (query.statement_memory_bytes_max), or than is \
+                            left for it (query.memory_bytes_max)";
+                Self::new("53200", told)
                     .hint("filter before joining, and join on equal columns: a join without can't put rows aside")
             }
             DataFusionError::ArrowError(arrow, _) => Self::new(of_arrow(arrow), arrow.to_string()),

@@ -9,6 +9,7 @@ use actors::api_key::ApiKey;
 use actors::facets::keys::{KeysCommand, Scope};
 use actors::{Command, PLATFORM};
 use engine::clock::ManualClock;
+use pipelines::catalog::CatalogOptions;
 use serde_json::{Value, json};
 use server::config::{self, Config};
 use server::http::{self, Door, HttpOptions, HttpServer, ServerOptions};
@@ -48,7 +49,12 @@ pub(super) fn rig_of(options: HttpOptions, query: &config::Query) -> Rig {
     let (node, door, server) = runtime.block_on(async {
         let metrics = Arc::new(Metrics::default());
         let queries = Queries::new(query, Arc::clone(&metrics), clock.clone());
-        let node_options = NodeOptions { history: queries.history(), ..NodeOptions::new(folder.path()) };
+        let catalog = CatalogOptions {
+            memory_bytes_max: query.memory_bytes_max,
+            statement_memory_bytes_max: query.statement_memory_bytes_max,
+            ..CatalogOptions::default()
+        };
+        let node_options = NodeOptions { history: queries.history(), catalog, ..NodeOptions::new(folder.path()) };
         let node = Node::open(node_options, clock).await.unwrap();
         let door = Door::new(options, queries, metrics);
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
