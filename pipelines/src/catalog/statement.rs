@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use datafusion::common::Result;
+use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
@@ -15,7 +16,7 @@ use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Pla
 use futures::StreamExt;
 
 use super::share::Share;
-use super::threads::{Crew, Threads};
+use super::threads::{Crew, GIVES_WAY_AFTER, Threads};
 
 /// Batches that may wait between a statement and the door that sends them (I8).
 const QUEUE_BATCHES_MAX: usize = 2;
@@ -116,12 +117,18 @@ impl ExecutionPlan for StatementExec {
             Ok(())
         };
         stream.spawn_on(work, &handle);
+        let held = (SpawnedTask::spawn(give_way(Arc::clone(&crew))), crew);
         let rows = stream.build().map(move |batch| {
-            let _until_the_end = &crew;
+            let _until_the_end = &held;
             batch
         });
         Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), rows)))
     }
+}
+
+async fn give_way(crew: Arc<Crew>) {
+    tokio::time::sleep(GIVES_WAY_AFTER).await;
+    crew.give_way();
 }
 
 impl DisplayAs for StatementExec {

@@ -22,11 +22,12 @@ fn a_sort_beyond_its_memory_is_put_aside_and_answered() {
         timeout_ms: 120_000,
         ..Config::default().query
     };
-    let rig = rig_of(HttpOptions::default(), &query);
+    // A long statement gives way, so on a busy machine it may take a while.
+    let rig = rig_of(HttpOptions { request_timeout: Duration::from_secs(120), ..HttpOptions::default() }, &query);
     let key = rig.tenant("acme");
     let sorted = "SELECT max(place) AS last FROM (SELECT row_number() OVER (ORDER BY value * 7919 % 1000003, value) AS place \
-                  FROM generate_series(1, 6000000))";
-    assert_eq!(rig.sql(&key, sorted), json!([{"last": 6_000_000}]));
+                  FROM generate_series(1, 3000000))";
+    assert_eq!(rig.sql(&key, sorted), json!([{"last": 3_000_000}]));
     let explained = rig.sql(&key, &format!("EXPLAIN ANALYZE {sorted}")).to_string();
     let spilled = explained.split("spill_count=").skip(1).filter_map(|rest| rest.chars().next());
     assert!(spilled.into_iter().any(|count| count != '0'), "nothing was put aside: {explained}");
@@ -48,7 +49,9 @@ fn latencies(rig: &Rig, key: &str) -> (Duration, Duration) {
         begun.elapsed()
     };
     // The first ones build what the later ones use.
-    (0..20).for_each(|_| drop(ask()));
+    for _ in 0..20 {
+        ask();
+    }
     let mut all = (0..ASKED).map(|_| ask()).collect::<Vec<_>>();
     all.sort();
     (all[ASKED / 2], all[ASKED * 99 / 100])
