@@ -2,6 +2,7 @@
 //!
 //! Pure like the facets themselves. Not here: the actor around it (`shell`), the journal.
 
+use engine::definition::Definition;
 use serde::{Deserialize, Serialize};
 
 use crate::facet::{Context, Facet};
@@ -10,8 +11,9 @@ use crate::facets::lifecycle::{Lifecycle, LifecycleChange, LifecycleCommand, Lif
 use crate::facets::meters::{Meters, MetersChange, MetersCommand, MetersRejection};
 use crate::facets::plans::{DEFAULT_PLAN, Plans, PlansChange, PlansCommand, PlansRejection};
 use crate::facets::quota::{Quota, QuotaChange, QuotaCommand, QuotaRejection};
+use crate::facets::views::{Views, ViewsChange, ViewsCommand, ViewsRejection};
 
-/// The tenant that is the platform itself: it owns meters and plans, and its keys see all tenants.
+/// The tenant that is the platform itself: it owns meters, views and plans, and its keys see all tenants.
 pub const PLATFORM: &str = "platform";
 /// Longest name of a tenant, in bytes.
 pub const TENANT_BYTES_MAX: usize = 128;
@@ -39,6 +41,8 @@ pub struct TenantState {
     pub meters: Meters,
     /// The platform's plans; empty for other tenants.
     pub plans: Plans,
+    /// The platform's materialized views; empty for other tenants.
+    pub views: Views,
 }
 
 impl Default for TenantState {
@@ -50,6 +54,7 @@ impl Default for TenantState {
             keys: Keys::default(),
             meters: Meters::default(),
             plans: Plans::default(),
+            views: Views::default(),
         }
     }
 }
@@ -73,6 +78,8 @@ pub enum Command {
     Meters(MetersCommand),
     /// Of the platform's plans.
     Plans(PlansCommand),
+    /// Of the platform's materialized views.
+    Views(ViewsCommand),
 }
 
 /// What happened to a tenant. Journaled for ever: variants are only ever added at the end.
@@ -94,6 +101,8 @@ pub enum Change {
     Meters(MetersChange),
     /// To the platform's plans.
     Plans(PlansChange),
+    /// To the platform's materialized views.
+    Views(ViewsChange),
 }
 
 /// Why a command changed nothing.
@@ -114,7 +123,10 @@ pub enum Rejected {
     /// By the plans.
     #[error(transparent)]
     Plans(#[from] PlansRejection),
-    /// Meters and plans are the platform's.
+    /// By the materialized views.
+    #[error(transparent)]
+    Views(#[from] ViewsRejection),
+    /// Meters, views and plans are the platform's.
     #[error("only the platform has {0}")]
     PlatformOnly(&'static str),
     /// The platform is always there.
@@ -141,6 +153,8 @@ impl TenantState {
             Command::Meters(command) => all(self.meters.decide(command, context)?, Change::Meters),
             Command::Plans(_) if !platform => return Err(Rejected::PlatformOnly("plans")),
             Command::Plans(command) => all(self.plans.decide(command, context)?, Change::Plans),
+            Command::Views(_) if !platform => return Err(Rejected::PlatformOnly("materialized views")),
+            Command::Views(command) => all(self.views.decide(command, context)?, Change::Views),
         })
     }
 
@@ -153,15 +167,17 @@ impl TenantState {
             Change::Keys(change) => self.keys.apply(change),
             Change::Meters(change) => self.meters.apply(change),
             Change::Plans(change) => self.plans.apply(change),
+            Change::Views(change) => self.views.apply(change),
         }
     }
 }
 
 impl Command {
-    /// The meter that the command defines, if it does: doors check that it can be computed before it is journaled.
-    pub fn defines_meter(&self) -> Option<&engine::meter::Meter> {
+    /// What the command defines, if it does: doors check that it can be computed before it is journaled.
+    pub fn defines(&self) -> Option<Definition> {
         match self {
-            Self::Meters(MetersCommand::Define(meter)) => Some(meter),
+            Self::Meters(MetersCommand::Define(meter)) => Some(meter.clone().into()),
+            Self::Views(ViewsCommand::Create(view)) => Some(view.clone().into()),
             _ => None,
         }
     }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine::clock::Clock;
+use engine::definition::Definition;
 use engine::log::SharedLog;
 use engine::meter::Meter;
 use ractor::rpc::CallResult;
@@ -19,6 +20,7 @@ use crate::facet::Context;
 use crate::facets::lifecycle::LifecycleCommand;
 use crate::facets::plans::Plan;
 use crate::facets::quota::Limits;
+use crate::facets::views::Created;
 use crate::gate::GateTable;
 use crate::journal::{ChainBreak, Entry, Head, Journal, JournalError, Sealed};
 use crate::publish::Publisher;
@@ -299,6 +301,18 @@ impl TenantsHandle {
     pub fn meters(&self) -> Vec<Meter> {
         let platform = self.directory().get(PLATFORM);
         platform.map(|state| state.meters.meters.values().cloned().collect()).unwrap_or_default()
+    }
+
+    /// The platform's materialized views, by name.
+    pub fn views(&self) -> Vec<Created> {
+        let platform = self.directory().get(PLATFORM);
+        platform.map(|state| state.views.views.values().cloned().collect()).unwrap_or_default()
+    }
+
+    /// Everything that shards compute: meters and materialized views.
+    pub fn definitions(&self) -> Vec<Definition> {
+        let views = self.views().into_iter().map(|created| created.view.into());
+        self.meters().into_iter().map(Definition::from).chain(views).collect()
     }
 
     /// The plan that a tenant is on.

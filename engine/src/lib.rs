@@ -8,6 +8,8 @@ pub mod units;
 pub mod calendar;
 pub mod path;
 pub mod meter;
+pub mod view;
+pub mod definition;
 pub mod event;
 pub mod service;
 pub mod admission;

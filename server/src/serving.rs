@@ -9,6 +9,7 @@ use std::time::Duration;
 use engine::clock::Clock;
 
 use crate::config::Config;
+use crate::flight::{Flight, FlightError};
 use crate::http::{self, BindError, HttpServer};
 use crate::node::{Node, NodeError, NodeOptions};
 use crate::postgres::{Postgres, PostgresError};
@@ -22,6 +23,7 @@ pub struct Serving {
     door: Arc<http::Door>,
     http: Option<HttpServer>,
     postgres: Option<Postgres>,
+    flight: Option<Flight>,
     drain_max: Duration,
 }
 
@@ -34,6 +36,9 @@ pub enum ServeError {
     /// The Postgres door does not open.
     #[error(transparent)]
     Postgres(#[from] PostgresError),
+    /// The Flight door does not open.
+    #[error(transparent)]
+    Flight(#[from] FlightError),
     /// The node does not open, or does not drain.
     #[error(transparent)]
     Node(#[from] NodeError),
@@ -43,14 +48,14 @@ pub enum ServeError {
 }
 
 impl Serving {
-    /// Opens the HTTP door, which says that the node is starting, then the node, then the Postgres door.
+    /// Opens the HTTP door, which says that the node is starting, then the node, then the others.
     ///
     /// # Errors
     /// If an address is taken or the node does not open.
     pub async fn open(config: &Config, clock: Arc<dyn Clock>) -> Result<Self, ServeError> {
         let metrics = Arc::new(Metrics::default());
         let queries = Queries::new(&config.query, Arc::clone(&metrics), Arc::clone(&clock));
-        let door = http::Door::new(config.http_options(), queries.clone(), metrics);
+        let door = http::Door::new(config.http_options(), queries.clone(), Arc::clone(&metrics));
         let http = match config.http.address {
             Some(address) => {
                 Some(HttpServer::bind(address, http::router(Arc::clone(&door)), config.socket_options()).await?)
@@ -60,10 +65,14 @@ impl Serving {
         let node = Node::open(NodeOptions { history: queries.history(), ..config.node_options() }, clock).await?;
         door.open(Arc::clone(&node));
         let postgres = match config.postgres.address {
-            Some(address) => Some(Postgres::bind(address, &config.postgres, Arc::clone(&node), queries).await?),
+            Some(address) => Some(Postgres::bind(address, &config.postgres, Arc::clone(&node), queries.clone()).await?),
             None => None,
         };
-        Ok(Self { node, door, http, postgres, drain_max: Duration::from_millis(config.drain_ms_max) })
+        let flight = match config.flight.address {
+            Some(address) => Some(Flight::bind(address, config, Arc::clone(&node), queries, metrics).await?),
+            None => None,
+        };
+        Ok(Self { node, door, http, postgres, flight, drain_max: Duration::from_millis(config.drain_ms_max) })
     }
 
     /// Where HTTP is answered.
@@ -74,6 +83,11 @@ impl Serving {
     /// Where the Postgres wire is answered.
     pub fn postgres_address(&self) -> Option<SocketAddr> {
         self.postgres.as_ref().map(Postgres::address)
+    }
+
+    /// Where Arrow Flight is answered.
+    pub fn flight_address(&self) -> Option<SocketAddr> {
+        self.flight.as_ref().map(Flight::address)
     }
 
     /// Ends only if a door closes by itself, which none should: the process is then of no use and should end.
@@ -90,9 +104,16 @@ impl Serving {
                 None => std::future::pending().await,
             }
         };
+        let flight = async {
+            match &mut self.flight {
+                Some(flight) => flight.closed().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             () = http => ServeError::Closed("HTTP"),
             () = postgres => ServeError::Closed("Postgres"),
+            () = flight => ServeError::Closed("Flight"),
         }
     }
 
@@ -114,9 +135,15 @@ impl Serving {
                 None => 0,
             }
         };
-        let (requests, statements) = tokio::join!(http, postgres);
-        if requests + statements > 0 {
-            tracing::warn!(requests, statements, "cut off at the end of the drain");
+        let flight = async {
+            match self.flight {
+                Some(flight) => flight.drain(self.drain_max).await,
+                None => 0,
+            }
+        };
+        let (requests, statements, calls) = tokio::join!(http, postgres, flight);
+        if requests + statements + calls > 0 {
+            tracing::warn!(requests, statements, calls, "cut off at the end of the drain");
         }
         Ok(self.node.drain().await?)
     }

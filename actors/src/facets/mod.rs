@@ -1,9 +1,10 @@
 //! The facets, one file each, all of the same shape: state, commands, changes, rejections, `decide`, `apply`.
 //!
-//! `meters` and `plans` belong to the platform, which is a tenant too.
+//! `meters`, `views` and `plans` belong to the platform, which is a tenant too.
 
 pub mod lifecycle;
 pub mod keys;
 pub mod quota;
 pub mod meters;
+pub mod views;
 pub mod plans;

@@ -6,10 +6,12 @@ use actors::facets::lifecycle::LifecycleCommand;
 use actors::facets::meters::MetersCommand;
 use actors::facets::plans::{Plan, PlansCommand};
 use actors::facets::quota::{Allowance, Limit, QuotaCommand, Rate};
+use actors::facets::views::ViewsCommand;
 use actors::{Command, PLATFORM};
 use engine::calendar::{Calendar, Period};
 use engine::meter::{Aggregation, Dimension, Meter, Window};
 use engine::units::Units;
+use engine::view::View;
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -30,6 +32,7 @@ fn command() -> impl Strategy<Value = Command> {
         4 => keys().prop_map(Command::Keys),
         2 => meters().prop_map(Command::Meters),
         2 => plans().prop_map(Command::Plans),
+        2 => views().prop_map(Command::Views),
     ]
 }
 
@@ -123,6 +126,14 @@ fn meters() -> impl Strategy<Value = MetersCommand> {
             })
         });
     prop_oneof![3 => define, 1 => name().prop_map(|name| MetersCommand::Remove { name })]
+}
+
+fn views() -> impl Strategy<Value = ViewsCommand> {
+    let view = |name| View { name, query: "SELECT source, count(*) FROM events GROUP BY source".into() };
+    prop_oneof![
+        3 => name().prop_map(view).prop_map(ViewsCommand::Create),
+        1 => name().prop_map(|name| ViewsCommand::Drop { name })
+    ]
 }
 
 fn plans() -> impl Strategy<Value = PlansCommand> {

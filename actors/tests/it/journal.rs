@@ -9,12 +9,14 @@ use actors::facets::lifecycle::LifecycleChange;
 use actors::facets::meters::MetersChange;
 use actors::facets::plans::{Plan, PlansChange};
 use actors::facets::quota::{Allowance, Limit, QuotaChange, Rate};
+use actors::facets::views::{Created, ViewsChange};
 use actors::journal::{Entry, Head, Journal, JournalError, Sealed};
 use engine::calendar::{Calendar, Period};
 use engine::log::memory::MemoryLog;
 use engine::log::{Header, Log, LogError, Record};
 use engine::meter::{Aggregation, Dimension, Meter, Window};
 use engine::units::Units;
+use engine::view::View;
 
 use crate::world::{chain, journal, run};
 
@@ -111,7 +113,7 @@ fn a_refused_entry_ends_the_replay() {
     assert!(matches!(&error, JournalError::Broken { offset: 1, tenant, .. } if tenant == "acme"), "{error}");
 }
 
-/// One entry of every change there is, chained. Changes that are added later go into a fixture of their own.
+/// One entry of every change of the first release, chained. Changes that are added later go into a fixture of their own.
 fn fixture() -> Vec<Sealed> {
     let (old, _) = ApiKey::generate([1; 8], [1; 32]);
     let (new, _) = ApiKey::generate([2; 8], [2; 32]);
@@ -161,6 +163,19 @@ fn fixture() -> Vec<Sealed> {
         Change::Meters(MetersChange::Removed { name: text("tokens") }),
         Change::Plans(PlansChange::Defined { name: text("pro"), plan }),
     ];
+    chained(changes.into())
+}
+
+/// The changes to materialized views.
+fn views_fixture() -> Vec<Sealed> {
+    let view = View { name: "hourly".into(), query: "SELECT source, count(*) FROM events GROUP BY source".into() };
+    chained(vec![
+        Change::Views(ViewsChange::Created(Created { view, at_us: 7 })),
+        Change::Views(ViewsChange::Dropped { name: "hourly".into() }),
+    ])
+}
+
+fn chained(changes: Vec<Change>) -> Vec<Sealed> {
     let mut head = Head::default();
     let mut entries = Vec::new();
     for (at_us, change) in changes.into_iter().enumerate() {
@@ -172,11 +187,16 @@ fn fixture() -> Vec<Sealed> {
 }
 
 const FIXTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/journal-v1.bin");
+const VIEWS_FIXTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/journal-v1-views.bin");
 
 #[test]
 fn the_first_format_still_reads() {
-    let payload = std::fs::read(FIXTURE).unwrap();
-    let expect = fixture();
+    check_fixture(FIXTURE, &fixture());
+    check_fixture(VIEWS_FIXTURE, &views_fixture());
+}
+
+fn check_fixture(file: &str, expect: &[Sealed]) {
+    let payload = std::fs::read(file).unwrap();
     let log = Arc::new(MemoryLog::new().unwrap());
     let header = Header { shard: 0, epoch: 0, rows: expect.len() as u32, watermark_us: 0, admitted_at_us: 0 };
     let (decided, decision) = std::sync::mpsc::channel();
@@ -197,6 +217,8 @@ fn the_first_format_still_reads() {
 #[test]
 #[ignore = "writes the fixture; for a new format version only, under a new name"]
 fn write_the_fixture() {
-    let payload: Vec<u8> = fixture().iter().flat_map(|sealed| sealed.envelope().to_vec()).collect();
-    std::fs::write(FIXTURE, payload).unwrap();
+    for (file, entries) in [(FIXTURE, fixture()), (VIEWS_FIXTURE, views_fixture())] {
+        let payload: Vec<u8> = entries.iter().flat_map(|sealed| sealed.envelope().to_vec()).collect();
+        std::fs::write(file, payload).unwrap();
+    }
 }

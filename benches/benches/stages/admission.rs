@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use engine::admission::{Rejection, RejectionCount};
 use engine::calendar::Interval;
+use engine::definition::Definition;
 use engine::event::batch::EventBatch;
 use engine::log::memory::MemoryLog;
-use engine::meter::Meter;
 use engine::shard::{Operator, Position, RestoreError, Seal, SealedFiles};
 use engine::storage::memory::MemoryStorage;
 use engine::storage::{SharedStorage, Storage, StorageError};
@@ -81,7 +81,7 @@ impl Operator for Nothing {
         Ok(())
     }
 
-    fn configure(&mut self, _: &[Meter]) -> Vec<String> {
+    fn configure(&mut self, _: &[Definition]) -> Vec<String> {
         Vec::new()
     }
 

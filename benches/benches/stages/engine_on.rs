@@ -49,7 +49,8 @@ impl<O: Operator> Engine<O> {
             shards: SHARDS,
             seed: SEED,
         };
-        Self(engine::service::open(options, ground, meters, operator, |_, _| Open).unwrap())
+        let definitions = meters.into_iter().map(Into::into).collect();
+        Self(engine::service::open(options, ground, definitions, operator, |_, _| Open).unwrap())
     }
 
     /// Submits all and waits for the last answer; as many are in flight as the engine allows.

@@ -49,7 +49,7 @@ pub(crate) fn bench(bench: &mut Bench) {
 /// One shard's, with the meters of the data set.
 pub(crate) fn operator() -> MeteringOperator {
     let mut operator = MeteringOperator::new(MeteringOptions::default(), Arc::new(MemoryStorage::new()));
-    operator.configure(&datasets::invocation_meters());
+    operator.configure(&datasets::invocation_meters().into_iter().map(Into::into).collect::<Vec<_>>());
     operator
 }
 

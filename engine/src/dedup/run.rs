@@ -19,6 +19,8 @@ use crate::storage::{Storage, StorageError};
 const BLOCK_BYTES: usize = 4096;
 const CRC_BYTES: usize = 4;
 const BLOCK_MARKS: usize = (BLOCK_BYTES - CRC_BYTES) / mark::BYTES;
+/// Read at once when all are.
+const BLOCKS_AHEAD: usize = 256;
 
 /// Memory of `ids` marks.
 pub(super) fn marks_bytes(ids: usize) -> usize {
@@ -78,18 +80,29 @@ impl Run {
         let mut firsts = Vec::with_capacity(blocks);
         let mut kept = Vec::with_capacity(if resident { entry.ids } else { 0 });
         let mut last = None;
-        for block in 0..blocks {
-            let marks = read_block(entry, block, storage).map_err(|error| fail(error.to_string()))?;
-            firsts.push(marks[0].key());
-            for mark in &marks {
-                if last.is_some_and(|last| last >= mark.key()) {
-                    return Err(fail(format!("keys are out of order in block {block}")));
+        for from in (0..blocks).step_by(BLOCKS_AHEAD) {
+            let until = blocks.min(from + BLOCKS_AHEAD);
+            let ahead = storage.read_at(&entry.file, (from * BLOCK_BYTES) as u64, (until - from) * BLOCK_BYTES);
+            let ahead = ahead.map_err(|error| fail(error.to_string()))?;
+            for (block, bytes) in (from..until).zip(ahead.chunks(BLOCK_BYTES)) {
+                let marks = marks_of(entry, block, bytes).map_err(|error| fail(error.to_string()))?;
+                for (at, mark) in marks.enumerate() {
+                    let key = mark.key();
+                    if last.is_some_and(|last| last >= key) {
+                        return Err(fail(format!("keys are out of order in block {block}")));
+                    }
+                    if at == 0 {
+                        firsts.push(key);
+                    }
+                    last = Some(key);
+                    filter.insert(key);
+                    if resident {
+                        kept.push(mark);
+                    }
                 }
-                last = Some(mark.key());
-                filter.insert(mark.key());
             }
-            if resident {
-                kept.extend_from_slice(&marks);
+            if firsts.len() < until {
+                return Err(fail(format!("ends in block {}", firsts.len())));
             }
         }
         let resident = resident.then(|| Arc::new(kept));
@@ -157,12 +170,17 @@ fn block_range(block: usize, marks: usize) -> std::ops::Range<usize> {
 }
 
 fn read_block(entry: &Entry, block: usize, storage: &dyn Storage) -> Result<Vec<Mark>, DedupError> {
-    let damaged = || DedupError::Damaged { file: entry.file.to_string(), block };
     let bytes = storage.read_at(&entry.file, (block * BLOCK_BYTES) as u64, BLOCK_BYTES)?;
+    Ok(marks_of(entry, block, &bytes)?.collect())
+}
+
+/// The marks in the bytes of a block, if they are what was written.
+fn marks_of<'a>(entry: &Entry, block: usize, bytes: &'a [u8]) -> Result<impl Iterator<Item = Mark> + 'a, DedupError> {
+    let damaged = || DedupError::Damaged { file: entry.file.to_string(), block };
     let (content, crc) = bytes.split_at_checked(BLOCK_BYTES - CRC_BYTES).ok_or_else(damaged)?;
     if crc != crc32c::crc32c(content).to_le_bytes() {
         return Err(damaged());
     }
     let marks = block_range(block, entry.ids).len();
-    Ok(content.chunks_exact(mark::BYTES).take(marks).map(Mark::from_bytes).collect())
+    Ok(content.chunks_exact(mark::BYTES).take(marks).map(Mark::from_bytes))
 }

@@ -1,8 +1,9 @@
-//! `data` as JSON again, from columns and leftovers: what exports and the `events` view show.
+//! `data` as JSON again, from columns and leftovers: what exports and the `events` view show, and reading it.
 //!
 //! Equal to what came as far as JSON is concerned: members are in another order and numbers may be spelled another way
 //! (`1.50` as `1.5`). Not here: attributes.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, StringArray, StringBuilder};
@@ -52,6 +53,11 @@ pub fn data_json(batch: &EventBatch) -> StringArray {
         }
     }
     rows.finish()
+}
+
+/// The JSON text of the member of the object `data` to which `path` leads, the outermost name first.
+pub fn member<'a>(data: &'a str, path: &[String]) -> Option<Cow<'a, str>> {
+    sonic_rs::get(data, path).ok().map(|value| value.as_raw_cow())
 }
 
 /// Puts the members of one object beside each other.

@@ -10,6 +10,7 @@ mod value;
 mod text_column;
 pub mod builder;
 pub mod cloudevents;
+pub mod columns;
 pub mod split;
 pub mod fingerprint;
 pub mod ipc;

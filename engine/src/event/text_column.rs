@@ -55,6 +55,16 @@ impl TextColumn {
         self.append_key(key);
     }
 
+    /// Adds a row for each of `texts`.
+    pub(super) fn extend<T: AsRef<str>>(&mut self, texts: impl Iterator<Item = Option<T>>) {
+        for text in texts {
+            match text {
+                Some(text) => self.append(text.as_ref()),
+                None => self.keys.append_null(),
+            }
+        }
+    }
+
     /// Adds nulls up to `rows` rows.
     pub(super) fn fill(&mut self, rows: usize) {
         self.keys.append_nulls(rows - self.keys.len());

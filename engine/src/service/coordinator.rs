@@ -16,8 +16,8 @@ use std::time::Instant;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
+use crate::definition::Definition;
 use crate::log::Offset;
-use crate::meter::Meter;
 use crate::shard::permits::Permits;
 use crate::shard::worker::{Commit, Configure, Cut, Part, Seals};
 use crate::shard::{Gate, Operator};
@@ -36,7 +36,7 @@ const HISTORY_MAX: usize = 64;
 pub(super) enum Order<O: Operator> {
     Cut(Sender<Arc<Snapshot<O::Snapshot>>>),
     Checkpoint(Sender<Result<(), EngineError>>),
-    Configure(Vec<Meter>, Sender<Result<(), EngineError>>),
+    Configure(Vec<Definition>, Sender<Result<(), EngineError>>),
     Erase(BTreeSet<String>, Sender<Result<(), EngineError>>),
     Stop,
 }
@@ -186,8 +186,8 @@ impl<O: Operator> Coordinator<O> {
                     let result = self.checkpoint();
                     let _ = reply.send(result);
                 }
-                Ok(Order::Configure(meters, reply)) => {
-                    let backfilled = self.configure(meters);
+                Ok(Order::Configure(definitions, reply)) => {
+                    let backfilled = self.configure(definitions);
                     let is_whole = backfilled.is_ok();
                     let _ = reply.send(backfilled.and_then(|()| self.checkpoint()));
                     if !is_whole {
@@ -295,14 +295,17 @@ impl<O: Operator> Coordinator<O> {
         self.settle()
     }
 
-    fn configure(&mut self, meters: Vec<Meter>) -> Result<(), EngineError> {
-        let meters = Arc::new(meters);
+    fn configure(&mut self, definitions: Vec<Definition>) -> Result<(), EngineError> {
+        let definitions = Arc::new(definitions);
         let mut waiting = Vec::with_capacity(self.shards.len());
         for (shard, channels) in self.shards.iter().enumerate() {
             let (changed, answer) = bounded(1);
             let (feed, history) = bounded(HISTORY_MAX);
             let gone = |_| EngineError::Thread(format!("shard {shard}"));
-            channels.configures.send(Configure { meters: Arc::clone(&meters), changed, history }).map_err(gone)?;
+            channels
+                .configures
+                .send(Configure { definitions: Arc::clone(&definitions), changed, history })
+                .map_err(gone)?;
             waiting.push((shard as u16, answer, feed));
         }
         history::feed(&self.ground, &self.archive.get(), waiting, &self.alive)

@@ -9,10 +9,10 @@ use crossbeam_channel::{Sender, bounded};
 
 use crate::admission::{Receipt, RejectionCount};
 use crate::dedup::sequence::Sequence;
+use crate::definition::Definition;
 use crate::event::batch::EventBatch;
 use crate::event::split::{shard_of, split};
 use crate::log::SharedLog;
-use crate::meter::Meter;
 use crate::shard::answer::Gathering;
 use crate::shard::permits::{NoPermit, Permit, Permits};
 use crate::shard::worker::Part;
@@ -140,9 +140,9 @@ impl<O: Operator> Handle<O> {
         self.order(Order::Checkpoint)?
     }
 
-    /// The meters from now on; returns when new and changed ones have their history.
-    pub fn configure(&self, meters: Vec<Meter>) -> Result<(), EngineError> {
-        self.order(|reply| Order::Configure(meters, reply))?
+    /// The definitions from now on; returns when new and changed ones have their history.
+    pub fn configure(&self, definitions: Vec<Definition>) -> Result<(), EngineError> {
+        self.order(|reply| Order::Configure(definitions, reply))?
     }
 
     /// Erases everything of `tenants`, whose events the gate must refuse already; returns when no file holds it any more.

@@ -1,4 +1,4 @@
-//! History for meters that are new or changed: lake first, then log, in offset order, up to where each shard stands.
+//! History for definitions that are new or changed: lake first, then log, in offset order, up to where each shard stands.
 
 use std::sync::atomic::AtomicBool;
 

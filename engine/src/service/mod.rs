@@ -21,9 +21,9 @@ use std::sync::Arc;
 use crate::checkpoint::CheckpointError;
 use crate::checkpoint::manifest::Manifests;
 use crate::clock::Clock;
+use crate::definition::Definition;
 use crate::lake::{Lake, LakeError};
 use crate::log::{LogError, SharedLog};
-use crate::meter::Meter;
 use crate::shard::{Gate, Operator, RestoreError};
 use crate::storage::SharedStorage;
 
@@ -91,10 +91,10 @@ pub enum EngineError {
 pub fn open<O: Operator, G: Gate>(
     options: EngineOptions,
     ground: Ground,
-    meters: Vec<Meter>,
+    definitions: Vec<Definition>,
     operator: impl Fn(u16) -> O,
     gate: impl Fn(u16, u32) -> G,
 ) -> Result<Handle<O>, EngineError> {
-    let recovered = recover::recover(&options, &ground, &meters, operator, gate)?;
+    let recovered = recover::recover(&options, &ground, &definitions, operator, gate)?;
     coordinator::start(options, ground, recovered)
 }

@@ -1,4 +1,4 @@
-//! From what is durable to running workers: newest manifest, history for meters it does not know, tail of the log (I10).
+//! From what is durable to running workers: newest manifest, history for what it does not know, tail of the log (I10).
 //!
 //! Shards recover in parallel: one reader walks the log and hands each record to its shard's thread.
 
@@ -12,8 +12,8 @@ use crossbeam_channel::bounded;
 use crate::checkpoint::manifest::Manifest;
 use crate::dedup::Dedup;
 use crate::dedup::sequence::Sequences;
+use crate::definition::Definition;
 use crate::log::{Offset, Record};
-use crate::meter::Meter;
 use crate::shard::admit::Scratch;
 use crate::shard::worker::{COMMITS_MAX, Configure, ShardStats, Worker};
 use crate::shard::{Gate, Operator};
@@ -36,7 +36,7 @@ pub(super) struct Recovered<O: Operator, G: Gate> {
 pub(super) fn recover<O: Operator, G: Gate>(
     options: &EngineOptions,
     ground: &Ground,
-    meters: &[Meter],
+    definitions: &[Definition],
     operator: impl Fn(u16) -> O,
     gate: impl Fn(u16, u32) -> G,
 ) -> Result<Recovered<O, G>, EngineError> {
@@ -50,45 +50,27 @@ pub(super) fn recover<O: Operator, G: Gate>(
         return Err(EngineError::LogBehind { log_end: ground.log.end(), checkpoint: from });
     }
 
-    let mut workers = Vec::with_capacity(usize::from(ground.shards));
-    for shard in 0..ground.shards {
-        workers.push(worker(
-            options,
-            ground,
-            shard,
-            epoch,
-            from,
-            manifest.as_ref(),
-            operator(shard),
-            gate(shard, epoch),
-        )?);
+    let fresh = |shard| worker(options, ground, shard, epoch, from, operator(shard), gate(shard, epoch));
+    let mut workers: Vec<Worker<O, G>> = (0..ground.shards).map(fresh).collect();
+    if let Some(manifest) = &manifest {
+        restore(ground, manifest, &mut workers)?;
     }
-    configure(ground, &archive, meters, &mut workers)?;
+    configure(ground, &archive, definitions, &mut workers)?;
     replay(ground, from, &mut workers)?;
     Ok(Recovered { workers, archive, generation, epoch })
 }
 
-#[allow(clippy::too_many_arguments)]
+/// A worker that knows nothing yet.
 fn worker<O: Operator, G: Gate>(
     options: &EngineOptions,
     ground: &Ground,
     shard: u16,
     epoch: u32,
     applied: Offset,
-    manifest: Option<&Manifest>,
-    mut operator: O,
+    operator: O,
     gate: G,
-) -> Result<Worker<O, G>, EngineError> {
-    let mut dedup = Dedup::new(options.dedup, Arc::clone(&ground.storage));
-    let mut sequences = Sequences::default();
-    let mut watermark = Watermark::new(options.watermark, ground.clock.now_us());
-    if let Some(state) = manifest.and_then(|manifest| manifest.shards.iter().find(|state| state.shard == shard)) {
-        operator.restore(&state.operator, &*ground.storage)?;
-        dedup.restore(&state.dedup, &*ground.storage)?;
-        sequences = state.sequences.clone();
-        watermark.restore(state.watermark_us);
-    }
-    Ok(Worker {
+) -> Worker<O, G> {
+    Worker {
         shard,
         epoch,
         seed: ground.seed,
@@ -96,16 +78,41 @@ fn worker<O: Operator, G: Gate>(
         clock: Arc::clone(&ground.clock),
         operator,
         gate,
-        dedup,
-        sequences,
+        dedup: Dedup::new(options.dedup, Arc::clone(&ground.storage)),
+        sequences: Sequences::default(),
         horizon_us: options.dedup.horizon_us,
-        watermark,
+        watermark: Watermark::new(options.watermark, ground.clock.now_us()),
         applied,
         stats: Arc::new(ShardStats::default()),
         commits: bounded(COMMITS_MAX),
         in_flight: VecDeque::new(),
         append_failures: 0,
         scratch: Scratch::default(),
+    }
+}
+
+/// Takes up the checkpoint. Reading what was remembered is most of a start, so shards do it beside each other.
+fn restore<O: Operator, G: Gate>(
+    ground: &Ground,
+    manifest: &Manifest,
+    workers: &mut [Worker<O, G>],
+) -> Result<(), EngineError> {
+    std::thread::scope(|scope| {
+        let mut threads: Vec<ScopedJoinHandle<'_, Result<(), EngineError>>> = Vec::new();
+        for worker in workers {
+            let Some(state) = manifest.shards.iter().find(|state| state.shard == worker.shard) else { continue };
+            threads.push(scope.spawn(move || {
+                worker.operator.restore(&state.operator, &*ground.storage)?;
+                worker.dedup.restore(&state.dedup, &*ground.storage)?;
+                worker.sequences = state.sequences.clone();
+                worker.watermark.restore(state.watermark_us);
+                Ok(())
+            }));
+        }
+        for thread in threads {
+            thread.join().map_err(|_| EngineError::Thread("recovery".into()))??;
+        }
+        Ok(())
     })
 }
 
@@ -113,17 +120,17 @@ fn worker<O: Operator, G: Gate>(
 fn configure<O: Operator, G: Gate>(
     ground: &Ground,
     archive: &Archive,
-    meters: &[Meter],
+    definitions: &[Definition],
     workers: &mut [Worker<O, G>],
 ) -> Result<(), EngineError> {
-    let meters = Arc::new(meters.to_vec());
+    let definitions = Arc::new(definitions.to_vec());
     std::thread::scope(|scope| {
         let mut waiting = Vec::new();
         for worker in workers {
             let (changed, answer) = bounded(1);
             let (feed, history) = bounded(READ_AHEAD_MAX);
             let shard = worker.shard;
-            let configure = Configure { meters: Arc::clone(&meters), changed, history };
+            let configure = Configure { definitions: Arc::clone(&definitions), changed, history };
             scope.spawn(move || worker.configure(&configure));
             waiting.push((shard, answer, feed));
         }

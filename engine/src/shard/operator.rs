@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 
 use crate::admission::{Rejection, RejectionCount};
 use crate::calendar::Interval;
+use crate::definition::Definition;
 use crate::event::batch::EventBatch;
 use crate::log::Offset;
-use crate::meter::Meter;
 use crate::storage::Storage;
 
 /// Where a batch stands in the log.
@@ -58,15 +58,15 @@ pub trait Operator: Send + 'static {
     /// Takes up a state that `seal` described; before any `apply`.
     fn restore(&mut self, description: &serde_json::Value, storage: &dyn Storage) -> Result<(), RestoreError>;
 
-    /// The meters from now on. Returns those that are new or changed and so need the shard's history: the engine calls
-    /// [`Operator::backfill`] with all of it before the next `apply`.
-    fn configure(&mut self, meters: &[Meter]) -> Vec<String>;
+    /// What is computed from now on. Returns the keys ([`Definition::key`]) of what is new or changed and so needs the
+    /// shard's history: the engine calls [`Operator::backfill`] with all of it before the next `apply`.
+    fn configure(&mut self, definitions: &[Definition]) -> Vec<String>;
 
     /// Drops everything of `tenants`, as if none of their events had ever been applied; nothing changes if it fails.
     fn forget(&mut self, tenants: &BTreeSet<String>) -> Result<(), RestoreError>;
 
-    /// Folds history into the named meters only.
-    fn backfill(&mut self, meters: &[String], batch: &EventBatch, position: Position);
+    /// Folds history into the definitions of these keys only.
+    fn backfill(&mut self, keys: &[String], batch: &EventBatch, position: Position);
 }
 
 /// State on its way into a checkpoint. Runs off the worker's thread.

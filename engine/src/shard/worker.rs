@@ -17,10 +17,10 @@ use crate::admission::{Receipt, RejectionCount};
 use crate::clock::Clock;
 use crate::dedup::Dedup;
 use crate::dedup::sequence::{Sequence, Sequences, Turn};
+use crate::definition::Definition;
 use crate::event::batch::EventBatch;
 use crate::event::{fingerprint, ipc};
 use crate::log::{Header, LogError, Offset, Record, SharedLog};
-use crate::meter::Meter;
 use crate::snapshot::ShardView;
 use crate::watermark::Watermark;
 
@@ -50,10 +50,10 @@ pub(crate) enum Commit<O: Operator> {
     Forget { tenants: Arc<BTreeSet<String>>, done: Sender<Result<(), RestoreError>> },
 }
 
-/// The meters from now on. One message does both halves, so that no event falls between what is backfilled and what is
-/// applied: the worker answers with the meters that need history and with where its own begins, then takes all of it.
+/// The definitions from now on. One message does both halves, so that no event falls between what is backfilled and what
+/// is applied: the worker answers with the keys that need history and with where its own begins, then takes all of it.
 pub(crate) struct Configure {
-    pub(crate) meters: Arc<Vec<Meter>>,
+    pub(crate) definitions: Arc<Vec<Definition>>,
     pub(crate) changed: Sender<(Vec<String>, Offset)>,
     pub(crate) history: Receiver<(EventBatch, Position)>,
 }
@@ -357,7 +357,7 @@ impl<O: Operator, G: Gate> Worker<O, G> {
     }
 
     pub(crate) fn configure(&mut self, configure: &Configure) {
-        let changed = self.operator.configure(&configure.meters);
+        let changed = self.operator.configure(&configure.definitions);
         // The service is gone only if the process is going.
         let _ = configure.changed.send((changed.clone(), self.applied));
         for (batch, position) in &configure.history {

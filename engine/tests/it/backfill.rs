@@ -9,13 +9,13 @@ use engine::admission::{Rejection, RejectionCount};
 use engine::calendar::Interval;
 use engine::checkpoint::manifest::Manifests;
 use engine::clock::ManualClock;
+use engine::definition::Definition;
 use engine::event::batch::EventBatch;
 use engine::event::builder::{Attributes, EventBatchBuilder};
 use engine::event::ipc;
 use engine::lake::{Lake, LakeError};
 use engine::log::segment::{SegmentLog, SegmentOptions};
 use engine::log::{Log, Offset};
-use engine::meter::Meter;
 use engine::service::{EngineError, EngineOptions, Ground, Handle};
 use engine::shard::{Operator, Position, RestoreError, Seal, SealedFiles};
 use engine::snapshot::ArchiveFile;
@@ -77,9 +77,12 @@ impl Operator for Metered {
         Ok(())
     }
 
-    fn configure(&mut self, meters: &[Meter]) -> Vec<String> {
-        let new: Vec<String> =
-            meters.iter().map(|meter| meter.name.clone()).filter(|name| !self.0.contains_key(name)).collect();
+    fn configure(&mut self, definitions: &[Definition]) -> Vec<String> {
+        let new: Vec<String> = definitions
+            .iter()
+            .map(|definition| definition.key().into_owned())
+            .filter(|name| !self.0.contains_key(name))
+            .collect();
         self.0.extend(new.iter().map(|name| (name.clone(), 0)));
         new
     }
@@ -180,7 +183,7 @@ impl Place {
         Self { faulty: Arc::new(FaultyStorage::new(Arc::new(MemoryStorage::new()))), lake: Arc::default(), is_archived }
     }
 
-    fn open(&self, meters: &[Meter]) -> Result<Handle<Metered>, EngineError> {
+    fn open(&self, meters: &[Definition]) -> Result<Handle<Metered>, EngineError> {
         let storage: SharedStorage = Arc::clone(&self.faulty) as SharedStorage;
         let options = EngineOptions {
             publish_every: Duration::from_secs(3600),
@@ -221,10 +224,10 @@ impl Place {
     }
 }
 
-fn meter(name: &str) -> Meter {
+fn meter(name: &str) -> Definition {
     let definition = serde_json::json!({"name": name, "event_type": "event", "aggregation": "count",
         "window": {"tumbling": {"size_s": 60}}});
-    serde_json::from_value(definition).unwrap()
+    Definition::Meter(serde_json::from_value(definition).unwrap())
 }
 
 /// One event for each of 20 tenants, so that every shard has some; large, so that a log is read in several chunks.

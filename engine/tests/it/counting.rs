@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use engine::admission::{Reason, Rejection, RejectionCount};
 use engine::calendar::Interval;
+use engine::definition::Definition;
 use engine::event::batch::EventBatch;
 use engine::lake::{Lake, LakeError};
 use engine::log::{Log, Offset};
-use engine::meter::Meter;
 use engine::shard::{Gate, Measure, Operator, Position, RestoreError, Seal, SealedFiles};
 use engine::snapshot::ArchiveFile;
 use engine::storage::{Storage, StorageError};
@@ -72,7 +72,7 @@ impl Operator for Counting {
         Ok(())
     }
 
-    fn configure(&mut self, _meters: &[Meter]) -> Vec<String> {
+    fn configure(&mut self, _definitions: &[Definition]) -> Vec<String> {
         Vec::new()
     }
 

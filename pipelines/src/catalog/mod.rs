@@ -14,10 +14,11 @@ pub mod cut;
 mod planner;
 mod schema;
 mod information_schema;
-mod statement;
+mod own_threads;
 mod share;
 mod threads;
 mod session;
+pub mod statement;
 pub mod verify;
 
 use std::sync::Arc;
@@ -26,12 +27,13 @@ use datafusion::dataframe::DataFrame;
 use datafusion::error::DataFusionError;
 use datafusion::execution::session_state::SessionState;
 use datafusion::prelude::SessionContext;
+use engine::view::ViewRefusal;
 
 use crate::views::Description;
 pub use cut::Cut;
 pub(crate) use planner::cut;
 pub use source::Source;
-
+pub use statement::ViewStatement;
 pub use verify::{verify, verify_kind};
 pub use visibility::Visibility;
 
@@ -72,9 +74,13 @@ impl Default for CatalogOptions {
 pub enum CatalogError {
     /// The statement would change something.
     #[error(
-        "{0}: SQL only reads here; tenants, meters, quotas and keys are changed over the HTTP API or the command line"
+        "{0}: SQL only reads here, but for materialized views; tenants, meters, quotas and keys are changed over the HTTP \
+         API or the command line"
     )]
     ReadOnly(String),
+    /// A materialized view that can't be kept current.
+    #[error("a materialized view can't be kept current with this: {0}")]
+    View(#[from] ViewRefusal),
     /// DataFusion's answer: syntax, unknown names, limits.
     #[error(transparent)]
     DataFusion(#[from] DataFusionError),

@@ -17,8 +17,8 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, PhysicalPlanner};
 
 use super::cut::Cut;
+use super::own_threads::StatementExec;
 use super::source::Source;
-use super::statement::StatementExec;
 use super::threads::Threads;
 use super::verify::verify;
 

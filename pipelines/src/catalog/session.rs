@@ -46,9 +46,14 @@ pub(super) fn template(source: &Arc<dyn Source>, options: &CatalogOptions) -> Se
             bytes_max: options.statement_memory_bytes_max,
         }));
     let state = state.build();
-    let mut functions = state.aggregate_functions().values().cloned().collect::<Vec<_>>();
-    functions.extend(metering::functions().into_iter().map(Arc::new));
-    SessionStateBuilder::new_from_existing(state).with_aggregate_functions(functions).build()
+    let mut aggregates = state.aggregate_functions().values().cloned().collect::<Vec<_>>();
+    aggregates.extend(metering::functions().into_iter().map(Arc::new));
+    let mut scalars = state.scalar_functions().values().cloned().collect::<Vec<_>>();
+    scalars.extend(metering::member_functions().into_iter().map(Arc::new));
+    SessionStateBuilder::new_from_existing(state)
+        .with_aggregate_functions(aggregates)
+        .with_scalar_functions(scalars)
+        .build()
 }
 
 /// One pool for all queries, so that together they stay within it (I8); what does not fit spills, within a limit too.

@@ -12,6 +12,7 @@ use engine::storage::SharedStorage;
 
 use crate::metering::MeteringSnapshot;
 use crate::views::audit::AuditRow;
+use crate::views::materialized_views::ViewRow;
 use crate::views::queries::QueryRow;
 use crate::views::quotas::QuotaRow;
 use crate::views::tenants::TenantRow;
@@ -31,6 +32,8 @@ pub trait Source: Send + Sync + 'static {
     fn storage(&self) -> SharedStorage;
     /// The meters defined now.
     fn meters(&self) -> Vec<Meter>;
+    /// The materialized views there are now.
+    fn views(&self) -> Vec<ViewRow>;
     /// All tenants.
     fn tenants(&self) -> Vec<TenantRow>;
     /// Limits with their use in the periods that contain `now_us`, of all tenants or of one.

@@ -1,138 +1,130 @@
-//! The root of every physical plan: runs what is below it on threads of its own and within its share of memory.
+//! The statements that change materialized views, recognised for all doors; everything else only reads.
 //!
-//! At the root of the plan and not in the doors, so that none can forget it.
+//! Not here: whether a view can be kept current (`metering::select`), carrying statements out (`server::statements`), who
+//! may.
 
-use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use datafusion::error::DataFusionError;
+use datafusion::sql::sqlparser::ast::{CreateView, ObjectName, ObjectType, Statement};
+use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
+use datafusion::sql::sqlparser::keywords::Keyword;
+use datafusion::sql::sqlparser::parser::{Parser, ParserError};
+use datafusion::sql::sqlparser::tokenizer::Token;
+use engine::view::{View, ViewRefusal};
 
-use datafusion::common::Result;
-use datafusion::common::runtime::SpawnedTask;
-use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::execution::runtime_env::RuntimeEnv;
-use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_plan::stream::{RecordBatchReceiverStreamBuilder, RecordBatchStreamAdapter};
-use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, ReplaceChildrenOptions};
-use futures::StreamExt;
+use super::{CATALOG, CatalogError, SCHEMA, Visibility};
+use crate::views;
 
-use super::share::Share;
-use super::threads::{Crew, GIVES_WAY_AFTER, Threads};
-
-/// Batches that may wait between a statement and the door that sends them (I8).
-const QUEUE_BATCHES_MAX: usize = 2;
-
-/// See the module.
-#[derive(Debug)]
-pub(super) struct StatementExec {
-    input: Arc<dyn ExecutionPlan>,
-    threads: Arc<Threads>,
-    crew: Mutex<Option<Arc<Crew>>>,
-    runtime: Arc<RuntimeEnv>,
+/// A statement about materialized views.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ViewStatement {
+    /// `CREATE MATERIALIZED VIEW [IF NOT EXISTS] name AS SELECT …`.
+    Create {
+        /// The definition.
+        view: View,
+        /// Whether a view of that name is no error.
+        if_not_exists: bool,
+    },
+    /// `DROP MATERIALIZED VIEW [IF EXISTS] name, …`.
+    Drop {
+        /// Which.
+        names: Vec<String>,
+        /// Whether a missing one is no error.
+        if_exists: bool,
+    },
+    /// `REFRESH MATERIALIZED VIEW name`: it is always fresh.
+    Refresh {
+        /// Which.
+        name: String,
+    },
 }
 
-impl StatementExec {
-    /// `input` with at most `bytes_max` of the memory of `runtime`.
-    pub(super) fn new(
-        input: Arc<dyn ExecutionPlan>,
-        threads: Arc<Threads>,
-        runtime: &RuntimeEnv,
-        bytes_max: usize,
-    ) -> Self {
-        let share = Share::new(Arc::clone(&runtime.memory_pool), bytes_max);
-        let runtime = Arc::new(RuntimeEnv { memory_pool: Arc::new(share), ..runtime.clone() });
-        Self { input, threads, crew: Mutex::default(), runtime }
-    }
-
-    fn over(&self, mut children: Vec<Arc<dyn ExecutionPlan>>) -> Arc<dyn ExecutionPlan> {
-        let input = children.pop().unwrap_or_else(|| Arc::clone(&self.input));
-        let (threads, runtime) = (Arc::clone(&self.threads), Arc::clone(&self.runtime));
-        Arc::new(Self { input, threads, crew: Mutex::default(), runtime })
-    }
-
-    /// The crew of all partitions; hired when the first of them is executed.
-    fn crew(&self) -> Result<Option<Arc<Crew>>> {
-        let mut crew = self.crew.lock().unwrap_or_else(PoisonError::into_inner);
-        if crew.is_none() {
-            *crew = self.threads.lend()?.map(Arc::new);
+impl ViewStatement {
+    /// What `sql` says about materialized views; `None` if it is about something else.
+    ///
+    /// # Errors
+    /// Syntax, or clauses that are not known here.
+    pub fn parse(sql: &str) -> Result<Option<Self>, CatalogError> {
+        const CREATE: [Keyword; 3] = [Keyword::CREATE, Keyword::MATERIALIZED, Keyword::VIEW];
+        const REPLACE: [Keyword; 5] =
+            [Keyword::CREATE, Keyword::OR, Keyword::REPLACE, Keyword::MATERIALIZED, Keyword::VIEW];
+        const DROP: [Keyword; 3] = [Keyword::DROP, Keyword::MATERIALIZED, Keyword::VIEW];
+        const REFRESH: [Keyword; 3] = [Keyword::REFRESH, Keyword::MATERIALIZED, Keyword::VIEW];
+        let parser = || Parser::new(&PostgreSqlDialect {}).try_with_sql(sql);
+        // What has no tokens is nothing of ours; whoever parses it next says what is wrong.
+        let Ok(mut begun) = parser() else { return Ok(None) };
+        if begun.parse_keywords(&REFRESH) {
+            // Nobody is locked out in any case.
+            let _ = begun.parse_keyword(Keyword::CONCURRENTLY);
+            let name = begun.parse_object_name(false).map_err(syntax)?;
+            end(&mut begun)?;
+            return Ok(Some(Self::Refresh { name: plain(&name)? }));
         }
-        Ok(crew.clone())
-    }
-}
-
-impl ExecutionPlan for StatementExec {
-    fn name(&self) -> &str {
-        "StatementExec"
-    }
-
-    fn properties(&self) -> &Arc<PlanProperties> {
-        self.input.properties()
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.input]
-    }
-
-    fn apply_expressions(
-        &self,
-        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-
-    fn replace_children(
-        self: Arc<Self>,
-        children: Vec<Arc<dyn ExecutionPlan>>,
-        _: ReplaceChildrenOptions,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        Ok(self.over(children))
-    }
-
-    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
-        Ok(self.over(children))
-    }
-
-    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let context = Arc::new(TaskContext::new(
-            context.task_id(),
-            context.session_id(),
-            context.session_config().clone(),
-            context.scalar_functions().clone(),
-            context.higher_order_functions().clone(),
-            context.aggregate_functions().clone(),
-            context.window_functions().clone(),
-            Arc::clone(&self.runtime),
-        ));
-        let Some(crew) = self.crew()? else { return self.input.execute(partition, context) };
-        let Some(handle) = crew.handle().cloned() else { return self.input.execute(partition, context) };
-        let mut stream = RecordBatchReceiverStreamBuilder::new(self.schema(), QUEUE_BATCHES_MAX);
-        let (input, queue) = (Arc::clone(&self.input), stream.tx());
-        let work = async move {
-            let mut rows = input.execute(partition, context)?;
-            while let Some(batch) = rows.next().await {
-                // The receiver is gone when the statement was cancelled or has enough.
-                if queue.send(batch).await.is_err() {
-                    break;
-                }
+        if !begun.parse_keywords(&CREATE) && !begun.parse_keywords(&REPLACE) && !begun.parse_keywords(&DROP) {
+            return Ok(None);
+        }
+        let mut parser = parser().map_err(syntax)?;
+        let statement = parser.parse_statement().map_err(syntax)?;
+        end(&mut parser)?;
+        match statement {
+            Statement::CreateView(create) => Self::create(&create).map(Some),
+            Statement::Drop { object_type: ObjectType::MaterializedView, if_exists, names, .. } => {
+                let names = names.iter().map(plain).collect::<Result<_, _>>()?;
+                Ok(Some(Self::Drop { names, if_exists }))
             }
-            Ok(())
-        };
-        stream.spawn_on(work, &handle);
-        let held = (SpawnedTask::spawn(give_way(Arc::clone(&crew))), crew);
-        let rows = stream.build().map(move |batch| {
-            let _until_the_end = &held;
-            batch
-        });
-        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), rows)))
+            _ => Ok(None),
+        }
+    }
+
+    fn create(create: &CreateView) -> Result<Self, CatalogError> {
+        let refuse = |construct: &str, reason: &str| Err(ViewRefusal::new(construct, reason).into());
+        if create.or_replace || create.or_alter {
+            return refuse("OR REPLACE", "drop the view and create it again; its history is computed either way");
+        }
+        if !create.columns.is_empty() {
+            return refuse("column list", "name columns in the SELECT by AS");
+        }
+        let name = plain(&create.name)?;
+        if is_reserved(&name) {
+            return refuse(&format!("name {name}"), "belongs to a view of the catalog; give it another name");
+        }
+        let view = View { name, query: create.query.to_string() };
+        // What else the dialects know of (options, clusters, comments) would be left out silently.
+        let kept = format!("CREATE MATERIALIZED VIEW {} AS {}", create.name, view.query);
+        let plainly = CreateView { if_not_exists: false, ..create.clone() };
+        if plainly.to_string() != kept {
+            return refuse("options", "are not known here: CREATE MATERIALIZED VIEW [IF NOT EXISTS] name AS SELECT …");
+        }
+        Ok(Self::Create { view, if_not_exists: create.if_not_exists })
     }
 }
 
-async fn give_way(crew: Arc<Crew>) {
-    tokio::time::sleep(GIVES_WAY_AFTER).await;
-    crew.give_way();
+/// Nothing but the end, or a semicolon before it.
+fn end(parser: &mut Parser<'_>) -> Result<(), CatalogError> {
+    while parser.consume_token(&Token::SemiColon) {}
+    parser.expect_token(&Token::EOF).map(|_| ()).map_err(syntax)
 }
 
-impl DisplayAs for StatementExec {
-    fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "StatementExec: memory={}", self.runtime.memory_pool)
+fn syntax(error: ParserError) -> CatalogError {
+    DataFusionError::SQL(Box::new(error), None).into()
+}
+
+/// The name alone; the only schema is this one.
+fn plain(name: &ObjectName) -> Result<String, CatalogError> {
+    let parts = name.0.iter().filter_map(|part| part.as_ident());
+    let parts = parts.map(|part| match part.quote_style {
+        Some(_) => part.value.clone(),
+        None => part.value.to_lowercase(),
+    });
+    let parts = parts.collect::<Vec<_>>();
+    match parts.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        [name] | [SCHEMA, name] | [CATALOG, SCHEMA, name] => Ok((*name).to_owned()),
+        _ => Err(ViewRefusal::new(format!("name {name}"), format!("the only schema is {SCHEMA}")).into()),
     }
+}
+
+/// Whether the catalog has, or may have, a view of its own of that name.
+fn is_reserved(name: &str) -> bool {
+    name.starts_with(views::meter::PREFIX)
+        || name.starts_with("pg_")
+        || views::all(&Visibility::Platform).iter().any(|view| view.name() == name)
 }

@@ -10,7 +10,8 @@ use arrow::compute::{concat, take};
 use datafusion::common::Result;
 use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
 
-use super::compile::{CompiledMeter, Evaluated};
+use super::call::Evaluated;
+use super::compile::CompiledMeter;
 use super::delta;
 
 /// What is kept of a group beside its states.

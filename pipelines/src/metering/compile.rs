@@ -1,30 +1,36 @@
-//! A meter's definition made executable: what to read of an event, what to keep per pane, how that becomes a value.
+//! A definition made executable: what to read of an event, what to keep per pane, how that becomes a value or a row.
 //!
-//! Doors call [`check`] before a definition is journaled; whatever passes it can be folded without failing. Not here:
+//! Doors call [`check`] or [`check_view`] before a definition is journaled; whatever passes it can be folded without failing. Not here:
 //! the state itself, windows.
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions};
-use arrow::compute::cast;
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions};
+use arrow::compute::{cast, filter_record_batch, prep_null_mask_filter};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, i256};
-use datafusion::common::{Result, ScalarValue};
+use datafusion::common::{DataFusionError, Result, ScalarValue};
 use datafusion::functions_aggregate::{approx_distinct, count, min_max, sum};
-use datafusion::logical_expr::{AggregateUDF, GroupsAccumulator};
-use datafusion::physical_expr::aggregate::{AggregateExprBuilder, AggregateFunctionExpr};
+use datafusion::logical_expr::AggregateUDF;
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::aggregate::AggregateExprBuilder;
 use datafusion::physical_expr::expressions::{Column, Literal};
-use datafusion::physical_expr::{GroupsAccumulatorAdapter, PhysicalExpr};
 use engine::calendar::Interval;
-use engine::event::schema::{text_type, time_type, units_type};
+use engine::definition::Definition;
+use engine::event::schema::{self, text_type, units_type};
 use engine::meter::{Aggregation, Meter, MeterError, Window};
 use engine::path::JsonPath;
 use engine::units::{ONE, PRECISION, SCALE};
+use engine::view::{View, ViewRefusal};
 
+use super::call::{Call, Evaluated};
 use super::delta::START;
+use super::dimension::Dimension;
 use super::functions::{function, half_even, weighted};
+use super::input::{Input, Read};
 use super::pane::Edges;
+use super::select::{self, Answer, Selected};
 use super::sql;
-use super::trial::contain;
+use super::trial::{contain, failing_in};
 use super::value::Rows;
 
 /// Whether `meter` can be metered exactly; the reason if not.
@@ -32,23 +38,48 @@ use super::value::Rows;
 /// # Errors
 /// The field that must change, for instance an SQL expression that is not independent of the order of arrival.
 pub fn check(meter: &Meter) -> Result<(), MeterError> {
-    CompiledMeter::new(meter).map(|_| ())
+    CompiledMeter::of_meter(meter).map(|_| ())
 }
 
-/// An executable meter.
+/// Whether `view` can be kept current; the reason if not.
+///
+/// # Errors
+/// The construct of its statement that can't be.
+pub fn check_view(view: &View) -> Result<(), ViewRefusal> {
+    CompiledMeter::of_view(view).map(|_| ())
+}
+
+/// Why a definition can't be compiled.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum DefinitionError {
+    /// A meter.
+    #[error(transparent)]
+    Meter(#[from] MeterError),
+    /// A view.
+    #[error(transparent)]
+    View(#[from] ViewRefusal),
+}
+
+/// An executable meter or materialized view: both are dimensions, panes and aggregate calls.
 #[derive(Debug)]
 pub(super) struct CompiledMeter {
-    /// The definition.
-    pub(super) meter: Meter,
-    /// Pointer of the value.
+    /// What it was compiled from.
+    pub(super) definition: Definition,
+    /// [`Definition::key`].
+    pub(super) key: String,
+    /// Which events; `None` for all.
+    pub(super) event_type: Option<String>,
+    /// Pointer of the value without which an event is not counted.
     pub(super) value: Option<String>,
-    /// Pointers of the dimensions.
-    pub(super) dimensions: Vec<String>,
+    /// What panes are told apart by, beside the tenant.
+    pub(super) dimensions: Vec<Dimension>,
     /// Where panes begin.
     pub(super) edges: Edges,
-    /// What the calls read of an event, in the order of `input_schema`.
+    /// What filter and calls read of an event, in the order of `input_schema`.
     inputs: Vec<Input>,
     input_schema: SchemaRef,
+    /// Which of those events; a view's `WHERE`.
+    filter: Option<Arc<dyn PhysicalExpr>>,
     /// The aggregate calls whose states a pane keeps.
     pub(super) calls: Vec<Call>,
     finish: Finish,
@@ -56,42 +87,6 @@ pub(super) struct CompiledMeter {
     pub(super) identity: String,
     /// Columns of a delta; see [`delta`](super::delta).
     pub(super) pane_schema: SchemaRef,
-}
-
-/// A column that calls read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Input {
-    /// The value as DECIMAL(38, 9).
-    Number,
-    /// The value as text.
-    Text,
-    /// `time`.
-    Time,
-    /// `id`.
-    Id,
-    /// `subject`.
-    Subject,
-    /// A dimension as text.
-    Dimension(usize),
-}
-
-/// One aggregate function with its arguments.
-#[derive(Debug)]
-pub(super) struct Call {
-    /// The function; boxed since it is large.
-    pub(super) function: Arc<AggregateFunctionExpr>,
-    /// `FILTER (WHERE …)`.
-    pub(super) filter: Option<Arc<dyn PhysicalExpr>>,
-    /// How many state columns it has.
-    pub(super) states: usize,
-}
-
-/// The columns of a call: arguments and filter.
-pub(super) struct Evaluated {
-    /// The arguments.
-    pub(super) arguments: Vec<ArrayRef>,
-    /// The filter.
-    pub(super) filter: Option<arrow::array::BooleanArray>,
 }
 
 /// How evaluated calls become the value.
@@ -105,46 +100,8 @@ enum Finish {
     Weighted,
     /// An expression over the calls' values.
     Expression(Arc<dyn PhysicalExpr>, SchemaRef),
-}
-
-impl Input {
-    /// Column name and type.
-    pub(super) fn field(self, meter: &Meter) -> Field {
-        match self {
-            Self::Number => Field::new("value", units_type(), true),
-            Self::Text => Field::new("value", DataType::Utf8, true),
-            Self::Time => Field::new("time", time_type(), false),
-            Self::Id => Field::new("id", DataType::Utf8, false),
-            Self::Subject => Field::new("subject", DataType::Utf8, true),
-            Self::Dimension(at) => Field::new(&meter.dimensions[at].name, DataType::Utf8, true),
-        }
-    }
-}
-
-impl Call {
-    /// A call of `function` whose arguments are read from rows of `schema`.
-    pub(super) fn new(function: Arc<AggregateFunctionExpr>, filter: Option<Arc<dyn PhysicalExpr>>) -> Result<Self> {
-        let states = function.state_fields()?.len();
-        Ok(Self { function, filter, states })
-    }
-
-    /// A fresh accumulator.
-    pub(super) fn accumulator(&self) -> Result<Box<dyn GroupsAccumulator>> {
-        if self.function.groups_accumulator_supported() {
-            return self.function.create_groups_accumulator();
-        }
-        let function = self.function.clone();
-        Ok(Box::new(GroupsAccumulatorAdapter::new(move || function.create_accumulator())))
-    }
-
-    fn evaluate(&self, batch: &RecordBatch) -> Result<Evaluated> {
-        let rows = batch.num_rows();
-        let column = |expression: &Arc<dyn PhysicalExpr>| expression.evaluate(batch)?.into_array(rows);
-        Ok(Evaluated {
-            arguments: self.function.expressions().iter().map(column).collect::<Result<_>>()?,
-            filter: self.filter.as_ref().map(column).transpose()?.map(|array| array.as_boolean().clone()),
-        })
-    }
+    /// A view's columns over groups and the calls' values.
+    Answer(Box<Answer>),
 }
 
 fn refuse(field: &str, reason: impl std::fmt::Display) -> MeterError {
@@ -157,7 +114,14 @@ fn pointer(field: &str, path: &str) -> Result<String, MeterError> {
 
 impl CompiledMeter {
     /// Compiles a definition.
-    pub(super) fn new(meter: &Meter) -> Result<Self, MeterError> {
+    pub(super) fn new(definition: &Definition) -> Result<Self, DefinitionError> {
+        Ok(match definition {
+            Definition::Meter(meter) => Self::of_meter(meter)?,
+            Definition::View(view) => Self::of_view(view)?,
+        })
+    }
+
+    fn of_meter(meter: &Meter) -> Result<Self, MeterError> {
         meter.validate()?;
         let edges = Edges::new(&meter.window);
         if edges.cutter().is_none() {
@@ -167,10 +131,11 @@ impl CompiledMeter {
         let dimensions =
             meter.dimensions.iter().map(|d| pointer("dimensions", &d.path)).collect::<Result<Vec<_>, _>>()?;
         let parts = match &meter.aggregation {
-            Aggregation::Sql { expression } => sql::plan(meter, expression)?,
-            _ => native(meter).map_err(|error| refuse("aggregation", error))?,
+            Aggregation::Sql { expression } => sql::plan(meter, value.as_deref(), &dimensions, expression)?,
+            _ => native(meter, value.as_deref()).map_err(|error| refuse("aggregation", error))?,
         };
-        let pane_schema = pane_schema(meter, &parts.calls).map_err(|error| refuse("aggregation", error))?;
+        let names = meter.dimensions.iter().map(|dimension| dimension.name.clone());
+        let pane_schema = pane_schema(names, &parts.calls).map_err(|error| refuse("aggregation", error))?;
         let identity = serde_json::json!([
             meter.event_type,
             value,
@@ -179,15 +144,18 @@ impl CompiledMeter {
             matches!(meter.aggregation, Aggregation::Sql { .. }).then_some(&meter.dimensions),
             dimensions,
             edges.identity(),
-            is_session(meter),
+            matches!(meter.window, Window::Session { .. }),
         ]);
         Ok(Self {
-            meter: meter.clone(),
+            key: meter.name.clone(),
+            event_type: Some(meter.event_type.clone()),
+            definition: meter.clone().into(),
             value,
-            dimensions,
+            dimensions: dimensions.into_iter().map(Dimension::Member).collect(),
             edges,
+            input_schema: schema_of(&parts.inputs),
             inputs: parts.inputs,
-            input_schema: parts.input_schema,
+            filter: None,
             calls: parts.calls,
             finish: parts.finish,
             identity: identity.to_string(),
@@ -195,30 +163,69 @@ impl CompiledMeter {
         })
     }
 
-    /// The columns that the calls read, and which rows carry the value that is counted (`None`: all).
+    fn of_view(view: &View) -> Result<Self, ViewRefusal> {
+        view.validate()?;
+        let Selected { event_type, dimensions, names, window, inputs, filter, calls, answer } =
+            select::plan(&view.query)?;
+        let pane_schema = pane_schema(names.into_iter(), &calls)
+            .map_err(|error| ViewRefusal::new("SELECT", error.strip_backtrace()))?;
+        let definition = Definition::from(view.clone());
+        Ok(Self {
+            key: definition.key().into_owned(),
+            definition,
+            event_type,
+            value: None,
+            dimensions,
+            edges: Edges::new(&window),
+            input_schema: schema_of(&inputs),
+            inputs,
+            filter,
+            calls,
+            finish: Finish::Answer(Box::new(answer)),
+            identity: view.query.clone(),
+            pane_schema,
+        })
+    }
+
+    /// The columns that filter and calls read, and which rows carry the value that is counted (`None`: all).
     pub(super) fn inputs(&self, rows: &mut Rows<'_>) -> (RecordBatch, Option<ArrayRef>) {
-        let reads_text = self.meter.aggregation.takes_text();
-        let value = self.value.as_ref().map(|pointer| match reads_text {
+        let value = self.value.as_ref().map(|pointer| match self.takes_text() {
             true => rows.texts(pointer),
             false => rows.numbers(pointer),
         });
-        let columns = self.inputs.iter().map(|input| match input {
-            Input::Number | Input::Text => {
-                value.clone().unwrap_or_else(|| arrow::array::new_null_array(&units_type(), rows.len()))
-            }
-            Input::Time => rows.times(),
-            Input::Id => rows.ids(),
-            Input::Subject => rows.subjects(),
-            Input::Dimension(at) => rows.texts(&self.dimensions[*at]),
-        });
-        let columns = columns.collect();
+        let columns = self.inputs.iter().map(|input| input.column(rows)).collect();
         let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
         let batch = RecordBatch::try_new_with_options(self.input_schema.clone(), columns, &options)
             .expect("columns are made to the input schema");
         (batch, value.filter(|value| value.null_count() > 0))
     }
 
-    /// Arguments and filters of all calls; an SQL expression may fail on a row (division by zero).
+    /// The rows that pass the filter, and those on which it fails, each with its error; `None` without a filter.
+    pub(super) fn passing<'a>(&self, rows: &mut Rows<'a>) -> Option<(Rows<'a>, Vec<(usize, DataFusionError)>)> {
+        let filter = self.filter.as_ref()?;
+        let (inputs, _) = self.inputs(rows);
+        let pass = |inputs: &RecordBatch| {
+            contain(|| {
+                let passing = filter.evaluate(inputs)?.into_array(inputs.num_rows())?;
+                let passing = passing.as_boolean();
+                // What is unknown does not pass.
+                Ok(if passing.null_count() > 0 { prep_null_mask_filter(passing) } else { passing.clone() })
+            })
+        };
+        if let Ok(passing) = pass(&inputs) {
+            return Some((rows.select(&passing), Vec::new()));
+        }
+        let failing = failing_in(&inputs, &|inputs| pass(inputs).map(drop));
+        let mut works = vec![true; rows.len()];
+        failing.iter().for_each(|(row, _)| works[*row] = false);
+        let works = BooleanArray::from(works);
+        let inputs = filter_record_batch(&inputs, &works).expect("one flag per row");
+        // Apart they worked, so together they do: expressions look at one row at a time.
+        let passing = pass(&inputs).unwrap_or_else(|_| BooleanArray::from(vec![false; inputs.num_rows()]));
+        Some((rows.select(&works).select(&passing), failing))
+    }
+
+    /// Arguments and filters of all calls; SQL may fail on a row (division by zero).
     pub(super) fn evaluate(&self, inputs: &RecordBatch) -> Result<Vec<Evaluated>> {
         self.calls.iter().map(|call| call.evaluate(inputs)).collect()
     }
@@ -230,7 +237,30 @@ impl CompiledMeter {
 
     /// Whether evaluating arguments may fail: only SQL computes on them.
     pub(super) fn is_fallible(&self) -> bool {
-        matches!(self.meter.aggregation, Aggregation::Sql { .. })
+        matches!(self.finish, Finish::Expression(..) | Finish::Answer(_))
+    }
+
+    /// Whether not all events of its type are counted.
+    pub(super) fn is_filtered(&self) -> bool {
+        self.filter.is_some()
+    }
+
+    /// Names of the dimensions, for people.
+    pub(super) fn dimension_names(&self) -> impl Iterator<Item = &str> {
+        self.pane_schema.fields()[1..=self.dimensions.len()].iter().map(|field| field.name().as_str())
+    }
+
+    /// Whether the value need not be a number.
+    pub(super) fn takes_text(&self) -> bool {
+        self.definition.meter().is_some_and(|meter| meter.aggregation.takes_text())
+    }
+
+    /// How a view's groups become its rows; `None` for a meter.
+    pub(super) fn answer(&self) -> Option<&Answer> {
+        match &self.finish {
+            Finish::Answer(answer) => Some(answer),
+            _ => None,
+        }
     }
 
     /// Makes values as DECIMAL(38, 9) of the calls' values, one per window.
@@ -255,6 +285,7 @@ impl CompiledMeter {
                 sums.collect::<Result<_>>()?
             }
             Finish::Expression(expression, schema) => return finish_sql(expression, schema, evaluated, windows.len()),
+            Finish::Answer(_) => return datafusion::common::internal_err!("a view has columns and not one value"),
         };
         Ok(Arc::new(values.with_precision_and_scale(PRECISION, SCALE)?))
     }
@@ -287,56 +318,48 @@ fn decimal(array: &ArrayRef) -> Result<ArrayRef> {
     Ok(cast(array, &units_type())?)
 }
 
-/// What planning gives.
+/// What planning a meter gives.
 pub(super) struct Parts {
     inputs: Vec<Input>,
-    input_schema: SchemaRef,
     calls: Vec<Call>,
     finish: Finish,
 }
 
 impl Parts {
     /// The parts of an SQL meter: `finish` computes on the calls' values, whose columns `schema` names.
-    pub(super) fn sql(
-        inputs: Vec<Input>,
-        meter: &Meter,
-        calls: Vec<Call>,
-        finish: (Arc<dyn PhysicalExpr>, SchemaRef),
-    ) -> Self {
-        let fields: Vec<Field> = inputs.iter().map(|input| input.field(meter)).collect();
-        Self {
-            inputs,
-            input_schema: Arc::new(Schema::new(fields)),
-            calls,
-            finish: Finish::Expression(finish.0, finish.1),
-        }
+    pub(super) fn sql(inputs: Vec<Input>, calls: Vec<Call>, finish: (Arc<dyn PhysicalExpr>, SchemaRef)) -> Self {
+        Self { inputs, calls, finish: Finish::Expression(finish.0, finish.1) }
     }
 }
 
 /// The one call of an aggregation of our own vocabulary.
-fn native(meter: &Meter) -> Result<Parts> {
-    use Input::{Id, Number, Text, Time};
+fn native(meter: &Meter, value: Option<&str>) -> Result<Parts> {
     let udf = |function: Arc<AggregateUDF>| Arc::unwrap_or_clone(function);
+    // Definitions without a value that they need were refused.
+    let pointer = || value.unwrap_or_default().to_owned();
+    let number = || Input::new("value", Read::Number(pointer()));
+    let text = || Input::new("value", Read::Text(pointer()));
+    let (time, id) = (|| Input::fixed(schema::TIME), || Input::fixed(schema::ID));
     let (function, inputs, finish) = match &meter.aggregation {
         Aggregation::Count => (udf(count::count_udaf()), vec![], Finish::Value),
-        Aggregation::Rate if meter.value.is_none() => (udf(count::count_udaf()), vec![], Finish::PerSecond),
-        Aggregation::Rate => (udf(sum::sum_udaf()), vec![Number], Finish::PerSecond),
-        Aggregation::Sum => (udf(sum::sum_udaf()), vec![Number], Finish::Value),
-        Aggregation::Min => (udf(min_max::min_udaf()), vec![Number], Finish::Value),
-        Aggregation::Max => (udf(min_max::max_udaf()), vec![Number], Finish::Value),
-        Aggregation::Avg => (function("exact_avg"), vec![Number], Finish::Value),
-        Aggregation::Stddev => (function("exact_stddev"), vec![Number], Finish::Value),
-        Aggregation::Latest => (function("latest_by"), vec![Number, Time, Id], Finish::Value),
-        Aggregation::First => (function("first_by"), vec![Number, Time, Id], Finish::Value),
-        Aggregation::UniqueCount => (function("unique_count"), vec![Text], Finish::Value),
-        Aggregation::UniqueCountSketch => (udf(approx_distinct::approx_distinct_udaf()), vec![Text], Finish::Value),
-        Aggregation::Percentile { .. } => (function("percentile_sketch"), vec![Number], Finish::Value),
-        Aggregation::WeightedSum => (function("time_points"), vec![Number, Time, Id], Finish::Weighted),
+        Aggregation::Rate if value.is_none() => (udf(count::count_udaf()), vec![], Finish::PerSecond),
+        Aggregation::Rate => (udf(sum::sum_udaf()), vec![number()], Finish::PerSecond),
+        Aggregation::Sum => (udf(sum::sum_udaf()), vec![number()], Finish::Value),
+        Aggregation::Min => (udf(min_max::min_udaf()), vec![number()], Finish::Value),
+        Aggregation::Max => (udf(min_max::max_udaf()), vec![number()], Finish::Value),
+        Aggregation::Avg => (function("exact_avg"), vec![number()], Finish::Value),
+        Aggregation::Stddev => (function("exact_stddev"), vec![number()], Finish::Value),
+        Aggregation::Latest => (function("latest_by"), vec![number(), time(), id()], Finish::Value),
+        Aggregation::First => (function("first_by"), vec![number(), time(), id()], Finish::Value),
+        Aggregation::UniqueCount => (function("unique_count"), vec![text()], Finish::Value),
+        Aggregation::UniqueCountSketch => (udf(approx_distinct::approx_distinct_udaf()), vec![text()], Finish::Value),
+        Aggregation::Percentile { .. } => (function("percentile_sketch"), vec![number()], Finish::Value),
+        Aggregation::WeightedSum => (function("time_points"), vec![number(), time(), id()], Finish::Weighted),
         Aggregation::Sql { .. } => unreachable!("planned by sql::plan"),
     };
-    let fields: Vec<Field> = inputs.iter().map(|input| input.field(meter)).collect();
+    let input_schema = schema_of(&inputs);
     let mut arguments: Vec<Arc<dyn PhysicalExpr>> = Vec::new();
-    for (at, field) in fields.iter().enumerate() {
+    for (at, field) in input_schema.fields().iter().enumerate() {
         arguments.push(Arc::new(Column::new(field.name(), at)));
     }
     if arguments.is_empty() {
@@ -345,15 +368,17 @@ fn native(meter: &Meter) -> Result<Parts> {
     if let Aggregation::Percentile { q } = &meter.aggregation {
         arguments.push(Arc::new(Literal::new(ScalarValue::Decimal128(Some(q.0), PRECISION, SCALE))));
     }
-    let input_schema = Arc::new(Schema::new(fields));
-    let call =
-        AggregateExprBuilder::new(Arc::new(function), arguments).schema(input_schema.clone()).alias("value").build()?;
-    Ok(Parts { inputs, input_schema, calls: vec![Call::new(Arc::new(call), None)?], finish })
+    let call = AggregateExprBuilder::new(Arc::new(function), arguments).schema(input_schema).alias("value").build()?;
+    Ok(Parts { inputs, calls: vec![Call::new(Arc::new(call), None)?], finish })
 }
 
-fn pane_schema(meter: &Meter, calls: &[Call]) -> Result<SchemaRef> {
+fn schema_of(inputs: &[Input]) -> SchemaRef {
+    Arc::new(Schema::new(inputs.iter().map(Input::field).collect::<Vec<_>>()))
+}
+
+fn pane_schema(dimensions: impl Iterator<Item = String>, calls: &[Call]) -> Result<SchemaRef> {
     let mut fields = vec![Field::new("tenant", text_type(), false)];
-    fields.extend(meter.dimensions.iter().map(|d| Field::new(&d.name, text_type(), true)));
+    fields.extend(dimensions.map(|name| Field::new(name, text_type(), true)));
     for name in [START, "revision", "watermark", "time_first", "time_last"] {
         fields.push(Field::new(name, DataType::Int64, false));
     }
@@ -364,11 +389,6 @@ fn pane_schema(meter: &Meter, calls: &[Call]) -> Result<SchemaRef> {
         }
     }
     Ok(Arc::new(Schema::new(fields)))
-}
-
-/// Whether windows are sessions, whose edges depend on the events.
-pub(super) fn is_session(meter: &Meter) -> bool {
-    matches!(meter.window, Window::Session { .. })
 }
 
 /// Nano-units that a state column of an additive meter adds up to.

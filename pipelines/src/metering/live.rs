@@ -14,9 +14,11 @@ use engine::event::batch::EventBatch;
 use engine::shard::Position;
 
 use super::accumulate::{Accumulators, Stand};
+use super::call::Evaluated;
 use super::cardinality::{self, Cardinality};
-use super::compile::{CompiledMeter, Evaluated};
+use super::compile::CompiledMeter;
 use super::delta::Delta;
+use super::dimension::Dimension;
 use super::key::Keys;
 use super::pane::{Cutter, Edges};
 use super::symbol::Symbols;
@@ -28,9 +30,9 @@ const FITS: &str = "a checked meter's accumulators take what its expressions giv
 
 /// A table of panes and the meters that share it.
 pub(super) struct Table {
-    /// Which events.
-    pub(super) event_type: String,
-    dimensions: Vec<String>,
+    /// Which events; `None` for all.
+    pub(super) event_type: Option<String>,
+    dimensions: Vec<Dimension>,
     edges: Edges,
     cutter: Cutter,
     symbols: Symbols,
@@ -48,7 +50,7 @@ struct Member {
 /// How many events a meter saw.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(super) struct Counts {
-    /// Of its type.
+    /// Of its type, and passing a view's `WHERE`.
     pub(super) matched: u64,
     /// Of those, without the value it counts.
     pub(super) value_missing: u64,
@@ -76,7 +78,9 @@ pub(super) fn tables<'a>(meters: impl Iterator<Item = &'a Arc<CompiledMeter>>, s
     let mut tables: Vec<Table> = Vec::new();
     for meter in meters {
         let fits = |table: &&mut Table| {
-            table.event_type == meter.meter.event_type
+            let is_filtered = meter.is_filtered() || table.members.iter().any(|member| member.meter.is_filtered());
+            !is_filtered
+                && table.event_type == meter.event_type
                 && table.dimensions == meter.dimensions
                 && table.edges == meter.edges
         };
@@ -88,7 +92,7 @@ pub(super) fn tables<'a>(meters: impl Iterator<Item = &'a Arc<CompiledMeter>>, s
         match tables.iter_mut().find(fits) {
             Some(table) => table.members.push(member),
             None => tables.push(Table {
-                event_type: meter.meter.event_type.clone(),
+                event_type: meter.event_type.clone(),
                 dimensions: meter.dimensions.clone(),
                 edges: meter.edges.clone(),
                 cutter: meter.edges.cutter().expect("the time zone was loaded when the meter was checked"),
@@ -103,13 +107,19 @@ pub(super) fn tables<'a>(meters: impl Iterator<Item = &'a Arc<CompiledMeter>>, s
 }
 
 impl Table {
-    /// Folds the events of the table's type into its meters; only those that `only` names, if given.
+    /// Folds the events of the table's type into its meters; only those whose keys `only` holds, if given.
     pub(super) fn fold(&mut self, rows: &mut Rows<'_>, position: Position, only: Option<&[String]>) {
-        let wanted = |member: &Member| only.is_none_or(|names| names.contains(&member.meter.meter.name));
+        let wanted = |member: &Member| only.is_none_or(|keys| keys.contains(&member.meter.key));
         if !self.members.iter().any(wanted) {
             return;
         }
         self.cardinality.tick(position.admitted_at_us);
+        // A filter is its table's alone. Rows on which it fails were admitted before it was there, and are left out.
+        let mut passing = self.members[0].meter.passing(rows).map(|(passing, _)| passing);
+        let rows = passing.as_mut().unwrap_or(rows);
+        if rows.len() == 0 {
+            return;
+        }
         let stand = self.place(rows, position);
         for member in self.members.iter_mut().filter(|member| wanted(member)) {
             member.fold(rows, &stand);
@@ -119,7 +129,7 @@ impl Table {
     /// Finds each row's group.
     fn place(&mut self, rows: &mut Rows<'_>, position: Position) -> Stand {
         let mut columns = vec![rows.tenant_codes(&mut self.symbols)];
-        columns.extend(self.dimensions.iter().map(|pointer| rows.codes(pointer, &mut self.symbols)));
+        columns.extend(self.dimensions.iter().map(|dimension| rows.codes(dimension, &mut self.symbols)));
         let times = rows.times();
         let times = Rows::instants(&times);
         let mut codes = vec![0; columns.len()];
@@ -146,10 +156,14 @@ impl Table {
         if !self.cardinality.is_full() {
             return;
         }
-        let Some(rows) = Rows::of_type(batch, &self.event_type) else { return };
+        let Some(mut rows) = Rows::of(batch, self.event_type.as_deref()) else { return };
+        if let Some((passing, _)) = self.members[0].meter.passing(&mut rows) {
+            rows = passing;
+        }
         let mut symbols = Symbols::default();
         let tenants = rows.tenant_codes(&mut symbols);
-        let columns: Vec<_> = self.dimensions.iter().map(|pointer| rows.codes(pointer, &mut symbols)).collect();
+        let columns = self.dimensions.iter().map(|dimension| rows.codes(dimension, &mut symbols));
+        let columns: Vec<_> = columns.collect();
         for (row, &tenant) in tenants.iter().enumerate() {
             let series = cardinality::series(columns.iter().map(|column| symbols.text(column[row])));
             if !symbols.text(tenant).is_none_or(|tenant| self.cardinality.admits(tenant, series)) {
@@ -159,14 +173,14 @@ impl Table {
     }
 
     fn too_many(&self) -> Rejection {
-        let meter = &self.members[0].meter.meter;
-        let names: Vec<&str> = meter.dimensions.iter().map(|dimension| dimension.name.as_str()).collect();
-        let (names, series_max) = (names.join(", "), self.cardinality.series_max());
+        let meter = &self.members[0].meter;
+        let (definition, names) = (&meter.definition, meter.dimension_names().collect::<Vec<_>>().join(", "));
+        let series_max = self.cardinality.series_max();
         let detail = format!(
             "the tenant has brought {series_max} different values of the dimensions {names} within this hour \
-             (events.series_max); send values that are fewer, or have the meter defined without this dimension"
+             (events.series_max); send values that are fewer, or have {definition} defined without this dimension"
         );
-        Rejection::new(Reason::CardinalityExceeded, meter.name.as_str(), detail)
+        Rejection::new(Reason::CardinalityExceeded, definition.name(), detail)
     }
 
     /// Takes what was folded; the table is as new. Series of events that are `new`, not history, are counted.

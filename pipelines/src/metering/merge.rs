@@ -35,8 +35,8 @@ pub(super) struct Pane<'a> {
 /// Rows being folded into groups.
 pub(super) struct Fold<'m> {
     meter: &'m CompiledMeter,
-    /// Codes per group: with or without dimensions.
-    width: usize,
+    /// What groups are told apart by: the text columns of a delta, 0 being the tenant.
+    texts: Vec<usize>,
     symbols: Symbols,
     keys: Keys,
     accumulators: Accumulators,
@@ -51,14 +51,13 @@ pub(super) struct Folded {
 }
 
 impl<'m> Fold<'m> {
-    /// Into groups of tenant and dimensions, or of tenants only.
-    pub(super) fn new(meter: &'m CompiledMeter, by_dimensions: bool) -> Result<Self> {
-        let width = if by_dimensions { 1 + meter.dimensions.len() } else { 1 };
+    /// Into groups of equal `texts`: text columns of a delta, the tenant and then each dimension.
+    pub(super) fn new(meter: &'m CompiledMeter, texts: Vec<usize>) -> Result<Self> {
         Ok(Self {
             meter,
-            width,
             symbols: Symbols::default(),
-            keys: Keys::new(width),
+            keys: Keys::new(texts.len()),
+            texts,
             accumulators: Accumulators::new(meter)?,
         })
     }
@@ -71,13 +70,14 @@ impl<'m> Fold<'m> {
         place: &mut dyn FnMut(&Pane<'_>, &mut Vec<i64>),
     ) -> Result<()> {
         let starts = Layout::of(panes.schema_ref(), self.meter.states()).starts(panes);
-        let texts: Vec<Texts<'_>> =
-            (0..self.width).map(|column| Texts::new(panes.column(column).as_dictionary::<Int32Type>())).collect();
+        let text = |column: usize| Texts::new(panes.column(column).as_dictionary::<Int32Type>());
+        let tenants = text(0);
+        let texts: Vec<Texts<'_>> = self.texts.iter().map(|&column| text(column)).collect();
         let mut known: Vec<Vec<Option<u32>>> = texts.iter().map(|texts| vec![None; texts.values.len()]).collect();
         let (mut rows, mut groups) = (Vec::new(), Vec::new());
-        let (mut codes, mut slots) = (vec![ABSENT; self.width], Vec::new());
+        let (mut codes, mut slots) = (vec![ABSENT; texts.len()], Vec::new());
         for row in range {
-            let tenant = texts[0].get(row).unwrap_or_default();
+            let tenant = tenants.get(row).unwrap_or_default();
             slots.clear();
             place(&Pane { row, tenant, start_us: starts[row] }, &mut slots);
             if slots.is_empty() {
@@ -123,7 +123,7 @@ pub(super) fn merge<'a>(
     parts: impl Iterator<Item = (&'a RecordBatch, Range<usize>)>,
     kept: impl Fn(i64) -> bool,
 ) -> Result<RecordBatch> {
-    let mut fold = Fold::new(meter, true)?;
+    let mut fold = Fold::new(meter, (0..=meter.dimensions.len()).collect())?;
     for (panes, range) in parts {
         fold.add(panes, range, &mut |pane, slots| {
             if kept(pane.start_us) {

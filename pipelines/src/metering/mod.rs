@@ -1,4 +1,5 @@
-//! Metering: a shard's events become exact, mergeable panes, and panes become windows and billing periods.
+//! Metering: a shard's events become exact, mergeable panes, and panes become windows, billing periods and the groups of
+//! materialized views.
 //!
 //! ```text
 //! event batch ─► rows by type ─► values, codes ─► groups ─► accumulators ── publish ──► delta ─► windows, totals
@@ -13,11 +14,16 @@
 //! Not here: admission, durability (the engine), SQL tables (the views).
 
 pub mod compile;
+mod exact;
 mod sql;
+mod select;
+mod call;
 mod functions;
 mod rest;
 mod symbol;
 mod value;
+mod dimension;
+mod input;
 mod pane;
 mod key;
 mod accumulate;
@@ -36,8 +42,10 @@ mod seal;
 mod forget;
 mod window;
 mod read;
+mod groups;
 
-pub use functions::functions;
+pub use functions::{functions, member_functions};
+pub use groups::{ViewColumns, ViewGroups, view_columns, view_groups};
 pub use operator::{MeteringOperator, MeteringOptions};
 pub use read::{MeteringError, WindowFilter, totals, totals_schema, window_schema, windows};
 pub use rejection::{REJECTION_KINDS_MAX, rejections, rejections_schema};

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::Decimal128Type;
+use datafusion::error::DataFusionError;
 use engine::admission::{Reason, Rejection, RejectionCount};
 use engine::calendar::Interval;
+use engine::definition::Definition;
 use engine::event::batch::EventBatch;
-use engine::meter::{Aggregation, Meter};
+use engine::meter::Aggregation;
 use engine::shard::operator::{RestoreError, Seal};
 use engine::shard::{Operator, Position};
 use engine::storage::{SharedStorage, Storage};
@@ -56,6 +58,7 @@ pub struct MeteringOperator {
     storage: SharedStorage,
     /// The watermark of the last record applied.
     watermark_us: i64,
+    /// By [`Definition::key`].
     meters: BTreeMap<String, MeterPanes>,
     live: Vec<Table>,
     /// Whether something was folded into `live` since it was drained.
@@ -85,10 +88,10 @@ impl MeteringOperator {
             self.drain();
             self.is_backfill = only.is_some();
         }
-        let mut by_type: Vec<(String, Option<Rows<'_>>)> = Vec::new();
+        let mut by_type: Vec<(Option<String>, Option<Rows<'_>>)> = Vec::new();
         for table in &mut self.live {
             let at = by_type.iter().position(|(event_type, _)| *event_type == table.event_type).unwrap_or_else(|| {
-                by_type.push((table.event_type.clone(), Rows::of_type(batch, &table.event_type)));
+                by_type.push((table.event_type.clone(), Rows::of(batch, table.event_type.as_deref())));
                 by_type.len() - 1
             });
             if let Some(rows) = &mut by_type[at].1 {
@@ -106,7 +109,7 @@ impl MeteringOperator {
         self.is_dirty = false;
         let new = !self.is_backfill;
         for drained in self.live.iter_mut().flat_map(|table| table.drain(new).expect(OWN_STATES)) {
-            if let Some(panes) = self.meters.get_mut(&drained.meter.meter.name) {
+            if let Some(panes) = self.meters.get_mut(&drained.meter.key) {
                 panes.counts += drained.counts;
                 merge::push(&panes.meter, &mut panes.deltas, drained.panes).expect(OWN_STATES);
             }
@@ -135,7 +138,7 @@ impl Operator for MeteringOperator {
 
     fn vet(&self, batch: &EventBatch, reject: &mut dyn FnMut(usize, Rejection)) {
         for MeterPanes { meter, .. } in self.meters.values() {
-            if let Some(mut rows) = Rows::of_type(batch, &meter.meter.event_type) {
+            if let Some(mut rows) = Rows::of(batch, meter.event_type.as_deref()) {
                 vet(meter, &mut rows, reject);
             }
         }
@@ -146,14 +149,15 @@ impl Operator for MeteringOperator {
 
     fn units(&self, meter: &str, batch: &EventBatch) -> Option<Vec<i128>> {
         let meter = &self.meters.get(meter)?.meter;
-        if !meter.meter.aggregation.is_additive() {
+        let aggregation = &meter.definition.meter()?.aggregation;
+        if !aggregation.is_additive() {
             return None;
         }
         let mut units = vec![0; batch.len()];
-        let Some(mut rows) = Rows::of_type(batch, &meter.meter.event_type) else { return Some(units) };
+        let Some(mut rows) = Rows::of(batch, meter.event_type.as_deref()) else { return Some(units) };
         let numbers = meter.value.as_ref().map(|pointer| rows.numbers(pointer));
         let numbers = numbers.as_ref().map(|numbers| numbers.as_primitive::<Decimal128Type>());
-        let is_count = meter.meter.aggregation == Aggregation::Count;
+        let is_count = *aggregation == Aggregation::Count;
         for row in 0..rows.len() {
             units[rows.position(row)] = match numbers {
                 Some(numbers) if !numbers.is_valid(row) => 0,
@@ -167,7 +171,7 @@ impl Operator for MeteringOperator {
     fn used(&mut self, tenant: &str, meter: &str, period: Interval) -> i128 {
         self.drain();
         let Some(held) = self.meters.get(meter) else { return 0 };
-        if !held.meter.meter.aggregation.is_additive() {
+        if !held.meter.definition.meter().is_some_and(|meter| meter.aggregation.is_additive()) {
             return 0;
         }
         let tenants = [tenant.to_owned()];
@@ -221,27 +225,28 @@ impl Operator for MeteringOperator {
         Ok(())
     }
 
-    fn configure(&mut self, meters: &[Meter]) -> Vec<String> {
+    fn configure(&mut self, definitions: &[Definition]) -> Vec<String> {
         self.drain();
         let mut before = std::mem::take(&mut self.meters);
         let mut changed = Vec::new();
-        for meter in meters {
-            let compiled = match CompiledMeter::new(meter) {
+        for definition in definitions {
+            let compiled = match CompiledMeter::new(definition) {
                 Ok(compiled) => Arc::new(compiled),
                 Err(error) => {
                     // Doors check before they journal, so this is a definition of another version.
-                    tracing::error!(meter = meter.name, %error, "a meter can't be compiled and is not counted");
+                    tracing::error!(%definition, %error, "it can't be compiled and is not counted");
                     continue;
                 }
             };
-            let panes = match before.remove(&meter.name) {
+            let key = compiled.key.clone();
+            let panes = match before.remove(&key) {
                 Some(panes) if panes.meter.identity == compiled.identity => MeterPanes { meter: compiled, ..panes },
                 _ => {
-                    changed.push(meter.name.clone());
+                    changed.push(key.clone());
                     MeterPanes { meter: compiled, deltas: Vec::new(), cold: Vec::new(), counts: Counts::default() }
                 }
             };
-            self.meters.insert(meter.name.clone(), panes);
+            self.meters.insert(key, panes);
         }
         self.live = tables(self.meters.values().map(|panes| &panes.meter), self.options.series_max);
         changed
@@ -258,8 +263,8 @@ impl Operator for MeteringOperator {
         Ok(())
     }
 
-    fn backfill(&mut self, meters: &[String], batch: &EventBatch, position: Position) {
-        self.fold(batch, position, Some(meters));
+    fn backfill(&mut self, keys: &[String], batch: &EventBatch, position: Position) {
+        self.fold(batch, position, Some(keys));
     }
 }
 
@@ -280,20 +285,29 @@ fn used_of(panes: &RecordBatch, tenant: &str, period: Interval) -> i128 {
 
 /// Refuses rows that `meter` could not count exactly.
 fn vet(meter: &CompiledMeter, rows: &mut Rows<'_>, reject: &mut dyn FnMut(usize, Rejection)) {
-    let name = &meter.meter.name;
-    if let Some(pointer) = meter.value.as_ref().filter(|_| !meter.meter.aggregation.takes_text()) {
+    let definition = &meter.definition;
+    if let Some(pointer) = meter.value.as_ref().filter(|_| !meter.takes_text()) {
         rows.not_numbers(pointer, &mut |row, wrong| {
             let (reason, found) = match wrong {
                 NotNumber::Type(found) => (Reason::ValueInvalid, format!("is {found}")),
                 NotNumber::Units(found) => (Reason::ValueOverflow, format!("can't be counted exactly: {found}")),
             };
-            let detail = format!("data member {pointer} {found}; meter {name} needs a number of at most 9 decimals");
+            let detail = format!("data member {pointer} {found}; {definition} needs a number of at most 9 decimals");
             reject(row, Rejection::new(reason, pointer.as_str(), detail));
         });
     }
     if !meter.is_fallible() {
         return;
     }
+    let mut refuse = |at: usize, error: &DataFusionError| {
+        let detail = format!("{definition} can't be computed on this event: {}", error.strip_backtrace());
+        reject(at, Rejection::new(Reason::ValueInvalid, definition.name(), detail));
+    };
+    let mut passing = meter.passing(rows).map(|(passing, failing)| {
+        failing.iter().for_each(|(row, error)| refuse(rows.position(*row), error));
+        passing
+    });
+    let rows = passing.as_mut().unwrap_or(rows);
     let (inputs, value) = meter.inputs(rows);
     let counted = counted(&inputs, value.as_ref());
     if trial::attempt(meter, counted.as_ref().map_or(&inputs, |(inputs, _)| inputs)).is_ok() {
@@ -302,8 +316,7 @@ fn vet(meter: &CompiledMeter, rows: &mut Rows<'_>, reject: &mut dyn FnMut(usize,
     for (row, error) in trial::failing(meter, &inputs) {
         // A row without the value is not counted, so nothing of it needs to be computed.
         if value.as_ref().is_none_or(|value| value.is_valid(row)) {
-            let detail = format!("meter {name} can't be computed on this event: {}", error.strip_backtrace());
-            reject(rows.position(row), Rejection::new(Reason::ValueInvalid, name.as_str(), detail));
+            refuse(rows.position(row), &error);
         }
     }
 }

@@ -13,6 +13,7 @@ use arrow::array::{
 use arrow::compute::take;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::Result;
+use datafusion::error::DataFusionError;
 use engine::calendar::{Calendar, Interval, Periods};
 use engine::event::schema::{time_type, units_type};
 use engine::meter::{Meter, Window};
@@ -42,10 +43,10 @@ pub enum MeteringError {
     #[error("no meter named {0:?}; list them with SELECT name FROM meters")]
     UnknownMeter(String),
     /// A computation failed.
-    #[error("meter {meter}: {reason}")]
+    #[error("{definition}: {reason}")]
     Compute {
-        /// Which meter.
-        meter: String,
+        /// Of which meter or view.
+        definition: String,
         /// What failed.
         reason: String,
     },
@@ -87,9 +88,10 @@ pub fn windows(
     meter: &str,
     filter: &WindowFilter,
 ) -> Result<RecordBatch, MeteringError> {
-    let reach_us = shards.iter().find_map(|shard| reach_us(&shard.state.meters.get(meter)?.meter.meter));
-    let source = Source::new(shards, meter, filter, reach_us)?;
-    source.windows(filter.time).map_err(|error| source.failed(&error))
+    let definition = shards.iter().find_map(|shard| shard.state.meters.get(meter)?.meter.definition.meter());
+    let definition = definition.ok_or_else(|| MeteringError::UnknownMeter(meter.to_owned()))?;
+    let source = Source::new(shards, meter, filter, reach_us(definition))?;
+    source.windows(definition, filter.time).map_err(|error| source.failed(&error))
 }
 
 /// The billing periods of `meter`, all dimensions merged, sorted by tenant and start; `calendar_of` says which periods a
@@ -120,23 +122,24 @@ fn reach_us(meter: &Meter) -> Option<i64> {
 }
 
 /// The pane rows that a query reads.
-struct Source {
-    meter: Arc<CompiledMeter>,
-    parts: Vec<(RecordBatch, Range<usize>)>,
+pub(super) struct Source {
+    pub(super) meter: Arc<CompiledMeter>,
+    pub(super) parts: Vec<(RecordBatch, Range<usize>)>,
     watermark_us: i64,
 }
 
 impl Source {
-    fn new(
+    /// The panes of the meter or view whose key is `name`; `reach_us` is how far they may be from the time asked for.
+    pub(super) fn new(
         shards: &[ShardView<MeteringSnapshot>],
         name: &str,
         filter: &WindowFilter,
         reach_us: Option<i64>,
     ) -> Result<Self, MeteringError> {
-        let fail = |reason: String| MeteringError::Compute { meter: name.to_owned(), reason };
         let held: Vec<_> =
             shards.iter().filter_map(|shard| Some((&shard.state, shard.state.meters.get(name)?))).collect();
         let Some((_, first)) = held.first() else { return Err(MeteringError::UnknownMeter(name.to_owned())) };
+        let fail = |reason: String| MeteringError::Compute { definition: first.meter.definition.to_string(), reason };
         if held.iter().any(|(_, panes)| panes.meter.identity != first.meter.identity) {
             return Err(fail("its definition is just being changed; ask again".to_owned()));
         }
@@ -175,17 +178,18 @@ impl Source {
         Ok(Self { meter: first.meter.clone(), parts, watermark_us })
     }
 
-    fn failed(&self, error: &datafusion::error::DataFusionError) -> MeteringError {
-        MeteringError::Compute { meter: self.meter.meter.name.clone(), reason: error.strip_backtrace() }
+    /// A computation on the panes failed.
+    pub(super) fn failed(&self, error: &DataFusionError) -> MeteringError {
+        MeteringError::Compute { definition: self.meter.definition.to_string(), reason: error.strip_backtrace() }
     }
 
-    fn windows(&self, time: Option<Interval>) -> Result<RecordBatch> {
+    fn windows(&self, meter: &Meter, time: Option<Interval>) -> Result<RecordBatch> {
         let wanted = |interval: Interval| time.is_none_or(|time| overlap(interval, time));
-        let mut fold = Fold::new(&self.meter, true)?;
-        let schema = window_schema(&self.meter.meter);
-        let dimensions = self.meter.meter.dimensions.len();
-        let Some(mut windows) = Windows::of(&self.meter.meter) else {
-            let Window::Session { gap_s } = self.meter.meter.window else {
+        let dimensions = meter.dimensions.len();
+        let mut fold = Fold::new(&self.meter, (0..=dimensions).collect())?;
+        let schema = window_schema(meter);
+        let Some(mut windows) = Windows::of(meter) else {
+            let Window::Session { gap_s } = meter.window else {
                 return datafusion::common::internal_err!("only sessions have no fixed edges");
             };
             let gap_us = i64::from(gap_s) * 1_000_000;
@@ -219,7 +223,7 @@ impl Source {
         let wanted = |interval: Interval| time.is_none_or(|time| overlap(interval, time));
         let mut periods: HashMap<String, Option<Periods>> = HashMap::new();
         let mut ends: HashMap<(String, i64), i64> = HashMap::new();
-        let mut fold = Fold::new(&self.meter, false)?;
+        let mut fold = Fold::new(&self.meter, vec![0])?;
         for (panes, range) in &self.parts {
             fold.add(panes, range.clone(), &mut |pane, starts| {
                 if !periods.contains_key(pane.tenant) {
@@ -272,7 +276,8 @@ impl Source {
         columns.push(instants(|interval| interval.end_us));
         columns.push(self.values(folded, &order, intervals)?);
         columns.push(Arc::new(Int64Array::from_iter_values(rows().map(|group| folded.marks.revision[group]))));
-        let lateness_us = i64::from(self.meter.meter.allowed_lateness_s) * 1_000_000;
+        let lateness_s = self.meter.definition.meter().map_or(0, |meter| meter.allowed_lateness_s);
+        let lateness_us = i64::from(lateness_s) * 1_000_000;
         let closed = |group: usize, watermark: i64| intervals[group].end_us.saturating_add(lateness_us) <= watermark;
         let is_final: BooleanArray = rows().map(|group| Some(closed(group, self.watermark_us))).collect();
         let correction: BooleanArray = rows().map(|group| Some(closed(group, folded.marks.watermark[group]))).collect();

@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use engine::checkpoint::file;
+use engine::definition::Definition;
 use engine::lake;
-use engine::meter::Meter;
 use engine::shard::operator::{RestoreError, Seal, SealedFiles};
 use engine::storage::{Storage, StorageError};
 use serde::{Deserialize, Serialize};
@@ -35,7 +35,8 @@ struct Description {
 
 #[derive(Serialize, Deserialize)]
 struct MeterDescription {
-    meter: Meter,
+    #[serde(flatten)]
+    definition: Definition,
     counts: Counts,
     deltas: Vec<Described>,
 }
@@ -106,7 +107,8 @@ impl Sealing {
                 };
                 names.push(file.clone());
             }
-            meters.push(MeterDescription { meter: panes.meter.meter.clone(), counts: panes.counts, deltas });
+            let definition = panes.meter.definition.clone();
+            meters.push(MeterDescription { definition, counts: panes.counts, deltas });
         }
         serde_json::to_value(Description { format: FORMAT, meters, rejections: self.0.rejections.to_json()? })
     }
@@ -125,14 +127,14 @@ pub(super) fn restore(
     }
     let rejections = Rejections::from_json(&description.rejections).map_err(|error| refuse(error.to_string()))?;
     let mut snapshot = MeteringSnapshot { meters: BTreeMap::new(), rejections: Arc::new(rejections), storage: None };
-    for MeterDescription { meter, counts, deltas } in description.meters {
-        let meter = CompiledMeter::new(&meter).map_err(|error| refuse(error.to_string()))?;
+    for MeterDescription { definition, counts, deltas } in description.meters {
+        let meter = CompiledMeter::new(&definition).map_err(|error| refuse(error.to_string()))?;
         let mut panes = MeterPanes { deltas: Vec::new(), cold: Vec::new(), counts, meter: Arc::new(meter) };
         for described in deltas {
             let list = if described.is_cold { &mut panes.cold } else { &mut panes.deltas };
             list.push(Delta::restore(described, &panes.meter.pane_schema, storage)?);
         }
-        snapshot.meters.insert(panes.meter.meter.name.clone(), panes);
+        snapshot.meters.insert(panes.meter.key.clone(), panes);
     }
     Ok(snapshot)
 }

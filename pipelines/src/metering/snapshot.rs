@@ -15,6 +15,7 @@ use super::rejection::Rejections;
 /// A shard's meters and rejections at one point of its log.
 #[derive(Default)]
 pub struct MeteringSnapshot {
+    /// Views too; by [`Definition::key`](engine::definition::Definition::key).
     pub(super) meters: BTreeMap<String, MeterPanes>,
     pub(super) rejections: Arc<Rejections>,
     /// Where cold panes are read from.
@@ -48,18 +49,18 @@ impl MeterPanes {
 }
 
 impl MeteringSnapshot {
-    /// The definitions that this snapshot's windows follow, by name.
+    /// The meters that this snapshot's windows follow, by name.
     pub fn meters(&self) -> impl Iterator<Item = &Meter> {
-        self.meters.values().map(|panes| &panes.meter.meter)
+        self.meters.values().filter_map(|panes| panes.meter.definition.meter())
     }
 }
 
-/// What a meter saw, over all shards; a meter whose path matches nothing shows it here.
+/// What a meter or a view saw, over all shards; a meter whose path matches nothing shows it here.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MeterStatistics {
-    /// The meter's name.
+    /// The meter's name, or the key of a view.
     pub meter: String,
-    /// Events of its type.
+    /// Events of its type, and passing a view's `WHERE`.
     pub matched: u64,
     /// Of those, without the value it counts.
     pub value_missing: u64,
@@ -67,7 +68,7 @@ pub struct MeterStatistics {
     pub panes: u64,
 }
 
-/// What each meter saw, by name.
+/// What each meter and view saw, by key.
 pub fn meter_statistics(shards: &[ShardView<MeteringSnapshot>]) -> Vec<MeterStatistics> {
     let mut all: BTreeMap<&str, MeterStatistics> = BTreeMap::new();
     for (name, panes) in shards.iter().flat_map(|shard| &shard.state.meters) {

@@ -7,119 +7,60 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema};
-use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, Result};
-use datafusion::execution::context::SessionContext;
-use datafusion::logical_expr::execution_props::ExecutionProps;
-use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
+use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::utils::find_aggregate_exprs;
-use datafusion::logical_expr::{EmptyRelation, Expr, LogicalPlan, LogicalPlanBuilder, Volatility, col};
-use datafusion::physical_expr::aggregate::LoweredAggregateBuilder;
-use datafusion::physical_expr::create_physical_expr;
+use datafusion::logical_expr::{EmptyRelation, Expr, LogicalPlan, LogicalPlanBuilder, col};
+use engine::event::schema;
 use engine::meter::{Meter, MeterError};
 
-use super::compile::{Call, Input, Parts};
-use super::functions::functions;
-
-/// DataFusion's own aggregates that are exact and independent of order; ours all are.
-const EXACT: [&str; 12] = [
-    "count",
-    "sum",
-    "min",
-    "max",
-    "avg",
-    "median",
-    "bool_and",
-    "bool_or",
-    "bit_and",
-    "bit_or",
-    "bit_xor",
-    "approx_distinct",
-];
+use super::compile::Parts;
+use super::exact;
+use super::input::{Input, Read};
 
 fn refuse(reason: impl std::fmt::Display) -> MeterError {
     MeterError { field: "aggregation.sql.expression".into(), reason: reason.to_string() }
 }
 
-/// Plans `expression` for `meter`.
-pub(super) fn plan(meter: &Meter, expression: &str) -> Result<Parts, MeterError> {
-    let context = SessionContext::new();
-    for function in functions() {
-        context.register_udaf(function);
-    }
-    #[cfg(test)]
-    context.register_udf(super::trial::tests::unlucky());
-    let state = context.state();
-
-    let mut all = vec![Input::Number, Input::Time, Input::Id, Input::Subject];
-    all.extend((0..meter.dimensions.len()).map(Input::Dimension));
-    let schema = schema_of(meter, &all).map_err(refuse)?;
+/// Plans `expression` for `meter`; `value` and `dimensions` are the pointers of its paths.
+pub(super) fn plan(
+    meter: &Meter,
+    value: Option<&str>,
+    dimensions: &[String],
+    expression: &str,
+) -> Result<Parts, MeterError> {
+    let state = exact::session().state();
+    let mut all = vec![Input::new("value", Read::Number(value.unwrap_or_default().to_owned()))];
+    all.extend([schema::TIME, schema::ID, schema::SUBJECT].map(Input::fixed));
+    let dimensions = meter.dimensions.iter().zip(dimensions);
+    all.extend(dimensions.map(|(dimension, pointer)| Input::new(&dimension.name, Read::Text(pointer.clone()))));
+    let schema = schema_of(&all).map_err(refuse)?;
     let parsed = state.create_logical_expr(expression, &schema).map_err(|error| {
         refuse(format!("{}; use value, time, id, subject and the dimensions", error.strip_backtrace()))
     })?;
-    check_parts(&parsed)?;
+    if let Some((construct, reason)) = exact::refusal(&parsed).map_err(refuse)? {
+        return Err(refuse(format!("{construct} {reason}")));
+    }
 
     let read = parsed.column_refs();
     let inputs: Vec<Input> =
-        all.into_iter().filter(|input| read.iter().any(|column| column.name == *input.field(meter).name())).collect();
-    if inputs.contains(&Input::Number) && meter.value.is_none() {
+        all.into_iter().filter(|input| read.iter().any(|column| column.name == input.name)).collect();
+    if value.is_none() && inputs.iter().any(|input| matches!(input.read, Read::Number(_))) {
         return Err(refuse("reads value, so the meter needs a value path"));
     }
-    let (aggregates, finish, schema, calls_schema) =
-        analyze(&state, &parsed, schema_of(meter, &inputs).map_err(refuse)?)
-            .map_err(|error| refuse(error.strip_backtrace()))?;
-    lower(meter, inputs, &aggregates, &finish, &schema, &calls_schema)
+    let (aggregates, finish, schema, calls_schema) = analyze(&state, &parsed, schema_of(&inputs).map_err(refuse)?)
+        .map_err(|error| refuse(error.strip_backtrace()))?;
+    lower(inputs, &aggregates, &finish, &schema, &calls_schema)
 }
 
-fn schema_of(meter: &Meter, inputs: &[Input]) -> Result<DFSchema> {
-    let fields: Vec<Field> = inputs.iter().map(|input| input.field(meter)).collect();
+fn schema_of(inputs: &[Input]) -> Result<DFSchema> {
+    let fields: Vec<Field> = inputs.iter().map(Input::field).collect();
     DFSchema::try_from(Schema::new(fields))
 }
 
-/// Walks the expression for what can't be kept exact.
-fn check_parts(expression: &Expr) -> Result<(), MeterError> {
-    let mut refused = None;
-    let walked = expression.apply(|part| {
-        refused = match part {
-            Expr::AggregateFunction(call) => {
-                let name = call.func.name();
-                let ours = functions().iter().any(|function| function.name() == name);
-                if !ours && !EXACT.contains(&name) {
-                    Some(format!(
-                        "{name} is not exact and independent of the order of arrival; use {} or one of {}",
-                        EXACT.join(", "),
-                        functions().iter().map(|f| f.name().to_owned()).collect::<Vec<_>>().join(", "),
-                    ))
-                } else if !call.params.order_by.is_empty() {
-                    Some("ORDER BY inside an aggregate depends on ties; use latest_by or first_by".to_owned())
-                } else {
-                    None
-                }
-            }
-            Expr::WindowFunction(_) => Some("window functions need whole rows; a meter keeps aggregates".to_owned()),
-            Expr::ScalarSubquery(_) | Expr::Exists(_) | Expr::InSubquery(_) | Expr::SetComparison(_) => {
-                Some("subqueries can't be kept current by a meter".to_owned())
-            }
-            Expr::ScalarFunction(call) if call.func.signature().volatility != Volatility::Immutable => {
-                Some(format!("{} depends on more than its arguments, so replaying would differ", call.func.name()))
-            }
-            _ => None,
-        };
-        Ok(if refused.is_some() { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
-    });
-    walked.map_err(refuse)?;
-    match refused {
-        Some(reason) => Err(refuse(reason)),
-        None => Ok(()),
-    }
-}
-
 /// Splits into aggregate calls and the expression over them, with types coerced as in any query.
-fn analyze(
-    state: &datafusion::execution::SessionState,
-    parsed: &Expr,
-    schema: DFSchema,
-) -> Result<(Vec<Expr>, Expr, DFSchema, DFSchema)> {
+fn analyze(state: &SessionState, parsed: &Expr, schema: DFSchema) -> Result<(Vec<Expr>, Expr, DFSchema, DFSchema)> {
     let aggregates = find_aggregate_exprs([parsed]);
     if aggregates.is_empty() {
         return datafusion::common::plan_err!("holds no aggregate function, for instance sum(value)");
@@ -152,42 +93,19 @@ fn analyze(
 }
 
 fn lower(
-    meter: &Meter,
     inputs: Vec<Input>,
     aggregates: &[Expr],
     finish: &Expr,
     schema: &DFSchema,
     calls_schema: &DFSchema,
 ) -> Result<Parts, MeterError> {
-    let properties = ExecutionProps::new();
-    let planning = PhysicalPlanningContext::default();
-    let mut calls = Vec::new();
-    for aggregate in aggregates {
-        let lowered = LoweredAggregateBuilder::new(aggregate, schema, schema.as_arrow(), &properties, &planning)
-            .build()
-            .map_err(refuse)?;
-        let call = Call::new(lowered.aggregate, lowered.filter).map_err(refuse)?;
-        let states = call.function.state_fields().map_err(refuse)?;
-        if states.iter().any(|state| holds_float(state.data_type())) {
-            return Err(refuse("sums of floats depend on their order; cast to DECIMAL(38, 9) before aggregating"));
-        }
-        // What can't be kept as mergeable state says so here.
-        call.accumulator().map_err(refuse)?;
-        calls.push(call);
-    }
-    let finish = create_physical_expr(finish, calls_schema, &properties, &planning).map_err(refuse)?;
+    let calls = aggregates.iter().map(|aggregate| exact::call(aggregate, schema));
+    let calls = calls.collect::<Result<_>>().map_err(|error| refuse(error.strip_backtrace()))?;
+    let finish = exact::physical(finish, calls_schema).map_err(refuse)?;
     let schema = Arc::new(calls_schema.as_arrow().clone());
     let data_type = finish.data_type(&schema).map_err(refuse)?;
     if !data_type.is_integer() && !data_type.is_decimal() && data_type != DataType::Boolean {
         return Err(refuse(format!("gives {data_type}; a meter's value is a number: cast it to DECIMAL(38, 9)")));
     }
-    Ok(Parts::sql(inputs, meter, calls, (finish, schema)))
-}
-
-fn holds_float(data_type: &DataType) -> bool {
-    match data_type {
-        DataType::List(field) | DataType::LargeList(field) => holds_float(field.data_type()),
-        DataType::Struct(fields) => fields.iter().any(|field| holds_float(field.data_type())),
-        other => other.is_floating(),
-    }
+    Ok(Parts::sql(inputs, calls, (finish, schema)))
 }

@@ -1,7 +1,7 @@
 //! Tries events on a state that is thrown away, so that an event which can't be computed never reaches a real one (I11).
 //!
-//! An SQL meter runs functions of a library on whatever tenants send: they may return an error, and they may panic. Both
-//! are the event's failure: it is refused at the door, or left out if it was admitted before the meter was there. The
+//! An SQL meter or a view runs functions of a library on whatever tenants send: they may return an error, and they may panic. Both
+//! are the event's failure: it is refused at the door, or left out if it was admitted before they were there. The
 //! worker, its shard and all other events go on. Aggregations of our own vocabulary compute nothing that can fail and are
 //! not tried. Not here: what a refusal says.
 
@@ -12,7 +12,8 @@ use arrow::array::{ArrayRef, RecordBatch, UInt32Array};
 use datafusion::common::{DataFusionError, Result};
 
 use super::accumulate::{Accumulators, Stand};
-use super::compile::{CompiledMeter, Evaluated};
+use super::call::Evaluated;
+use super::compile::CompiledMeter;
 use super::delta::Delta;
 use super::key::Keys;
 use super::symbol::Symbols;
@@ -58,25 +59,38 @@ fn some_key(meter: &CompiledMeter, only: &UInt32Array) -> Vec<ArrayRef> {
     Delta::keys(&keys, &symbols, &symbols.ranks(), only)
 }
 
-/// The rows of `inputs` that can't be computed, in order, each with its error; a few cost little more than none.
+/// The rows of `inputs` that can't be computed, in order, each with its error.
 pub(super) fn failing(meter: &CompiledMeter, inputs: &RecordBatch) -> Vec<(usize, DataFusionError)> {
+    failing_in(inputs, &|inputs| attempt(meter, inputs).map(drop))
+}
+
+/// The rows of `inputs` that `attempt` fails on, in order, each with its error; a few cost little more than none.
+pub(super) fn failing_in(
+    inputs: &RecordBatch,
+    attempt: &dyn Fn(&RecordBatch) -> Result<()>,
+) -> Vec<(usize, DataFusionError)> {
     let mut found = Vec::new();
-    search(meter, inputs, 0..inputs.num_rows(), &mut found);
+    search(inputs, attempt, 0..inputs.num_rows(), &mut found);
     found
 }
 
-fn search(meter: &CompiledMeter, inputs: &RecordBatch, rows: Range<usize>, found: &mut Vec<(usize, DataFusionError)>) {
+fn search(
+    inputs: &RecordBatch,
+    attempt: &dyn Fn(&RecordBatch) -> Result<()>,
+    rows: Range<usize>,
+    found: &mut Vec<(usize, DataFusionError)>,
+) {
     if rows.is_empty() {
         return;
     }
-    let Err(error) = attempt(meter, &inputs.slice(rows.start, rows.len())) else { return };
+    let Err(error) = attempt(&inputs.slice(rows.start, rows.len())) else { return };
     if rows.len() == 1 {
         found.push((rows.start, error));
         return;
     }
     let middle = rows.start + rows.len() / 2;
-    search(meter, inputs, rows.start..middle, found);
-    search(meter, inputs, middle..rows.end, found);
+    search(inputs, attempt, rows.start..middle, found);
+    search(inputs, attempt, middle..rows.end, found);
 }
 
 /// Runs `compute`; a panic becomes an error with its message.

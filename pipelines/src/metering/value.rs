@@ -15,7 +15,8 @@ use engine::units::{PRECISION, SCALE, Units};
 use hashbrown::HashMap;
 use xxhash_rust::xxh3::Xxh3Builder;
 
-use super::rest::{Leftover, member};
+use super::dimension::Dimension;
+use super::rest::{Leftover, bool_text, member};
 use super::symbol::{ABSENT, Symbols};
 
 const KERNEL: &str = "columns of an event batch have the types that its schema says";
@@ -45,8 +46,15 @@ enum Member<'a> {
 }
 
 impl<'a> Rows<'a> {
-    /// The events of `event_type`; `None` if there are none.
-    pub(super) fn of_type(batch: &'a EventBatch, event_type: &str) -> Option<Self> {
+    /// The events of `event_type`, or all; `None` if there are none.
+    pub(super) fn of(batch: &'a EventBatch, event_type: Option<&str>) -> Option<Self> {
+        match event_type {
+            Some(event_type) => Self::of_type(batch, event_type),
+            None => (!batch.is_empty()).then(|| Self::new(batch, None)),
+        }
+    }
+
+    fn of_type(batch: &'a EventBatch, event_type: &str) -> Option<Self> {
         let types = batch.types();
         let wanted: Vec<bool> = types.values.iter().map(|value| value == Some(event_type)).collect();
         if !wanted.contains(&true) {
@@ -62,10 +70,20 @@ impl<'a> Rows<'a> {
                 Some(UInt32Array::from_iter_values(matching))
             }
         };
+        Some(Self::new(batch, rows))
+    }
+
+    fn new(batch: &'a EventBatch, rows: Option<UInt32Array>) -> Self {
         let rest = batch.rest().filter(|rest| rest.null_count() < rest.len());
         let mut this = Self { batch, rows, rest: None, columns: HashMap::default() };
         this.rest = rest.map(|rest| this.pick(rest).as_string::<i32>().clone());
-        Some(this)
+        this
+    }
+
+    /// Those of the events whose flag is set.
+    pub(super) fn select(&self, kept: &BooleanArray) -> Self {
+        let rows = (0..self.len()).filter(|&row| kept.value(row)).map(|row| self.position(row) as u32);
+        Self::new(self.batch, Some(UInt32Array::from_iter_values(rows)))
     }
 
     /// How many events.
@@ -100,18 +118,6 @@ impl<'a> Rows<'a> {
         self.cached(Kind::Fixed, "time", |this| this.pick(this.batch.times()))
     }
 
-    /// `id` as Utf8.
-    pub(super) fn ids(&mut self) -> ArrayRef {
-        self.cached(Kind::Fixed, "id", |this| this.pick(this.batch.ids()))
-    }
-
-    /// `subject` as Utf8.
-    pub(super) fn subjects(&mut self) -> ArrayRef {
-        self.cached(Kind::Fixed, "subject", |this| {
-            cast(&this.pick(this.batch.subjects().array), &DataType::Utf8).expect(KERNEL)
-        })
-    }
-
     /// Microseconds of each event's time.
     pub(super) fn instants(times: &ArrayRef) -> &[i64] {
         times.as_primitive::<TimestampMicrosecondType>().values()
@@ -129,10 +135,8 @@ impl<'a> Rows<'a> {
             let mut builder = Decimal128Builder::with_capacity(this.len()).with_data_type(units_type());
             for row in 0..this.len() {
                 let number = numbers.filter(|n| n.is_valid(row)).map(|n| n.value(row));
-                builder.append_option(number.or_else(|| match leftover(rest, row, pointer)? {
-                    Leftover::Number(text) => Units::parse(&text).ok().map(|units| units.0),
-                    _ => None,
-                }));
+                let leftover = || leftover(rest, row, pointer)?.number().map(|units| units.0);
+                builder.append_option(number.or_else(leftover));
             }
             Arc::new(builder.finish().with_precision_and_scale(PRECISION, SCALE).expect(KERNEL))
         })
@@ -157,7 +161,7 @@ impl<'a> Rows<'a> {
                     Member::Boolean(flags) if flags.is_valid(row) => builder.append_value(bool_text(flags.value(row))),
                     Member::Text(texts) if texts.get(row).is_some() => builder.append_option(texts.get(row)),
                     _ => match this.rest.as_ref().and_then(|rest| leftover(rest, row, pointer)) {
-                        Some(leftover) => builder.append_option(leftover_text(leftover)),
+                        Some(leftover) => builder.append_option(leftover.text()),
                         None => builder.append_null(),
                     },
                 }
@@ -166,14 +170,43 @@ impl<'a> Rows<'a> {
         })
     }
 
+    /// The fixed column `index` of [`schema`], texts as Utf8: a dictionary would hold values of rows that are not here.
+    pub(super) fn fixed(&mut self, index: usize) -> ArrayRef {
+        let field = &schema::fixed_fields()[index];
+        self.cached(Kind::Fixed, field.name(), |this| {
+            let column = this.pick(this.batch.record_batch().column(index));
+            if *field.data_type() == schema::text_type() {
+                cast(&column, &DataType::Utf8).expect(KERNEL)
+            } else {
+                column
+            }
+        })
+    }
+
     /// The code of each event's tenant.
     pub(super) fn tenant_codes(&self, symbols: &mut Symbols) -> Vec<u32> {
-        let column = self.pick(self.batch.tenants().array);
+        self.attribute_codes(schema::TENANT, symbols)
+    }
+
+    /// The code of each event's value of `dimension`.
+    pub(super) fn codes(&mut self, dimension: &Dimension, symbols: &mut Symbols) -> Vec<u32> {
+        match dimension {
+            Dimension::Member(pointer) => self.member_codes(pointer, symbols),
+            Dimension::Number(pointer) => {
+                let numbers = self.numbers(pointer);
+                number_codes(numbers.as_primitive(), symbols)
+            }
+            Dimension::Attribute(index) => self.attribute_codes(*index, symbols),
+        }
+    }
+
+    fn attribute_codes(&self, index: usize, symbols: &mut Symbols) -> Vec<u32> {
+        let column = self.pick(self.batch.record_batch().column(index));
         text_codes(&Texts::new(column.as_dictionary::<Int32Type>()), symbols)
     }
 
     /// The code of the member's canonical text (see [`Rows::texts`]) of each event.
-    pub(super) fn codes(&self, pointer: &str, symbols: &mut Symbols) -> Vec<u32> {
+    fn member_codes(&self, pointer: &str, symbols: &mut Symbols) -> Vec<u32> {
         let column = self.batch.data(pointer).map(|column| self.pick(column));
         let mut codes = match member_of(column.as_ref()) {
             Member::Absent => vec![ABSENT; self.len()],
@@ -181,16 +214,11 @@ impl<'a> Rows<'a> {
             Member::Boolean(flags) => {
                 flags.iter().map(|flag| flag.map_or(ABSENT, |flag| symbols.code(bool_text(flag)))).collect()
             }
-            Member::Number(numbers) => {
-                let mut known: HashMap<i128, u32, Xxh3Builder> = HashMap::default();
-                let mut code =
-                    |number| *known.entry(number).or_insert_with(|| symbols.code(&Units(number).to_string()));
-                numbers.iter().map(|number| number.map_or(ABSENT, &mut code)).collect()
-            }
+            Member::Number(numbers) => number_codes(numbers, symbols),
         };
         if let Some(rest) = &self.rest {
             for (row, code) in codes.iter_mut().enumerate().filter(|(_, code)| **code == ABSENT) {
-                let text = leftover(rest, row, pointer).and_then(leftover_text);
+                let text = leftover(rest, row, pointer).and_then(Leftover::text);
                 *code = text.map_or(ABSENT, |text| symbols.code(&text));
             }
         }
@@ -254,17 +282,10 @@ fn leftover(rest: &StringArray, row: usize, pointer: &str) -> Option<Leftover> {
     rest.is_valid(row).then(|| member(rest.value(row), pointer)).flatten()
 }
 
-fn leftover_text(leftover: Leftover) -> Option<String> {
-    match leftover {
-        Leftover::Text(text) => Some(text),
-        Leftover::Number(text) => Some(Units::parse(&text).map_or(text, |units| units.to_string())),
-        Leftover::Boolean(flag) => Some(bool_text(flag).to_owned()),
-        Leftover::Null | Leftover::Nested => None,
-    }
-}
-
-fn bool_text(flag: bool) -> &'static str {
-    if flag { "true" } else { "false" }
+fn number_codes(numbers: &Decimal128Array, symbols: &mut Symbols) -> Vec<u32> {
+    let mut known: HashMap<i128, u32, Xxh3Builder> = HashMap::default();
+    let mut code = |number| *known.entry(number).or_insert_with(|| symbols.code(&Units(number).to_string()));
+    numbers.iter().map(|number| number.map_or(ABSENT, &mut code)).collect()
 }
 
 /// Codes of a dictionary column: each value is looked up once, when it is first met.

@@ -9,6 +9,8 @@
 //! | [`tenants`] | a tenant | itself |
 //! | [`quotas`] | a limit and its use | its own |
 //! | [`meters`] | a meter's definition | all, without statistics |
+//! | [`materialized_views`] | a materialized view's definition | all, without statistics |
+//! | [`materialized_view`] (its name) | a group of its `SELECT` | its own, of its own events |
 //! | [`rejections`] | refused events by reason | its own |
 //! | [`late_events`] | a late event, per meter | its own |
 //! | [`audit`] | a journaled change | its own |
@@ -31,6 +33,8 @@ pub mod usage_total;
 pub mod tenants;
 pub mod quotas;
 pub mod meters;
+pub mod materialized_views;
+pub mod materialized_view;
 pub mod rejections;
 pub mod late_events;
 pub mod engine_shards;
@@ -49,7 +53,7 @@ pub use view::{Emit, Fault, SharedView, View, ViewError};
 
 use crate::catalog::Visibility;
 
-/// The views that `visibility` may know of, but for those of single meters.
+/// The views that `visibility` may know of, but for those of single meters and materialized ones.
 pub fn all(visibility: &Visibility) -> Vec<SharedView> {
     let platform = *visibility == Visibility::Platform;
     let mut views: Vec<SharedView> = vec![
@@ -59,6 +63,7 @@ pub fn all(visibility: &Visibility) -> Vec<SharedView> {
         Arc::new(tenants::Tenants),
         Arc::new(quotas::Quotas),
         Arc::new(meters::Meters { statistics: platform }),
+        Arc::new(materialized_views::MaterializedViews { statistics: platform }),
         Arc::new(rejections::Rejections),
         Arc::new(late_events::LateEvents),
         Arc::new(audit::Audit),

@@ -24,7 +24,7 @@ use datafusion::physical_plan::stream::RecordBatchReceiverStreamBuilder;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, ReplaceChildrenOptions};
 
 use super::ask::{Ask, TENANT};
-use super::view::SharedView;
+use super::view::{SharedView, ViewError};
 use crate::catalog::Cut;
 
 /// Batches that may wait between a view and its reader (I8).
@@ -119,7 +119,10 @@ impl ExecutionPlan for ViewScan {
             let produced = produced.map_err(|_| {
                 DataFusionError::Internal(format!("reading {} panicked; the node's log says where", view.name()))
             })?;
-            produced.map_err(|error| DataFusionError::External(Box::new(error)))?;
+            produced.map_err(|error| match error {
+                ViewError::Query(error) => error,
+                error => DataFusionError::External(Box::new(error)),
+            })?;
             failed.map_or(Ok(()), |error| Err(error.into()))
         });
         Ok(stream.build())
@@ -138,9 +141,12 @@ struct Sieve {
 impl Sieve {
     fn keep(&mut self, mut batch: RecordBatch) -> Result<RecordBatch, ArrowError> {
         let missing = |name: &str| ArrowError::SchemaError(format!("the view did not produce its column {name}"));
-        if let (true, Some(tenants)) = (self.confined, self.ask.tenants()) {
-            let column = batch.column_by_name(TENANT).ok_or_else(|| missing(TENANT))?;
-            batch = confine(&batch, column, tenants)?;
+        if let Some(tenants) = self.ask.tenants() {
+            match batch.column_by_name(TENANT) {
+                Some(column) => batch = confine(&batch, column, tenants)?,
+                None if self.confined => return Err(missing(TENANT)),
+                None => {}
+            }
         }
         if let Some(left) = &mut self.left {
             batch = batch.slice(0, batch.num_rows().min(*left));

@@ -21,8 +21,8 @@ pub type Emit<'a> = dyn FnMut(RecordBatch) -> ControlFlow<()> + 'a;
 /// A table computed from a [`Cut`].
 ///
 /// # Contract
-/// - A view whose rows belong to tenants has the column `tenant`; every row that is not of one tenant's making is in a
-///   view without it, which [`all`](super::all) gives only to those who may see it (I6).
+/// - A view whose rows belong to tenants produces the column `tenant`, whether it shows it or not; every row that is not
+///   of one tenant's making is in a view without it, which [`all`](super::all) gives only to those who may see it (I6).
 /// - [`View::produce`] emits every row that satisfies the bounds of `ask`; it may emit more, which the scan cuts away,
 ///   and may leave out columns that `ask` does not want. It stops when `emit` says so.
 /// - It runs on a blocking thread and holds no more than it needs for the batch at hand, or for its slice of the
@@ -56,6 +56,9 @@ pub enum ViewError {
     /// The log can't be read.
     #[error(transparent)]
     Log(#[from] LogError),
+    /// What a materialized view computes fails, as it would in any query.
+    #[error(transparent)]
+    Query(#[from] DataFusionError),
 }
 
 /// Who has to do something about a view's error.
@@ -91,9 +94,10 @@ impl ViewError {
                 LakeError::Storage(_) | LakeError::Damaged { .. } | LakeError::Record { .. } | LakeError::Log(_),
             )
             | Self::Log(_) => Fault::Damage,
-            Self::Metering(MeteringError::Compute { .. }) | Self::Arrow(_) | Self::Lake(LakeError::Arrow(_)) => {
-                Fault::Bug
-            }
+            Self::Metering(MeteringError::Compute { .. })
+            | Self::Arrow(_)
+            | Self::Lake(LakeError::Arrow(_))
+            | Self::Query(_) => Fault::Bug,
         }
     }
 }

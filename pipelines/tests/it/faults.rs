@@ -16,6 +16,7 @@ use engine::admission::{Outcome, Rejection};
 use engine::calendar::{Calendar, Period};
 use engine::checkpoint::manifest::Manifests;
 use engine::clock::ManualClock;
+use engine::definition::Definition;
 use engine::event::batch::EventBatch;
 use engine::event::builder::{Attributes, EventBatchBuilder};
 use engine::log::segment::{SegmentLog, SegmentOptions};
@@ -132,7 +133,7 @@ impl Life {
         // Panes get cold within a few batches.
         let metering = MeteringOptions { hot_us: 4 * HOUR_US, cold_rows_min: 4, ..MeteringOptions::default() };
         let operator = |_| MeteringOperator::new(metering.clone(), Arc::clone(&storage));
-        engine::service::open(options, ground, self.meters.clone(), operator, |_, _| OpenGate)
+        engine::service::open(options, ground, self.definitions(), operator, |_, _| OpenGate)
     }
 
     /// Starts; after a failed start once more, as somebody would.
@@ -180,10 +181,14 @@ impl Life {
         }
     }
 
+    fn definitions(&self) -> Vec<Definition> {
+        self.meters.iter().cloned().map(Definition::from).collect()
+    }
+
     /// A new meter, whose history is in log and lake; the definition holds whatever becomes of that.
     fn define(&mut self) {
         self.meters.push(meter("peak", "max", false));
-        if let Err(error) = self.engine().configure(self.meters.clone()) {
+        if let Err(error) = self.engine().configure(self.definitions()) {
             self.is_typed(&error.to_string());
         }
     }
@@ -347,21 +352,4 @@ fn whatever_fails_whenever_usage_is_that_of_what_was_acknowledged() {
     }
     println!("{struck} struck");
     assert!(struck > 0);
-}
-
-#[test]
-fn zz_debug() {
-    for _ in 0..3 {
-        let rule = Rule {
-            operation: engine::storage::faulty::Operation::OpenAppend,
-            name_contains: String::new(),
-            skip: 4,
-            times: 1,
-            fault: engine::storage::faulty::Fault::Halt,
-        };
-        let mut life = Life::new(vec![rule]);
-        life.live();
-        println!("taken {:?} open {:?} erased {} leaves {}", life.taken, life.open, life.is_erased, life.leaves);
-        life.all_is_there();
-    }
 }

@@ -62,6 +62,9 @@ pub(super) struct Demo {
     /// Address of the Postgres wire protocol; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:5433")]
     postgres: SocketAddr,
+    /// Address of Arrow Flight SQL; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8815")]
+    flight: SocketAddr,
 }
 
 impl Demo {
@@ -71,7 +74,7 @@ impl Demo {
         let mut config = self.config(&folder)?;
         let runtime = runtime()?;
         if self.once {
-            (config.http.address, config.postgres.address) = (None, None);
+            (config.http.address, config.postgres.address, config.flight.address) = (None, None, None);
         }
         let serving = runtime.block_on(Serving::open(&config, Arc::new(SystemClock)))?;
         // A bounded stream ends now, a live one begins.
@@ -91,6 +94,7 @@ impl Demo {
             ("--data", "data", folder.path.display().to_string()),
             ("--http", "http.address", self.http.to_string()),
             ("--postgres", "postgres.address", self.postgres.to_string()),
+            ("--flight", "flight.address", self.flight.to_string()),
         ];
         let flags = flags.map(|(flag, name, value)| (flag.to_owned(), name.to_owned(), value));
         Ok(Layers::gather(None, flags.to_vec())?.merge()?.config)
@@ -161,6 +165,9 @@ fn print_welcome(serving: &Serving, prepared: &Prepared) -> std::io::Result<()> 
     }
     writeln!(out, "  key       {}   (the platform's, sees all)", prepared.platform_key)?;
     writeln!(out, "            {tenant_key}   (sees {tenant} only)")?;
+    if let Some(flight) = serving.flight_address() {
+        writeln!(out, "  Flight    grpc://{flight}   (Arrow Flight SQL; the key as bearer token)")?;
+    }
     if let Some(postgres) = serving.postgres_address() {
         let (host, port) = (postgres.ip(), postgres.port());
         let line = |user: &str, key: &str| {

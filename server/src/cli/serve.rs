@@ -42,6 +42,9 @@ pub(super) struct Serve {
     /// Address of the Postgres wire protocol
     #[arg(long, value_name = "ADDRESS")]
     postgres: Option<String>,
+    /// Address of Arrow Flight SQL
+    #[arg(long, value_name = "ADDRESS")]
+    flight: Option<String>,
     /// Shards of a new data folder
     #[arg(long, value_name = "N")]
     shards: Option<String>,
@@ -77,6 +80,7 @@ impl Serve {
             ("--data", "data", &self.data),
             ("--http", "http.address", &self.http),
             ("--postgres", "postgres.address", &self.postgres),
+            ("--flight", "flight.address", &self.flight),
             ("--shards", "engine.shards", &self.shards),
             ("--log", "log.filter", &self.log),
         ];
@@ -95,6 +99,7 @@ async fn serve(settings: &Settings) -> anyhow::Result<Ended> {
         data = %config.data.display(),
         http = address(serving.http_address()),
         postgres = address(serving.postgres_address()),
+        flight = address(serving.flight_address()),
         "ready"
     );
     if !has_platform_key(&serving.node) {

@@ -1,12 +1,16 @@
 //! `tenantry sql`: one statement, its rows on standard output.
 
 use std::io::{self, BufWriter, Write};
+use std::sync::Arc;
 
 use anyhow::Context;
 use clap::Args;
 use futures::StreamExt;
-use pipelines::catalog::Visibility;
 use serde_json::Value;
+
+use crate::identity::Identity;
+use crate::node::Node;
+use crate::statements;
 
 use super::api::table;
 use super::output::{Format, Printer};
@@ -17,8 +21,10 @@ use super::{Ended, runtime};
 /// Run one SQL statement on a running node or on a data folder
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Views: events, usage, usage_total, tenants, quotas, meters, rejections, late_events, engine,
-engine_shards, queries, audit, and one view per meter named meter_NAME. `show tables` lists them.
+Views: events, usage, usage_total, tenants, quotas, meters, materialized_views, rejections,
+late_events, engine, engine_shards, queries, audit, and one view per meter named meter_NAME.
+`show tables` lists them. CREATE MATERIALIZED VIEW name AS SELECT ... FROM events GROUP BY ...
+makes another, kept current.
 
 Examples:
   tenantry sql \"select tenant, sum(value) from usage where meter = 'invocations' group by 1\"
@@ -52,13 +58,13 @@ impl Sql {
 /// On the data folder, as the operator of the machine.
 async fn here(place: &Place, statement: &str, format: Format) -> anyhow::Result<()> {
     let node = place.open().await?;
-    let printed = print(&node.catalog, statement, format).await;
+    let printed = print(&node, statement, format).await;
     node.drain().await?;
     printed
 }
 
-async fn print(catalog: &pipelines::catalog::Catalog, statement: &str, format: Format) -> anyhow::Result<()> {
-    let frame = catalog.query(&Visibility::Platform, statement).await?;
+async fn print(node: &Arc<Node>, statement: &str, format: Format) -> anyhow::Result<()> {
+    let frame = statements::query(node, &Identity::operator(), statement).await?;
     let mut batches = frame.execute_stream().await?;
     let out = BufWriter::new(io::stdout());
     let mut printer = Printer::begin(format, &batches.schema(), out)?;

@@ -31,6 +31,8 @@ pub struct Config {
     pub http: Http,
     /// The Postgres wire protocol.
     pub postgres: Postgres,
+    /// Arrow Flight SQL.
+    pub flight: Flight,
     /// Shards, log, watermarks, checkpoints.
     pub engine: Engine,
     /// What is accepted as an event.
@@ -77,6 +79,25 @@ pub struct Postgres {
     pub tls_certificate: PathBuf,
     /// PEM file of the certificate's PKCS #8 key; empty: no TLS.
     pub tls_key: PathBuf,
+}
+
+/// Arrow Flight SQL.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Flight {
+    /// Where to listen; `None`: nowhere.
+    #[serde(deserialize_with = "address")]
+    pub address: Option<SocketAddr>,
+    /// Connections open at once.
+    pub connections_max: usize,
+    /// Whether clients on other machines may send their key without TLS.
+    pub plaintext_remote: bool,
+    /// Bytes of one message, so of one batch of events.
+    pub message_bytes_max: usize,
+    /// Streams of events taken at once.
+    pub puts_max: usize,
+    /// Of those, streams of one tenant.
+    pub tenant_puts_max: usize,
 }
 
 /// Shards, log, watermarks, checkpoints.
@@ -227,6 +248,10 @@ impl Config {
             ("http.batch_events_max", self.http.batch_events_max),
             ("http.event_bytes_max", self.http.event_bytes_max),
             ("postgres.connections_max", self.postgres.connections_max),
+            ("flight.connections_max", self.flight.connections_max),
+            ("flight.message_bytes_max", self.flight.message_bytes_max),
+            ("flight.puts_max", self.flight.puts_max),
+            ("flight.tenant_puts_max", self.flight.tenant_puts_max),
             ("engine.shards", usize::from(self.engine.shards)),
             ("engine.log_in_flight_bytes_max", self.engine.log_in_flight_bytes_max),
             ("engine.in_flight_batches_max", self.engine.in_flight_batches_max),

@@ -87,6 +87,7 @@ impl From<AdminError> for AdminProblem {
         match error {
             AdminError::Backfill(_) | AdminError::Erasure(_) => Self::Pending(error.to_string()),
             AdminError::Meter(error) => Self::Refused(Problem::invalid_field(error.field, error.reason)),
+            AdminError::View(_) => Self::Refused(Kind::Query.with(error.to_string())),
             AdminError::Command(error) => Self::Refused(error.into()),
         }
     }

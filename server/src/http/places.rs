@@ -37,9 +37,16 @@ struct Taken {
 #[derive(Debug)]
 pub(super) struct Place {
     places: Arc<Places>,
-    /// When it became idle; none while it is being answered.
-    idle_since: Mutex<Option<u64>>,
+    usage: Mutex<Usage>,
     given_up: CancellationToken,
+}
+
+#[derive(Debug)]
+struct Usage {
+    /// Requests being answered; over HTTP/1.1 at most one.
+    answering: usize,
+    /// When it became idle; none while it is being answered.
+    idle_since: Option<u64>,
 }
 
 /// Held while a request is being answered.
@@ -76,7 +83,8 @@ impl Places {
         }
         taken.open += 1;
         let since = taken.idles(&given_up);
-        Arc::new(Place { places: Arc::clone(self), idle_since: Mutex::new(Some(since)), given_up })
+        let usage = Mutex::new(Usage { answering: 0, idle_since: Some(since) });
+        Arc::new(Place { places: Arc::clone(self), usage, given_up })
     }
 
     fn lock(&self) -> MutexGuard<'_, Taken> {
@@ -100,25 +108,27 @@ impl Place {
 
     /// Whether nothing is being answered.
     pub(super) fn is_idle(&self) -> bool {
-        self.lock().is_some()
+        self.lock().answering == 0
     }
 
     /// From a request's head to the last byte of its answer.
     pub(super) fn answering(self: &Arc<Self>) -> Answering {
-        if let Some(since) = self.lock().take() {
+        let mut usage = self.lock();
+        usage.answering += 1;
+        if let Some(since) = usage.idle_since.take() {
             self.places.lock().idle.remove(&since);
         }
         Answering(Arc::clone(self))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<u64>> {
-        self.idle_since.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Usage> {
+        self.usage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let since = self.lock().take();
+        let since = self.lock().idle_since.take();
         let mut taken = self.places.lock();
         taken.open -= 1;
         if let Some(since) = since {
@@ -132,9 +142,12 @@ impl Drop for Place {
 impl Drop for Answering {
     fn drop(&mut self) {
         let Self(place) = self;
-        let since = place.places.lock().idles(&place.given_up);
-        *place.lock() = Some(since);
-        place.places.changed.notify_one();
+        let mut usage = place.lock();
+        usage.answering -= 1;
+        if usage.answering == 0 {
+            usage.idle_since = Some(place.places.lock().idles(&place.given_up));
+            place.places.changed.notify_one();
+        }
     }
 }
 
@@ -188,6 +201,7 @@ mod tests {
         let places = Places::new(1);
         let place = places.enter();
         let answering = place.answering();
+        drop(place.answering());
         let room = places.room();
         tokio::pin!(room);
         assert!(futures::poll!(room.as_mut()).is_pending());
@@ -196,6 +210,7 @@ mod tests {
         let other = places.enter();
         assert!(place.given_up.is_cancelled() && place.is_idle());
         drop((place, other));
-        assert_eq!((places.lock().open, places.lock().idle.len()), (0, 0));
+        let taken = places.lock();
+        assert_eq!((taken.open, taken.idle.len()), (0, 0));
     }
 }

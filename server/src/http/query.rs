@@ -1,4 +1,4 @@
-//! `POST /v1/sql`: one read-only statement, its rows streamed back.
+//! `POST /v1/sql`: one statement, its rows streamed back.
 
 use std::sync::Arc;
 
@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 use crate::identity::Identity;
 use crate::node::Node;
 use crate::query::{self, Busy, Failure, Query};
+use crate::statements::{self, StatementError};
 
 use super::Door;
 use super::caller::MayQuery;
@@ -25,7 +26,8 @@ use super::rows::{self, Format};
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Statement {
-    /// One SELECT, EXPLAIN or SHOW over the views that the key may see.
+    /// One SELECT, EXPLAIN or SHOW over the views that the key may see; or, with the platform's scope `admin`, CREATE or
+    /// DROP MATERIALIZED VIEW.
     #[schema(example = "SELECT tenant, meter, sum(value) FROM usage_total GROUP BY 1, 2")]
     sql: String,
     /// How the rows are written.
@@ -45,13 +47,16 @@ pub(super) async fn run(
     MayQuery(identity): MayQuery,
     Body(Statement { sql, format }): Body<Statement>,
 ) -> Result<Response, Problem> {
-    answer(&door, &identity, &sql, format, async |node, visibility| match node.catalog.query(visibility, &sql).await {
-        Ok(frame) => Ok(frame),
-        Err(CatalogError::DataFusion(error)) => {
-            let session = node.catalog.session(visibility)?.state();
-            Err(Problem::from((&error, Failure::to_plan(&error, &sql, &session))))
+    let node = Arc::clone(door.node()?);
+    answer(&door, &identity, &sql, format, async |_, visibility| {
+        match statements::query(&node, &identity, &sql).await {
+            Ok(frame) => Ok(frame),
+            Err(StatementError::Catalog(CatalogError::DataFusion(error))) => {
+                let session = node.catalog.session(visibility)?.state();
+                Err(Problem::from((&error, Failure::to_plan(&error, &sql, &session))))
+            }
+            Err(refused) => Err(refused.into()),
         }
-        Err(refused) => Err(refused.into()),
     })
     .await
 }

@@ -5,6 +5,7 @@ use actors::facets::lifecycle::LifecycleRejection;
 use actors::facets::meters::MetersRejection;
 use actors::facets::plans::PlansRejection;
 use actors::facets::quota::QuotaRejection;
+use actors::facets::views::ViewsRejection;
 use actors::journal::JournalError;
 use actors::{CommandError, Rejected};
 use datafusion::error::DataFusionError;
@@ -17,7 +18,9 @@ use pipelines::views::Fault;
 
 use crate::identity::Refusal;
 use crate::query::{Busy, Exceeded, Failure};
+use crate::statements::StatementError;
 
+use super::command::AdminProblem;
 use super::problem::{Kind, Problem};
 use crate::permits::Full;
 
@@ -90,11 +93,23 @@ impl From<SubmitError> for Problem {
     }
 }
 
+impl From<StatementError> for Problem {
+    fn from(error: StatementError) -> Self {
+        match error {
+            StatementError::Catalog(error) => error.into(),
+            StatementError::Refused(refusal) => refusal.into(),
+            StatementError::Admin(error) => AdminProblem::from(error).into(),
+        }
+    }
+}
+
 impl From<CatalogError> for Problem {
     fn from(error: CatalogError) -> Self {
         match error {
             CatalogError::DataFusion(error) => error.into(),
-            refused @ CatalogError::ReadOnly(_) => failed(Kind::Query, Failure::from(&refused)),
+            refused @ (CatalogError::ReadOnly(_) | CatalogError::View(_)) => {
+                failed(Kind::Query, Failure::from(&refused))
+            }
         }
     }
 }
@@ -148,6 +163,11 @@ impl From<Rejected> for Problem {
                 MetersRejection::Invalid(error) => return Self::invalid_field(&error.field, &error.reason),
                 MetersRejection::Unknown(_) => Kind::NotFound,
                 MetersRejection::TooMany => Kind::Conflict,
+            },
+            Rejected::Views(rejection) => match rejection {
+                ViewsRejection::Invalid(_) => Kind::Query,
+                ViewsRejection::Unknown(_) => Kind::NotFound,
+                ViewsRejection::Exists(_) | ViewsRejection::TooMany => Kind::Conflict,
             },
             Rejected::Plans(rejection) => match rejection {
                 PlansRejection::Name => return Kind::Invalid.with(&text).field("name", "invalid", text),

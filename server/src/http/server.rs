@@ -1,22 +1,25 @@
-//! Sockets of the HTTP door: accepts, bounds, drains. Knows nothing of what is served.
+//! Sockets of the doors that speak HTTP: accepts, bounds, drains. Knows nothing of what is served.
 //!
 //! Limits (I8): so many connections at once ([`places`](super::places) says who makes room), so long for a request's head
-//! (a slow sender can't hold a connection), so long for a drain. HTTP/1.1 only: without TLS nobody negotiates HTTP/2, and a
-//! protocol that is not there needs no limits.
+//! (a slow sender can't hold a connection), so long for a drain. Each door speaks one version, [`Wire`]: a protocol that is
+//! not there needs no limits.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
+use axum::{Extension, Router};
+use datafusion_postgres::pgwire::tokio::TlsAcceptor;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::timeout;
 use tower::ServiceExt;
 
 use crate::listening::listen;
@@ -27,6 +30,11 @@ use super::places::{self, Place, Places};
 const ACCEPT_RETRY: Duration = Duration::from_millis(50);
 /// Largest head of a request, bytes.
 const HEAD_BYTES_MAX: usize = 64 << 10;
+/// Between two questions whether the other end of an HTTP/2 connection is still there, and how long it may take to answer.
+const PING_EVERY: Duration = Duration::from_secs(30);
+const PONG_WITHIN: Duration = Duration::from_secs(20);
+/// Calls at once on one HTTP/2 connection.
+const STREAMS_MAX: u32 = 128;
 
 /// Limits of the sockets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +49,24 @@ impl Default for ServerOptions {
     fn default() -> Self {
         Self { connections_max: 1024, head_timeout: Duration::from_secs(15) }
     }
+}
+
+/// What is spoken.
+#[derive(Clone)]
+pub enum Wire {
+    /// HTTP/1.1 in clear.
+    Http1,
+    /// HTTP/2 from the first byte, as gRPC wants it; within TLS if there is an acceptor.
+    Http2(Option<TlsAcceptor>),
+}
+
+/// Who is at the other end; an extension of every request over [`Wire::Http2`].
+#[derive(Debug, Clone, Copy)]
+pub struct Peer {
+    /// From where.
+    pub address: SocketAddr,
+    /// Whether nobody in between can read along.
+    pub encrypted: bool,
 }
 
 /// Why the door does not open.
@@ -62,14 +88,24 @@ pub struct HttpServer {
 }
 
 impl HttpServer {
-    /// Listens on `address` (port 0: a free one) and serves `router`.
+    /// Listens on `address` (port 0: a free one) and serves `router` over HTTP/1.1.
     pub async fn bind(address: SocketAddr, router: Router, options: ServerOptions) -> Result<Self, BindError> {
+        Self::bind_wire(address, router, options, Wire::Http1).await
+    }
+
+    /// The same over `wire`.
+    pub async fn bind_wire(
+        address: SocketAddr,
+        router: Router,
+        options: ServerOptions,
+        wire: Wire,
+    ) -> Result<Self, BindError> {
         let failed = |source| BindError { address, source };
         let listener = listen(address).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let (stop, stopped) = watch::channel(None);
         // Owned: `closed` and `drain` notice its end, dropping the server aborts it.
-        let task = tokio::spawn(accept(listener, router, options, stopped));
+        let task = tokio::spawn(accept(listener, router, options, wire, stopped));
         Ok(Self { address, stop, task })
     }
 
@@ -102,6 +138,7 @@ async fn accept(
     listener: TcpListener,
     router: Router,
     options: ServerOptions,
+    wire: Wire,
     mut stopped: watch::Receiver<Option<Duration>>,
 ) -> usize {
     let places = Places::new(options.connections_max);
@@ -111,8 +148,16 @@ async fn accept(
         tokio::select! {
             _ = drain.changed() => break,
             Some(ended) = connections.join_next() => report(ended),
-            stream = next(&listener, &places) => {
-                connections.spawn(serve(stream, places.enter(), router.clone(), options.clone(), stopped.clone()));
+            (stream, peer) = next(&listener, &places) => {
+                let (place, router, head_timeout) = (places.enter(), router.clone(), options.head_timeout);
+                match wire.clone() {
+                    Wire::Http1 => connections.spawn(speak(stream, http1(head_timeout), place, router, stopped.clone())),
+                    Wire::Http2(tls) => {
+                        let peer = Peer { address: peer, encrypted: tls.is_some() };
+                        let router = router.layer(Extension(peer));
+                        connections.spawn(begin_http2(stream, tls, head_timeout, place, router, stopped.clone()))
+                    }
+                };
             }
         }
     }
@@ -140,11 +185,17 @@ fn report(ended: Result<(), tokio::task::JoinError>) {
 }
 
 /// Room first, then a connection for it.
-async fn next(listener: &TcpListener, places: &Places) -> TcpStream {
+async fn next(listener: &TcpListener, places: &Places) -> (TcpStream, SocketAddr) {
     places.room().await;
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => return stream,
+            Ok((stream, peer)) => {
+                // Answers are small and complete: waiting for more only delays them.
+                if let Err(error) = stream.set_nodelay(true) {
+                    tracing::debug!(%error, "can't set TCP_NODELAY");
+                }
+                return (stream, peer);
+            }
             Err(error) => {
                 tracing::warn!(%error, "can't accept a connection");
                 tokio::time::sleep(ACCEPT_RETRY).await;
@@ -153,19 +204,68 @@ async fn next(listener: &TcpListener, places: &Places) -> TcpStream {
     }
 }
 
-async fn serve(
+fn http1(head_timeout: Duration) -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new()).http1_only();
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(head_timeout).max_buf_size(HEAD_BYTES_MAX);
+    builder
+}
+
+fn http2() -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new()).http2_only();
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(STREAMS_MAX)
+        .max_header_list_size(HEAD_BYTES_MAX as u32)
+        .keep_alive_interval(PING_EVERY)
+        .keep_alive_timeout(PONG_WITHIN);
+    builder
+}
+
+/// Speaks HTTP/2 with who says something at all, and says it well if it is to be TLS.
+async fn begin_http2(
     stream: TcpStream,
+    tls: Option<TlsAcceptor>,
+    head_timeout: Duration,
     place: Arc<Place>,
     router: Router,
-    options: ServerOptions,
+    stopped: watch::Receiver<Option<Duration>>,
+) {
+    match tls {
+        None => {
+            if begun(stream.readable(), head_timeout, &place).await.is_some() {
+                speak(stream, http2(), place, router, stopped).await;
+            }
+        }
+        Some(tls) => {
+            if let Some(stream) = begun(tls.accept(stream), head_timeout, &place).await {
+                speak(stream, http2(), place, router, stopped).await;
+            }
+        }
+    }
+}
+
+async fn begun<T>(begin: impl Future<Output = std::io::Result<T>>, head_timeout: Duration, place: &Place) -> Option<T> {
+    tokio::select! {
+        begun = timeout(head_timeout, begin) => match begun {
+            Ok(Ok(begun)) => Some(begun),
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "connection ended before it began");
+                None
+            }
+            Err(_) => None,
+        },
+        () = place.given_up() => None,
+    }
+}
+
+async fn speak(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    builder: auto::Builder<TokioExecutor>,
+    place: Arc<Place>,
+    router: Router,
     mut stopped: watch::Receiver<Option<Duration>>,
 ) {
-    // Answers are small and complete: waiting for more only delays them.
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "can't set TCP_NODELAY");
-    }
-    let mut builder = auto::Builder::new(TokioExecutor::new()).http1_only();
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(options.head_timeout).max_buf_size(HEAD_BYTES_MAX);
     let seat = Arc::clone(&place);
     let service = tower::service_fn(move |request: Request<_>| {
         let (answering, router) = (seat.answering(), router.clone());

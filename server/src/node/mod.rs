@@ -23,6 +23,7 @@ use actors::{Change, Command, CommandError, PLATFORM, Tenants, TenantsError, Ten
 use engine::checkpoint::folder::{self, DataFolder, FolderError};
 use engine::checkpoint::manifest::Manifests;
 use engine::clock::Clock;
+use engine::definition::Definition;
 use engine::event::batch::EventBatch;
 use engine::log::LogError;
 use engine::log::segment::SegmentLog;
@@ -30,7 +31,7 @@ use engine::service::{EngineError, Ground, Handle};
 use engine::storage::{SharedStorage, StorageError};
 use pipelines::catalog::Catalog;
 use pipelines::lake::ParquetLake;
-use pipelines::metering::MeteringOperator;
+use pipelines::metering::{MeteringOperator, compile};
 
 use crate::import::ImportError;
 
@@ -89,8 +90,11 @@ pub enum AdminError {
     /// The meter can't be computed.
     #[error(transparent)]
     Meter(#[from] engine::meter::MeterError),
-    /// The meter is defined, but its history could not be computed; it is tried again at the next start.
-    #[error("the meter is defined, its history is not yet computed: {0}")]
+    /// The view can't be kept current.
+    #[error("a materialized view can't be kept current with this: {0}")]
+    View(#[from] engine::view::ViewRefusal),
+    /// The meter or view is defined, but its history could not be computed; it is tried again at the next start.
+    #[error("it is defined, its history is not yet computed: {0}")]
     Backfill(String),
     /// The tenant is deleted, but something of it is left.
     #[error("the tenant is deleted, but not yet erased: {0}; delete it again, or restart the node, which tries again")]
@@ -141,17 +145,19 @@ impl Node {
         Ok(node)
     }
 
-    /// Carries out a command on a tenant; a change of the platform's meters is in force when it returns, history included,
-    /// and a deleted tenant is erased.
+    /// Carries out a command on a tenant; a change of the platform's meters and views is in force when it returns, history
+    /// included, and a deleted tenant is erased.
     pub async fn command(&self, tenant: &str, command: Command, principal: &str) -> Result<Vec<Change>, AdminError> {
-        if let Some(meter) = command.defines_meter() {
-            pipelines::metering::compile::check(meter)?;
+        match command.defines() {
+            Some(Definition::Meter(meter)) => compile::check(&meter)?,
+            Some(Definition::View(view)) => compile::check_view(&view)?,
+            None => {}
         }
         let deletes = matches!(command, Command::Lifecycle(LifecycleCommand::Delete { .. }));
-        let before = (tenant == PLATFORM).then(|| self.tenants.meters());
+        let before = (tenant == PLATFORM).then(|| self.tenants.definitions());
         let changes = self.tenants.command(tenant, command, principal).await?;
-        if before.is_some_and(|before| before != self.tenants.meters()) {
-            self.configure_meters().await?;
+        if before.is_some_and(|before| before != self.tenants.definitions()) {
+            self.configure().await?;
         }
         if deletes {
             self.erase_deleted().await?;
@@ -183,9 +189,9 @@ impl Node {
         erased.unwrap_or_else(|error| Err(AdminError::Erasure(error.to_string())))
     }
 
-    async fn configure_meters(&self) -> Result<(), AdminError> {
-        let (engine, meters) = (self.engine.clone(), self.tenants.meters());
-        let configured = tokio::task::spawn_blocking(move || engine.configure(meters)).await;
+    async fn configure(&self) -> Result<(), AdminError> {
+        let (engine, definitions) = (self.engine.clone(), self.tenants.definitions());
+        let configured = tokio::task::spawn_blocking(move || engine.configure(definitions)).await;
         match configured {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(AdminError::Backfill(error.to_string())),
@@ -238,7 +244,7 @@ fn open_engine(
     };
     let operator = |_shard| MeteringOperator::new(options.metering.clone(), Arc::clone(&storage));
     let gate = |shard, _epoch| ShardGate::new(tenants.gate_table(), shard, Arc::clone(&clock));
-    let engine = engine::service::open(options.engine, ground, tenants.meters(), operator, gate)?;
+    let engine = engine::service::open(options.engine, ground, tenants.definitions(), operator, gate)?;
     mended.checkpoint_fallbacks = manifests.fallbacks();
     Ok((engine, mended))
 }

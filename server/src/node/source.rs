@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use actors::facets::quota::Limit;
+use actors::facets::views::Created;
 use actors::{TenantState, TenantsHandle};
 use arrow::array::AsArray;
 use arrow::datatypes::{Decimal128Type, TimestampMicrosecondType};
@@ -20,6 +21,7 @@ use engine::units::Units;
 use pipelines::catalog::Source;
 use pipelines::metering::{MeteringOperator, MeteringSnapshot, WindowFilter, totals};
 use pipelines::views::audit::AuditRow;
+use pipelines::views::materialized_views::ViewRow;
 use pipelines::views::queries::QueryRow;
 use pipelines::views::quotas::QuotaRow;
 use pipelines::views::tenants::TenantRow;
@@ -120,6 +122,11 @@ impl Source for NodeSource {
 
     fn meters(&self) -> Vec<Meter> {
         self.tenants.meters()
+    }
+
+    fn views(&self) -> Vec<ViewRow> {
+        let row = |created: Created| ViewRow { view: created.view, created_at_us: created.at_us };
+        self.tenants.views().into_iter().map(row).collect()
     }
 
     fn tenants(&self) -> Vec<TenantRow> {

@@ -15,13 +15,14 @@ mod session;
 mod startup;
 mod statements;
 mod reading;
+mod views;
 mod bounds;
 mod cancel;
 mod sqlstate;
 mod place;
 mod comments;
 mod functions;
-mod tls;
+pub(crate) mod tls;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -47,6 +48,8 @@ use sqlstate::SqlStates;
 use startup::Startup;
 use statements::Statements;
 
+/// What libpq's direct TLS (sslnegotiation=direct) calls the protocol.
+const ALPN: &[u8] = b"postgresql";
 /// Connections beyond the limit that are told so; further ones are closed without a word.
 const REFUSALS_MAX: usize = 64;
 /// Between two looks whether statements are still running, while draining.
@@ -106,7 +109,7 @@ impl Postgres {
         node: Arc<Node>,
         queries: Queries,
     ) -> Result<Self, PostgresError> {
-        let tls = tls::acceptor(&options.tls_certificate, &options.tls_key)?;
+        let tls = tls::acceptor(&options.tls_certificate, &options.tls_key, ALPN)?;
         let pg_catalog = PgCatalog::new(&node.catalog)?;
         let failed = |source| PostgresError::Bind { address, source };
         let listener = listen(address).map_err(failed)?;

@@ -25,6 +25,7 @@ use datafusion_postgres::{DfSessionService, Parser};
 use pipelines::catalog::{CATALOG, Catalog, Visibility};
 use tokio_util::sync::CancellationToken;
 
+use crate::identity::{self, Identity};
 use crate::query;
 
 use super::Door;
@@ -92,6 +93,12 @@ impl Session {
         let asker = self.asker.get().ok_or_else(|| sqlstate::fatal("28000", "not authenticated"))?;
         super::startup::identify(&self.door, &asker.key)?;
         Ok(asker)
+    }
+
+    /// Who is asking, by name and scopes.
+    pub(super) fn identity(&self) -> PgWireResult<Identity> {
+        let known = identity::identify(&self.door.node.tenants, &self.asker()?.key);
+        known.map_err(|refusal| sqlstate::fatal("28P01", refusal.to_string()))
     }
 
     /// A token for the statement that begins now.

@@ -29,6 +29,7 @@ use super::place::placed;
 use super::reading;
 use super::session::{Asker, Session};
 use super::sqlstate;
+use super::views;
 
 /// Text and plan of a prepared statement, as the library keeps them.
 type Prepared = (String, Option<(Statement, LogicalPlan)>);
@@ -47,7 +48,13 @@ impl SimpleQueryHandler for Statements {
     {
         let asker = self.0.asker()?;
         let bounds = Bounds::begin(&self.0, asker, client, query)?;
-        let responses = bounds.within(Box::pin(answers(asker, client, query, &bounds))).await?;
+        let work = async {
+            if views::is_one(query)? {
+                return Ok(vec![views::change(&self.0, query).await?]);
+            }
+            answers(asker, client, query, &bounds).await
+        };
+        let responses = bounds.within(Box::pin(work)).await?;
         bounds.answered();
         Ok(responses)
     }
@@ -114,6 +121,9 @@ impl ExtendedQueryHandler for Statements {
         let (text, planned) = &portal.statement.statement;
         let bounds = Bounds::begin(&self.0, asker, client, text)?;
         let answer = async {
+            if planned.is_none() && views::is_one(text)? {
+                return views::change(&self.0, text).await;
+            }
             if let Some((statement, _)) = planned {
                 reading::check_hooked(&asker.context, statement).await?;
             }
@@ -142,6 +152,9 @@ impl QueryParser for Planner {
     where
         C: ClientInfo + Unpin + Send + Sync,
     {
+        if views::is_one(sql)? {
+            return Ok(Some((sql.to_owned(), None)));
+        }
         let asker = self.0.asker()?;
         let prepared = async {
             let prepared = asker.parser.parse_sql(client, sql, types).await?;

@@ -1,6 +1,6 @@
-//! TLS for the Postgres wire, from PEM files.
+//! TLS from PEM files, for the Postgres wire and for Flight, which shows the same certificate.
 //!
-//! Not here: when it is required ([`super::startup`]).
+//! Not here: when it is required (each door says so).
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,8 +13,9 @@ use datafusion_postgres::pgwire::tokio::tokio_rustls::rustls::pki_types::{Certif
 
 use super::PostgresError;
 
-/// An acceptor for the certificate chain and key in the two files; `None` if no files are named.
-pub(super) fn acceptor(certificate: &Path, key: &Path) -> Result<Option<TlsAcceptor>, PostgresError> {
+/// An acceptor for the certificate chain and key in the two files that agrees to speak `protocol`; `None` if no files are
+/// named.
+pub(crate) fn acceptor(certificate: &Path, key: &Path, protocol: &[u8]) -> Result<Option<TlsAcceptor>, PostgresError> {
     if certificate.as_os_str().is_empty() {
         return Ok(None);
     }
@@ -29,7 +30,6 @@ pub(super) fn acceptor(certificate: &Path, key: &Path) -> Result<Option<TlsAccep
         .with_no_client_auth()
         .with_single_cert(chain, secret)
         .map_err(|error| fail(key, error.to_string()))?;
-    // libpq's direct TLS (sslnegotiation=direct) asks for the protocol by name.
-    config.alpn_protocols = vec![b"postgresql".to_vec()];
+    config.alpn_protocols = vec![protocol.to_vec()];
     Ok(Some(TlsAcceptor::from(Arc::new(config))))
 }

@@ -146,6 +146,7 @@ impl From<&CatalogError> for Failure {
     fn from(error: &CatalogError) -> Self {
         match error {
             CatalogError::DataFusion(inner) => Self::from(inner),
+            CatalogError::View(_) => Self::new("0A000", error.to_string()),
             CatalogError::ReadOnly(what) => Self::new("25006", format!("SQL only reads here: {what}"))
                 .hint("tenants, meters, quotas and keys are changed over the HTTP API or the command line"),
         }

@@ -15,13 +15,15 @@ const ARROWS: [(&str, &[&str]); 7] = [
 ];
 
 /// Package → the only rooms that may name it.
-const OWNED: [(&str, &[&str]); 9] = [
+const OWNED: [(&str, &[&str]); 11] = [
     ("ractor", &["actors"]),
     ("sled", &["actors"]),
     ("bincode", &["actors"]),
     ("datafusion", &["pipelines", "server"]),
     ("axum", &["server"]),
     ("datafusion-postgres", &["server"]),
+    ("arrow-flight", &["server"]),
+    ("tonic", &["server"]),
     ("tokio", &["actors", "pipelines", "server"]),
     ("clap", &["server"]),
     ("sonic-rs", &["engine"]),

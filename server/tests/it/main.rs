@@ -2,6 +2,7 @@
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
+    clippy::print_stderr,
     reason = "a test that can't go on has failed, and says why it skips"
 )]
 
@@ -16,9 +17,11 @@ mod bounded;
 mod full_disk;
 mod real_input;
 mod http;
+mod clients;
 mod cli;
 mod cli_help;
 mod cli_config;
 mod cli_work;
 mod cli_upload;
+mod materialized;
 mod postgres_psql;

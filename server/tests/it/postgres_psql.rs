@@ -30,7 +30,8 @@ fn has_psql() -> bool {
 
 fn config(folder: &std::path::Path, more: &[(&str, &str)]) -> Config {
     let data = folder.join("node").display().to_string();
-    let own = [("data", data.as_str()), ("http.address", ""), ("postgres.address", "127.0.0.1:0")];
+    let own =
+        [("data", data.as_str()), ("http.address", ""), ("postgres.address", "127.0.0.1:0"), ("flight.address", "")];
     let flags = own.iter().chain(more).map(|(name, value)| ("test".into(), (*name).into(), (*value).into()));
     Layers { flags: flags.collect(), ..Layers::default() }.merge().unwrap().config
 }
@@ -269,5 +270,37 @@ async fn connections_beyond_the_limit_are_told_so() {
     let told = house.failure("acme", &key, "select 1").await;
     assert!(told.contains("too many connections"), "{told}");
     drop(held);
+    house.serving.drain().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn materialized_views_are_made_read_and_dropped() {
+    if !has_psql() {
+        return;
+    }
+    let house = House::open(&[]).await;
+    let (_, platform) = house.key(PLATFORM, 1).await;
+    let (_, acme) = house.key("acme", 2).await;
+    let create = "create materialized view by_type as select type, count(*) as n from events group by type";
+    assert_eq!(house.rows(PLATFORM, &platform, create).await, "CREATE MATERIALIZED VIEW\n");
+    assert_eq!(house.rows(PLATFORM, &platform, "select * from by_type").await, "");
+    let columns = house.rows(PLATFORM, &platform, "\\d by_type").await;
+    assert!(columns.contains("type|") && columns.contains("n|"), "{columns}");
+    let refresh = "refresh materialized view by_type";
+    assert_eq!(house.rows(PLATFORM, &platform, refresh).await, "REFRESH MATERIALIZED VIEW\n");
+    for (user, key, sql, state) in [
+        (PLATFORM, &platform, create.to_owned(), "42P07"),
+        (PLATFORM, &platform, create.replace("by_type as", "x as") + " having count(*) > 1", "0A000"),
+        (PLATFORM, &platform, "create materialized view x as selec".to_owned(), "42601"),
+        (PLATFORM, &platform, "drop materialized view nothing".to_owned(), "42P01"),
+        ("acme", &acme, create.replace("by_type as", "x as"), "42501"),
+        ("acme", &acme, "drop materialized view by_type".to_owned(), "42501"),
+    ] {
+        let told = house.failure(user, key, &sql).await;
+        assert!(told.contains(state), "{sql}: not {state}: {told}");
+    }
+    assert_eq!(house.rows("acme", &acme, "select name from materialized_views").await, "by_type\n");
+    let drop = house.rows(PLATFORM, &platform, "drop materialized view if exists by_type").await;
+    assert_eq!(drop, "DROP MATERIALIZED VIEW\n");
     house.serving.drain().await.unwrap();
 }

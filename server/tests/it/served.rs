@@ -34,7 +34,7 @@ pub(crate) fn platform_key(data: &Path) -> String {
 /// The command that runs a node, with no settings from outside.
 pub(crate) fn serve(data: &Path, settings: &[&str]) -> Command {
     let mut command = Command::new(TENANTRY);
-    command.args(["serve", "--http", "127.0.0.1:0", "--postgres", "", "--data"]).arg(data);
+    command.args(["serve", "--http", "127.0.0.1:0", "--postgres", "", "--flight", "", "--data"]).arg(data);
     for setting in settings {
         command.args(["--set", setting]);
     }
@@ -98,6 +98,13 @@ impl Served {
         self.child.id()
     }
 
+    /// What stands behind `name` in what the node has said.
+    pub(crate) fn told(&self, name: &str) -> String {
+        let log = self.log.lock().unwrap();
+        let value = log.split_once(name).and_then(|(_, rest)| rest.split_whitespace().next());
+        value.unwrap_or_else(|| panic!("no {name} in {log}")).trim_matches('"').to_owned()
+    }
+
     /// Where it listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
@@ -122,6 +129,10 @@ impl Served {
 
     pub(crate) fn send(&self, method: &str, path: &str, media: &str, body: &[u8]) -> Answer {
         answer::send(&self.agent, self.address, (method, path), &self.key, &[("content-type", media)], body)
+    }
+
+    pub(crate) fn send_as(&self, key: &str, method: &str, path: &str, media: &str, body: &[u8]) -> Answer {
+        answer::send(&self.agent, self.address, (method, path), key, &[("content-type", media)], body)
     }
 
     pub(crate) fn json(&self, method: &str, path: &str, body: &Value) -> Answer {

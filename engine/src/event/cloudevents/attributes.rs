@@ -216,14 +216,14 @@ fn is_base64(text: &[u8]) -> bool {
     text.len().is_multiple_of(4) && padding <= 2 && digits.iter().all(is_digit)
 }
 
-fn missing(name: &str) -> Rejection {
+pub(in crate::event) fn missing(name: &str) -> Rejection {
     Rejection::new(Reason::MissingAttribute, name, format!("the attribute {name} is required"))
 }
 
-fn invalid(name: &str, what: &str) -> Rejection {
+pub(in crate::event) fn invalid(name: &str, what: &str) -> Rejection {
     Rejection::new(Reason::InvalidAttribute, name, format!("{name} {what}").trim_start())
 }
 
-fn too_long(name: &str, limits: &Limits) -> Rejection {
+pub(in crate::event) fn too_long(name: &str, limits: &Limits) -> Rejection {
     invalid(name, &format!("is longer than {} bytes", limits.attribute_bytes_max))
 }

@@ -6,7 +6,7 @@
 //! What has no column is kept in `rest` (see [`rest`](super::rest)): further attributes by name, and binary data as the
 //! member `/data_base64`, in base64 as it came. Not here: HTTP, compression, who may send.
 
-mod attributes;
+pub(super) mod attributes;
 mod data;
 pub use data::{Malformed, Members};
 mod frame;
@@ -315,7 +315,7 @@ fn malformed(field: &str, reason: &Malformed) -> Rejection {
     Rejection::new(Reason::Malformed, field, reason.to_string())
 }
 
-fn check_horizon(time_us: i64, context: &Context<'_>) -> Result<(), Rejection> {
+pub(super) fn check_horizon(time_us: i64, context: &Context<'_>) -> Result<(), Rejection> {
     if let Some(past_max_us) = context.past_max_us
         && time_us < context.now_us.saturating_sub(past_max_us)
     {

@@ -1,6 +1,6 @@
-//! Aggregate functions that DataFusion lacks or computes in an inexact or order-dependent way.
+//! Functions that DataFusion lacks or computes in an inexact or order-dependent way.
 //!
-//! Meters use them and analysts can call them in SQL. All are exact or of stated error, and their states merge
+//! Meters use them and analysts can call them in SQL. All aggregates are exact or of stated error, and their states merge
 //! associatively and commutatively (I3, I4). Not here: windows and panes.
 
 mod groups;
@@ -10,12 +10,14 @@ mod latest;
 mod percentile;
 mod unique;
 pub(super) mod weighted;
+pub(super) mod members;
 
 use datafusion::logical_expr::AggregateUDF;
 
 pub(super) use average::half_even;
+pub use members::member_functions;
 
-/// All of them, to be registered in a session.
+/// All aggregates, to be registered in a session.
 pub fn functions() -> Vec<AggregateUDF> {
     vec![
         average::function(),

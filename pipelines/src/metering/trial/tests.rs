@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use arrow::array::AsArray;
-use arrow::datatypes::Decimal128Type;
+use arrow::datatypes::{Decimal128Type, Int64Type};
 use datafusion::common::cast::as_decimal128_array;
 use datafusion::logical_expr::{ColumnarValue, ScalarUDF, Volatility, create_udf};
 use engine::admission::Reason;
+use engine::definition::Definition;
 use engine::event::batch::EventBatch;
 use engine::event::builder::{Attributes, EventBatchBuilder};
 use engine::event::schema::units_type;
@@ -15,8 +16,9 @@ use engine::shard::{Operator, Position};
 use engine::snapshot::ShardView;
 use engine::storage::memory::MemoryStorage;
 use engine::units::{ONE, Units};
+use engine::view::View;
 
-use crate::metering::{MeteringOperator, MeteringOptions, WindowFilter, windows};
+use crate::metering::{MeteringOperator, MeteringOptions, WindowFilter, view_groups, windows};
 
 /// Panics on 13; planning in tests knows it.
 pub(in crate::metering) fn unlucky() -> ScalarUDF {
@@ -68,7 +70,7 @@ fn values(operator: &mut MeteringOperator) -> Vec<Option<i128>> {
 #[test]
 fn an_event_that_makes_an_expression_panic_is_refused_and_the_others_are_not() {
     let mut operator = operator();
-    operator.configure(&[meter("sum(unlucky(value))")]);
+    operator.configure(&[meter("sum(unlucky(value))").into()]);
     let mut refused = Vec::new();
     operator.vet(&batch(&[1, 2, 13, 4, 13]), &mut |row, rejection| refused.push((row, rejection)));
     let rows: Vec<usize> = refused.iter().map(|(row, _)| *row).collect();
@@ -81,7 +83,7 @@ fn an_event_that_makes_an_expression_panic_is_refused_and_the_others_are_not() {
 #[test]
 fn events_that_a_later_meter_panics_on_are_left_out_of_it() {
     let mut operator = operator();
-    let changed = operator.configure(&[meter("sum(unlucky(value))")]);
+    let changed = operator.configure(&[meter("sum(unlucky(value))").into()]);
     operator.backfill(&changed, &batch(&[1, 2, 13, 4, 13]), FIRST);
     operator.apply(&batch(&[10, 13]), Position { offset: 5, ..FIRST });
     assert_eq!(values(&mut operator), [Some(11 * ONE), Some(6 * ONE)]);
@@ -90,7 +92,48 @@ fn events_that_a_later_meter_panics_on_are_left_out_of_it() {
 #[test]
 fn a_window_whose_value_panics_has_none() {
     let mut operator = operator();
-    operator.configure(&[meter("unlucky(sum(value))")]);
+    operator.configure(&[meter("unlucky(sum(value))").into()]);
     operator.apply(&batch(&[6, 1, 7, 1]), FIRST);
     assert_eq!(values(&mut operator), [None, Some(2 * ONE)]);
+}
+
+fn view(query: &str) -> Definition {
+    View { name: "v".into(), query: query.into() }.into()
+}
+
+/// Numbers of events by source, of a view.
+fn counted(operator: &mut MeteringOperator) -> i64 {
+    let state = operator.publish(0);
+    let view = ShardView { shard: 0, applied: 0, watermark_us: 0, admitted: 0, lag: 0, remembered_ids: 0, state };
+    let groups = view_groups(&[view], "v", &WindowFilter::default()).unwrap().unwrap();
+    groups.rows().unwrap()["n"].as_primitive::<Int64Type>().value(0)
+}
+
+#[test]
+fn what_a_view_can_not_compute_is_refused_or_left_out_and_what_it_does_not_select_is_not_tried() {
+    let number = "json_number(data, '$.value')";
+    let selects = [
+        (format!("SELECT source, count(unlucky({number})) AS n FROM events GROUP BY source"), vec![2, 4], 3),
+        (
+            format!("SELECT source, count(*) AS n FROM events WHERE unlucky({number}) > 1 GROUP BY source"),
+            vec![2, 4],
+            2,
+        ),
+        (
+            format!("SELECT source, count(unlucky({number})) AS n FROM events WHERE {number} < 13 GROUP BY source"),
+            vec![],
+            3,
+        ),
+    ];
+    for (select, expect, count) in selects {
+        let mut operator = operator();
+        let changed = operator.configure(&[view(&select)]);
+        assert_eq!(changed, ["view.v"]);
+        let mut refused = Vec::new();
+        operator.vet(&batch(&[1, 2, 13, 4, 13]), &mut |row, rejection| refused.push((row, rejection)));
+        assert_eq!(refused.iter().map(|(row, _)| *row).collect::<Vec<_>>(), expect, "{select}");
+        assert!(refused.iter().all(|(_, rejection)| rejection.detail.contains("view v can't be computed")));
+        operator.backfill(&changed, &batch(&[1, 2, 13, 4, 13]), FIRST);
+        assert_eq!(counted(&mut operator), count, "{select}");
+    }
 }

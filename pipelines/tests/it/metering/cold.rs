@@ -68,7 +68,7 @@ fn every_aggregation_s_cold_panes_are_parquet_and_come_back_exactly() {
         assert_eq!(values(&mut shard), expect, "{aggregation:?}");
         shard.operator = operator(&shard.storage);
         shard.operator.restore(&description, &shard.storage).unwrap();
-        shard.operator.configure(&[meter]);
+        shard.operator.configure(&[meter.into()]);
         assert_eq!(values(&mut shard), expect, "{aggregation:?} after a restart");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use engine::definition::Definition;
 use engine::event::batch::EventBatch;
 use engine::event::builder::{Attributes, EventBatchBuilder};
 use engine::meter::{Aggregation, Dimension, Meter, Window};
@@ -127,6 +128,10 @@ pub(crate) fn meter(aggregation: Aggregation, window: Window) -> Meter {
     }
 }
 
+pub(crate) fn definitions(meters: &[Meter]) -> Vec<Definition> {
+    meters.iter().cloned().map(Definition::from).collect()
+}
+
 /// A shard without a worker.
 pub(crate) struct Shard {
     pub(crate) operator: MeteringOperator,
@@ -138,7 +143,7 @@ impl Shard {
     pub(crate) fn new(meters: &[Meter]) -> Self {
         let storage = MemoryStorage::new();
         let mut shard = Self { operator: operator(&storage), storage, seals: 0 };
-        shard.operator.configure(meters);
+        shard.operator.configure(&definitions(meters));
         shard
     }
 
@@ -161,7 +166,7 @@ impl Shard {
         let description = self.operator.seal().write(&self.storage, &prefix, &mut SealedFiles::default()).unwrap();
         self.operator = operator(&self.storage);
         self.operator.restore(&description, &self.storage).unwrap();
-        assert_eq!(self.operator.configure(meters), Vec::<String>::new(), "nothing needs history again");
+        assert_eq!(self.operator.configure(&definitions(meters)), Vec::<String>::new(), "nothing needs history again");
     }
 
     pub(crate) fn view(&mut self) -> ShardView<MeteringSnapshot> {

@@ -11,7 +11,7 @@ use engine::units::{ONE, Units};
 use pipelines::metering::{MeteringError, WindowFilter, meter_statistics, rejections, windows};
 use proptest::prelude::*;
 
-use super::event::{BASE, Event, SECOND, Shard, batch, events, meter, operator, position};
+use super::event::{BASE, Event, SECOND, Shard, batch, definitions, events, meter, operator, position};
 use super::exactness::read;
 
 fn minute() -> Window {
@@ -54,7 +54,7 @@ proptest! {
         let (early, late) = events.split_at(split.index(events.len()));
         let mut shard = Shard::new(&before);
         shard.apply(early, 0, |_, _| false);
-        prop_assert_eq!(shard.operator.configure(&after), ["m"]);
+        prop_assert_eq!(shard.operator.configure(&definitions(&after)), ["m"]);
         for (at, event) in early.iter().enumerate() {
             shard.operator.backfill(&["m".to_owned()], &batch(std::slice::from_ref(event)), position(at));
         }
@@ -78,7 +78,7 @@ fn only_what_changes_the_states_needs_history() {
         let mut shard = Shard::new(std::slice::from_ref(&original));
         let mut changed = original.clone();
         change(&mut changed);
-        assert_eq!(shard.operator.configure(&[changed.clone()]), expect, "{changed:?}");
+        assert_eq!(shard.operator.configure(&[changed.clone().into()]), expect, "{changed:?}");
     };
     check(|_| {}, &[]);
     check(|meter| meter.description = "for people".into(), &[]);

@@ -9,3 +9,4 @@ mod lake;
 mod export;
 mod stream_equals_batch;
 mod documentation;
+mod materialized;

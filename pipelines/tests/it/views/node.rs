@@ -7,6 +7,7 @@ use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use datafusion::prelude::SessionContext;
 use engine::admission::{Reason, RejectionCount};
 use engine::calendar::{Calendar, Interval, Period};
+use engine::definition::Definition;
 use engine::event::batch::EventBatch;
 use engine::event::ipc;
 use engine::event::split::{shard_of, split};
@@ -19,10 +20,13 @@ use engine::snapshot::{Archive, ShardView, Snapshot};
 use engine::storage::SharedStorage;
 use engine::storage::memory::MemoryStorage;
 use engine::units::Units;
+use engine::view::View;
 use pipelines::catalog::{Catalog, CatalogOptions, Source, Visibility};
 use pipelines::lake::ParquetLake;
+use pipelines::metering::compile::check_view;
 use pipelines::metering::{MeteringOperator, MeteringOptions, MeteringSnapshot};
 use pipelines::views::audit::AuditRow;
+use pipelines::views::materialized_views::ViewRow;
 use pipelines::views::queries::QueryRow;
 use pipelines::views::quotas::QuotaRow;
 use pipelines::views::tenants::TenantRow;
@@ -43,7 +47,10 @@ struct Shard {
 pub(crate) struct TestNode {
     pub(crate) log: SharedLog,
     pub(crate) storage: SharedStorage,
-    meters: Mutex<Vec<Meter>>,
+    meters: Vec<Meter>,
+    views: Mutex<Vec<View>>,
+    /// Everything applied, by shard: the history of a new view.
+    applied: Mutex<Vec<(u16, EventBatch, Position)>>,
     tenants: Vec<TenantRow>,
     shards: Mutex<Vec<Shard>>,
     archive: Mutex<Arc<Archive>>,
@@ -55,7 +62,7 @@ impl TestNode {
         let storage: SharedStorage = Arc::new(MemoryStorage::new());
         let shard = || {
             let mut operator = MeteringOperator::new(MeteringOptions::default(), Arc::clone(&storage));
-            operator.configure(&meters);
+            operator.configure(&definitions(&meters, &[]));
             Shard { operator, watermark_us: i64::MIN, applied: 0, admitted: 0 }
         };
         let empty =
@@ -64,7 +71,9 @@ impl TestNode {
             log: Arc::new(MemoryLog::new().unwrap()),
             shards: Mutex::new((0..SHARDS).map(|_| shard()).collect()),
             storage,
-            meters: Mutex::new(meters),
+            meters,
+            views: Mutex::default(),
+            applied: Mutex::default(),
             tenants,
             archive: Mutex::default(),
             snapshot: ArcSwap::from_pointee(empty),
@@ -93,6 +102,7 @@ impl TestNode {
             let offset = offset.recv().unwrap().unwrap();
             let position = Position { offset, watermark_us, admitted_at_us: header.admitted_at_us };
             shard.operator.apply(&part, position);
+            self.applied.lock().unwrap().push((number, part.clone(), position));
             shard.applied = offset + part.len() as u64;
             shard.admitted += part.len() as u64;
             let latest_us = part.times().values().iter().max().copied().unwrap_or(i64::MIN);
@@ -100,6 +110,33 @@ impl TestNode {
             appended.push((part, position));
         }
         appended
+    }
+
+    /// Makes a view, with its history.
+    pub(crate) fn create_view(&self, name: &str, query: &str) {
+        let view = View { name: name.into(), query: query.into() };
+        check_view(&view).unwrap_or_else(|error| panic!("{query}: {error}"));
+        let mut views = self.views.lock().unwrap();
+        views.push(view);
+        self.configure(&views);
+    }
+
+    /// Drops a view.
+    pub(crate) fn drop_view(&self, name: &str) {
+        let mut views = self.views.lock().unwrap();
+        views.retain(|view| view.name != name);
+        self.configure(&views);
+    }
+
+    fn configure(&self, views: &[View]) {
+        for (number, shard) in self.shards.lock().unwrap().iter_mut().enumerate() {
+            let changed = shard.operator.configure(&definitions(&self.meters, views));
+            if !changed.is_empty() {
+                let applied = self.applied.lock().unwrap();
+                let own = applied.iter().filter(|(shard, ..)| usize::from(*shard) == number);
+                own.for_each(|(_, batch, position)| shard.operator.backfill(&changed, batch, *position));
+            }
+        }
     }
 
     /// Counts a rejection of `tenant`.
@@ -178,7 +215,12 @@ impl Source for TestNode {
     }
 
     fn meters(&self) -> Vec<Meter> {
-        self.meters.lock().unwrap().clone()
+        self.meters.clone()
+    }
+
+    fn views(&self) -> Vec<ViewRow> {
+        let views = self.views.lock().unwrap();
+        views.iter().map(|view| ViewRow { view: view.clone(), created_at_us: NOW_US }).collect()
     }
 
     fn tenants(&self) -> Vec<TenantRow> {
@@ -234,6 +276,11 @@ impl Source for TestNode {
     fn now_us(&self) -> i64 {
         NOW_US + 1_000_000
     }
+}
+
+fn definitions(meters: &[Meter], views: &[View]) -> Vec<Definition> {
+    let meters = meters.iter().cloned().map(Definition::from);
+    meters.chain(views.iter().cloned().map(Definition::from)).collect()
 }
 
 pub(crate) fn tenant(name: &str, period: Period, time_zone: &str) -> TenantRow {

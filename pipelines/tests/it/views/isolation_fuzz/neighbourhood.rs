@@ -17,6 +17,7 @@ use engine::units::Units;
 use pipelines::catalog::{Catalog, CatalogOptions, Source};
 use pipelines::metering::MeteringSnapshot;
 use pipelines::views::audit::AuditRow;
+use pipelines::views::materialized_views::ViewRow;
 use pipelines::views::queries::QueryRow;
 use pipelines::views::quotas::QuotaRow;
 use pipelines::views::tenants::TenantRow;
@@ -89,7 +90,17 @@ impl Neighbourhood {
         let kept = ["requests", "amount", "highest", "regions", "p95", "visits", "large"];
         let meters = meters().into_iter().filter(|meter| kept.contains(&meter.name.as_str()));
         let meters = meters.map(|meter| Meter { event_type: EVENT_TYPE.into(), ..meter });
-        let this = Arc::new(Self { node: TestNode::new(meters.collect(), tenants), marks });
+        let node = TestNode::new(meters.collect(), tenants);
+        node.create_view(
+            "by_source",
+            "SELECT source, subject, date_trunc('hour', time) AS hour, count(*) AS n, max(id) AS last, \
+             sum(json_number(data, '$.value')) AS total FROM events GROUP BY 1, 2, 3",
+        );
+        node.create_view(
+            "by_region",
+            "SELECT tenant, json_value(data, '$.region') AS region, min(subject) AS subject FROM events GROUP BY 1, 2",
+        );
+        let this = Arc::new(Self { node, marks });
         this.fill();
         this
     }
@@ -185,6 +196,10 @@ impl Source for Neighbourhood {
 
     fn meters(&self) -> Vec<Meter> {
         self.node.meters()
+    }
+
+    fn views(&self) -> Vec<ViewRow> {
+        self.node.views()
     }
 
     fn tenants(&self) -> Vec<TenantRow> {

@@ -1,0 +1,111 @@
+//! Arrow messages from clients as batches, whatever is in them.
+//!
+//! Arrow checks values but asserts the layout of headers, so hostile headers surface as panics; nothing outlives them. What is
+//! compressed is refused: it would be expanded before anybody could count it (I8).
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use arrow::array::RecordBatch;
+use arrow::ipc::root_as_message;
+use arrow_flight::FlightData;
+use arrow_flight::decode::FlightRecordBatchStream;
+use arrow_flight::utils::flight_data_to_batches;
+use futures::{Stream, StreamExt, TryStreamExt};
+use tonic::Status;
+
+use crate::http::problem::{Kind, Problem};
+
+use super::status;
+
+/// The batches of a stream of `messages`.
+pub(super) fn batches(
+    messages: impl Stream<Item = Result<FlightData, Status>> + Send + 'static,
+) -> impl Stream<Item = Result<RecordBatch, Status>> + Send {
+    let plain = messages.and_then(|message| {
+        let checked = check_plain(&message).map_err(status::from);
+        std::future::ready(checked.map(|()| message))
+    });
+    let batches = FlightRecordBatchStream::new_from_flight_data(plain.map_err(Into::into));
+    AssertUnwindSafe(batches).catch_unwind().map(|batch| match batch {
+        Ok(batch) => batch.map_err(status::of_flight),
+        Err(_) => Err(status::from(contradiction())),
+    })
+}
+
+/// The batches of `messages` that are all there.
+pub(super) fn all(messages: &[FlightData]) -> Result<Vec<RecordBatch>, Problem> {
+    if messages.is_empty() {
+        return Ok(Vec::new());
+    }
+    messages.iter().try_for_each(check_plain)?;
+    match catch_unwind(AssertUnwindSafe(|| flight_data_to_batches(messages))) {
+        Ok(batches) => batches.map_err(|error| Kind::Malformed.with(error.to_string())),
+        Err(_) => Err(contradiction()),
+    }
+}
+
+fn contradiction() -> Problem {
+    Kind::Malformed.with("an Arrow message whose header contradicts itself")
+}
+
+fn check_plain(message: &FlightData) -> Result<(), Problem> {
+    if message.data_header.is_empty() {
+        return Ok(());
+    }
+    let header = root_as_message(&message.data_header);
+    let header = header.map_err(|error| Kind::Malformed.with(format!("not an Arrow message: {error}")))?;
+    let batch = header.header_as_record_batch();
+    let batch = batch.or_else(|| header.header_as_dictionary_batch().and_then(|dictionary| dictionary.data()));
+    if batch.is_some_and(|batch| batch.compression().is_some()) {
+        return Err(Kind::UnsupportedMedia.with("compressed Arrow batches are not taken; send them uncompressed"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, Int64Array};
+    use arrow::ipc::CompressionType;
+    use arrow::ipc::writer::IpcWriteOptions;
+    use arrow_flight::encode::FlightDataEncoderBuilder;
+    use futures::stream;
+
+    use super::*;
+
+    async fn messages(compression: Option<CompressionType>) -> Vec<FlightData> {
+        let column: ArrayRef = Arc::new(Int64Array::from(vec![7; 1000]));
+        let batch = RecordBatch::try_from_iter([("n", column)]).unwrap();
+        let options = IpcWriteOptions::default().try_with_compression(compression).unwrap();
+        let encoder = FlightDataEncoderBuilder::new().with_options(options).build(stream::iter([Ok(batch)]));
+        encoder.try_collect().await.unwrap()
+    }
+
+    async fn check(messages: Vec<FlightData>, expect: Result<usize, &str>) {
+        let rows = |batches: Vec<RecordBatch>| batches.iter().map(RecordBatch::num_rows).sum::<usize>();
+        let at_once = all(&messages).map(rows).map_err(|problem| problem.detail);
+        let streamed = batches(stream::iter(messages.into_iter().map(Ok))).try_collect().await;
+        let streamed = streamed.map(rows).map_err(|status| status.message().to_owned());
+        for got in [at_once, streamed] {
+            match (&got, expect) {
+                (Ok(got), Ok(expect)) => assert_eq!(*got, expect),
+                (Err(got), Err(expect)) => assert!(got.contains(expect), "{got}"),
+                _ => panic!("{got:?} is not {expect:?}"),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_compressed_or_contradicts_itself_is_refused() {
+        check(messages(None).await, Ok(1000)).await;
+        check(messages(Some(CompressionType::ZSTD)).await, Err("compressed")).await;
+        check(messages(Some(CompressionType::LZ4_FRAME)).await, Err("compressed")).await;
+        let mut short = messages(None).await;
+        short[1].data_body.truncate(8);
+        check(short, Err("")).await;
+        let mut noise = messages(None).await;
+        noise[1].data_header = vec![0xff; 64].into();
+        check(noise, Err("not an Arrow message")).await;
+    }
+}

@@ -1,0 +1,136 @@
+//! What a door tells of the events that it brought: one answer, whatever form they came in.
+//!
+//! Not here: decoding (`engine`), the doors' own ways to say it.
+
+use std::collections::BTreeMap;
+
+use engine::admission::{Receipt, RejectionCount};
+use engine::event::cloudevents::Rejected;
+use pipelines::catalog::Visibility;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// Refused events that are named one by one; all are counted.
+const ERRORS_MAX: usize = 1000;
+
+/// What became of the events of a body.
+#[derive(Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub(crate) struct Answer {
+    /// Durable and counted, late ones included.
+    pub(crate) admitted: u64,
+    /// Seen before with the same content; nothing changed.
+    pub(crate) duplicate: u64,
+    /// Of the admitted ones, those behind their shard's watermark.
+    pub(crate) late: u64,
+    /// Refused.
+    pub(crate) rejected: u64,
+    /// The refused ones, by index; at most the first 1000.
+    pub(crate) errors: Vec<EventError>,
+}
+
+/// Why one event was refused.
+#[derive(Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub(crate) struct EventError {
+    /// Position in the body, from 0.
+    pub(crate) index: u32,
+    /// The event's `id`, if it has a readable one.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(crate) id: String,
+    /// Typed, for instance `quota_exceeded`.
+    pub(crate) reason: &'static str,
+    /// Attribute, data member or meter concerned.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(crate) field: String,
+    /// What was found and what would be right.
+    pub(crate) detail: String,
+}
+
+/// Refusals of the decoder, by tenant, reason and field. Without a readable tenant they are the credential's.
+pub(crate) fn counts(visibility: &Visibility, rejected: &[Rejected]) -> Vec<RejectionCount> {
+    let mut counts: BTreeMap<_, RejectionCount> = BTreeMap::new();
+    for Rejected { tenant, id, rejection, .. } in rejected {
+        // A tenant's credential answers for what it sends, whatever the events say.
+        let tenant = visibility.tenant().unwrap_or(tenant);
+        let count = counts.entry((tenant, rejection.reason, &rejection.field)).or_insert_with(|| RejectionCount {
+            tenant: tenant.to_owned(),
+            reason: rejection.reason,
+            field: rejection.field.to_string(),
+            count: 0,
+            sample_id: id.clone(),
+            sample_detail: rejection.detail.to_string(),
+        });
+        count.count += 1;
+    }
+    counts.into_values().collect()
+}
+
+/// Puts both kinds of refusals, the decoder's and the engine's, in the order of the body.
+pub(crate) fn answer(
+    index: &[u32],
+    id_of: impl Fn(usize) -> String,
+    receipt: &Receipt,
+    rejected: &[Rejected],
+) -> Answer {
+    let tally = receipt.tally();
+    let by_engine = receipt.rejections.iter().map(|(row, rejection)| {
+        let row = *row as usize;
+        (index[row], id_of(row), rejection)
+    });
+    let by_decoder = rejected.iter().map(|refused| (refused.index, refused.id.clone(), &refused.rejection));
+    let mut errors: Vec<_> = by_engine.chain(by_decoder).collect();
+    errors.sort_by_key(|(index, ..)| *index);
+    let named = errors.into_iter().take(ERRORS_MAX).map(|(index, id, rejection)| EventError {
+        index,
+        id,
+        reason: rejection.reason.as_str(),
+        field: rejection.field.to_string(),
+        detail: rejection.detail.to_string(),
+    });
+    Answer {
+        admitted: tally.admitted,
+        duplicate: tally.duplicate,
+        late: tally.late,
+        rejected: tally.rejected + rejected.len() as u64,
+        errors: named.collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use engine::admission::{Outcome, Reason, Rejection};
+
+    use super::*;
+
+    fn refused(index: u32, tenant: &str, reason: Reason) -> Rejected {
+        let rejection = Rejection::new(reason, "field", "detail");
+        Rejected { index, tenant: tenant.into(), id: format!("id{index}"), rejection }
+    }
+
+    #[test]
+    fn refusals_stand_in_the_order_of_the_body() {
+        let by_engine = Rejection::new(Reason::QuotaExceeded, "calls", "detail");
+        let receipt = Receipt {
+            outcomes: vec![Outcome::Admitted, Outcome::Rejected, Outcome::Late],
+            rejections: vec![(1, by_engine)],
+        };
+        let by_decoder = [refused(0, "a", Reason::Malformed), refused(4, "a", Reason::TooOld)];
+        let got = answer(&[1, 2, 3], |row| format!("row{row}"), &receipt, &by_decoder);
+        assert_eq!((got.admitted, got.late, got.rejected), (2, 1, 3));
+        let errors: Vec<_> = got.errors.iter().map(|error| (error.index, error.id.as_str(), error.reason)).collect();
+        assert_eq!(errors, [(0, "id0", "malformed"), (2, "row1", "quota_exceeded"), (4, "id4", "too_old")]);
+    }
+
+    #[test]
+    fn refusals_are_counted_for_the_credential() {
+        let rejected = [
+            refused(0, "other", Reason::TenantMismatch),
+            refused(1, "", Reason::Malformed),
+            refused(2, "", Reason::Malformed),
+        ];
+        let of_tenant = counts(&Visibility::Tenant("mine".into()), &rejected);
+        assert!(of_tenant.iter().all(|count| count.tenant == "mine"));
+        assert_eq!(of_tenant.iter().map(|count| count.count).sum::<u64>(), 3);
+        let of_platform = counts(&Visibility::Platform, &rejected);
+        assert_eq!(of_platform.iter().map(|count| count.tenant.as_str()).collect::<Vec<_>>(), ["", "other"]);
+    }
+}
