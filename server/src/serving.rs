@@ -11,9 +11,9 @@ use engine::clock::Clock;
 use crate::config::Config;
 use crate::flight::{Flight, FlightError};
 use crate::http::{self, BindError, HttpServer};
-use crate::node::{Node, NodeError};
+use crate::node::{Node, NodeError, NodeOptions};
 use crate::postgres::{Postgres, PostgresError};
-use crate::query::Permits;
+use crate::query::Queries;
 use crate::telemetry::metrics::Metrics;
 
 /// A node that is being served.
@@ -53,26 +53,26 @@ impl Serving {
     /// # Errors
     /// If an address is taken or the node does not open.
     pub async fn open(config: &Config, clock: Arc<dyn Clock>) -> Result<Self, ServeError> {
-        let permits = Permits::new(&config.query);
         let metrics = Arc::new(Metrics::default());
-        let door = http::Door::new(config.http_options(), permits.clone(), Arc::clone(&metrics));
+        let queries = Queries::new(&config.query, Arc::clone(&metrics), Arc::clone(&clock));
+        let door = http::Door::new(config.http_options(), queries.clone(), Arc::clone(&metrics));
         let http = match config.http.address {
             Some(address) => {
                 Some(HttpServer::bind(address, http::router(Arc::clone(&door)), config.socket_options()).await?)
             }
             None => None,
         };
-        let node = Node::open(config.node_options(), clock).await?;
+        let node = Node::open(NodeOptions { history: queries.history(), ..config.node_options() }, clock).await?;
         door.open(Arc::clone(&node));
         let postgres = match config.postgres.address {
             Some(address) => {
-                let bound = Postgres::bind(address, &config.postgres, &config.data, Arc::clone(&node), permits.clone());
+                let bound = Postgres::bind(address, &config.postgres, &config.data, Arc::clone(&node), queries.clone());
                 Some(bound.await?)
             }
             None => None,
         };
         let flight = match config.flight.address {
-            Some(address) => Some(Flight::bind(address, config, Arc::clone(&node), permits, metrics).await?),
+            Some(address) => Some(Flight::bind(address, config, Arc::clone(&node), queries, metrics).await?),
             None => None,
         };
         Ok(Self { node, door, http, postgres, flight, drain_max: Duration::from_millis(config.drain_ms_max) })

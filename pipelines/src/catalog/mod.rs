@@ -13,6 +13,10 @@ pub mod source;
 pub mod cut;
 mod planner;
 mod schema;
+mod information_schema;
+mod own_threads;
+mod share;
+mod threads;
 mod session;
 pub mod statement;
 pub mod verify;
@@ -23,14 +27,14 @@ use datafusion::dataframe::DataFrame;
 use datafusion::error::DataFusionError;
 use datafusion::execution::session_state::SessionState;
 use datafusion::prelude::SessionContext;
-use datafusion::sql::parser::Statement;
 use engine::view::ViewRefusal;
 
+use crate::views::Description;
 pub use cut::Cut;
 pub(crate) use planner::cut;
 pub use source::Source;
 pub use statement::ViewStatement;
-pub use verify::verify;
+pub use verify::{verify, verify_kind};
 pub use visibility::Visibility;
 
 /// Name of the catalog in every session.
@@ -43,6 +47,8 @@ pub const SCHEMA: &str = "public";
 pub struct CatalogOptions {
     /// Bytes that all running queries together may hold for sorting, joining and grouping.
     pub memory_bytes_max: usize,
+    /// Bytes of it that one query may hold.
+    pub statement_memory_bytes_max: usize,
     /// Bytes that they may spill to the operating system's temporary folder; 0 forbids spilling.
     pub spill_bytes_max: u64,
     /// Rows per batch.
@@ -55,6 +61,7 @@ impl Default for CatalogOptions {
     fn default() -> Self {
         Self {
             memory_bytes_max: 512 << 20,
+            statement_memory_bytes_max: 256 << 20,
             spill_bytes_max: 4 << 30,
             batch_rows: 8192,
             partitions: std::thread::available_parallelism().map_or(1, usize::from),
@@ -106,15 +113,17 @@ impl Catalog {
         session::session(&self.template, &self.source, visibility)
     }
 
+    /// What the views of `visibility` and their columns say, as of now.
+    pub fn descriptions(&self, visibility: &Visibility) -> Vec<Description> {
+        session::public(&self.source, visibility).descriptions()
+    }
+
     /// Plans one statement for `visibility`, verified to be read-only. Nothing runs until the frame is executed.
     pub async fn query(&self, visibility: &Visibility, sql: &str) -> Result<DataFrame, CatalogError> {
         let session = self.session(visibility)?;
         let state = session.state();
         let statement = state.sql_to_statement(sql, &state.config_options().sql_parser.dialect)?;
-        if let Statement::CopyTo(_) | Statement::CreateExternalTable(_) = statement {
-            // Planning these fails for want of a file format, which would not say what is the matter.
-            return Err(CatalogError::ReadOnly("COPY and external tables".to_owned()));
-        }
+        verify_kind(&statement)?;
         let plan = state.statement_to_plan(statement).await?;
         verify(&plan)?;
         Ok(session.execute_logical_plan(plan).await?)

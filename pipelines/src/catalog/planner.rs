@@ -1,4 +1,4 @@
-//! Plans a statement: refuses what is not read-only and pins the cut that all its scans read.
+//! Plans a statement: refuses what is not read-only, pins the cut that all its scans read, and bounds what it may use.
 //!
 //! The pin is taken at physical planning and not when a session begins, because doors keep sessions and prepared
 //! statements for hours: each execution must see the present, and within one all views must agree.
@@ -17,12 +17,17 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, PhysicalPlanner};
 
 use super::cut::Cut;
+use super::own_threads::StatementExec;
 use super::source::Source;
+use super::threads::Threads;
 use super::verify::verify;
 
 /// DataFusion's planner with the cut of [`Source`] in the session's extensions.
 pub(super) struct PinningPlanner {
     pub(super) source: Arc<dyn Source>,
+    pub(super) threads: Arc<Threads>,
+    /// Memory that one statement may hold.
+    pub(super) bytes_max: usize,
 }
 
 impl fmt::Debug for PinningPlanner {
@@ -42,7 +47,9 @@ impl QueryPlanner for PinningPlanner {
             .ok_or_else(|| internal_datafusion_err!("the session is not one that the catalog made"))?;
         let mut pinned = state.clone();
         pinned.config_mut().set_extension(Arc::new(Cut::take(&self.source)));
-        DefaultPhysicalPlanner::default().create_physical_plan(plan, &pinned).await
+        let planned = DefaultPhysicalPlanner::default().create_physical_plan(plan, &pinned).await?;
+        let threads = Arc::clone(&self.threads);
+        Ok(Arc::new(StatementExec::new(planned, threads, state.runtime_env(), self.bytes_max)))
     }
 }
 

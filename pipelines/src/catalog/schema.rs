@@ -9,7 +9,7 @@ use datafusion::common::Result;
 
 use super::source::Source;
 use super::visibility::Visibility;
-use crate::views::{self, View, ViewTable};
+use crate::views::{self, Description, View, ViewTable};
 
 /// Views by name, for one identity. Tables can't be added.
 pub(super) struct PublicSchema {
@@ -25,6 +25,13 @@ impl fmt::Debug for PublicSchema {
 }
 
 impl PublicSchema {
+    /// What the views and their columns say.
+    pub(super) fn descriptions(&self) -> Vec<Description> {
+        let meters = self.source.meters().into_iter().map(views::meter::view);
+        let made = self.source.views().into_iter().filter_map(|row| views::materialized_view::view(row.view).ok());
+        self.fixed.iter().cloned().chain(meters).chain(made).flat_map(|view| Description::of(view.as_ref())).collect()
+    }
+
     fn view(&self, name: &str) -> Option<Arc<dyn View>> {
         if let Some(view) = self.fixed.iter().find(|view| view.name() == name) {
             return Some(Arc::clone(view));

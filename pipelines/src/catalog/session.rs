@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use datafusion::catalog::information_schema::INFORMATION_SCHEMA;
 use datafusion::catalog::{CatalogProvider, CatalogProviderList, MemoryCatalogProvider, MemoryCatalogProviderList};
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
@@ -11,21 +12,26 @@ use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::SessionState;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
+use super::information_schema::InformationSchema;
 use super::planner::PinningPlanner;
 use super::schema::PublicSchema;
 use super::source::Source;
+use super::threads::Threads;
 use super::visibility::Visibility;
 use super::{CATALOG, CatalogError, CatalogOptions, SCHEMA};
 use crate::{metering, views};
 
 /// The state that all sessions begin with: functions, limits, planner; no tables.
 pub(super) fn template(source: &Arc<dyn Source>, options: &CatalogOptions) -> SessionState {
-    let config = SessionConfig::new()
+    let mut config = SessionConfig::new()
         .with_default_catalog_and_schema(CATALOG, SCHEMA)
         .with_create_default_catalog_and_schema(false)
-        .with_information_schema(true)
+        // Registered with the views instead: ours has their comments.
+        .with_information_schema(false)
         .with_batch_size(options.batch_rows)
         .with_target_partitions(options.partitions);
+    // So that errors can say where they are.
+    config.options_mut().sql_parser.collect_spans = true;
     let state = SessionStateBuilder::new()
         .with_config(config)
         .with_runtime_env(runtime(options))
@@ -34,7 +40,11 @@ pub(super) fn template(source: &Arc<dyn Source>, options: &CatalogOptions) -> Se
         // verify.
         .with_table_factories(HashMap::new())
         .with_file_formats(Vec::new())
-        .with_query_planner(Arc::new(PinningPlanner { source: Arc::clone(source) }));
+        .with_query_planner(Arc::new(PinningPlanner {
+            source: Arc::clone(source),
+            threads: Threads::new(options.partitions),
+            bytes_max: options.statement_memory_bytes_max,
+        }));
     let state = state.build();
     let mut aggregates = state.aggregate_functions().values().cloned().collect::<Vec<_>>();
     aggregates.extend(metering::functions().into_iter().map(Arc::new));
@@ -60,19 +70,26 @@ fn runtime(options: &CatalogOptions) -> Arc<RuntimeEnv> {
         .expect("only folders named beforehand are touched before the first spill, and none is")
 }
 
+/// The views that `visibility` may know of (I6).
+pub(super) fn public(source: &Arc<dyn Source>, visibility: &Visibility) -> PublicSchema {
+    PublicSchema { source: Arc::clone(source), visibility: visibility.clone(), fixed: views::all(visibility) }
+}
+
 /// A session over `template` that knows only what `visibility` may see (I6).
 pub(super) fn session(
     template: &SessionState,
     source: &Arc<dyn Source>,
     visibility: &Visibility,
 ) -> Result<SessionContext, CatalogError> {
-    let schema =
-        PublicSchema { source: Arc::clone(source), visibility: visibility.clone(), fixed: views::all(visibility) };
+    let public = Arc::new(public(source, visibility));
     // Doors may add schemas of their own, for instance `pg_catalog`, to the session's catalog; it is nobody else's.
-    let catalog = MemoryCatalogProvider::new();
-    catalog.register_schema(SCHEMA, Arc::new(schema))?;
-    let catalogs = MemoryCatalogProviderList::new();
-    catalogs.register_catalog(CATALOG.to_owned(), Arc::new(catalog));
-    let state = SessionStateBuilder::new_from_existing(template.clone()).with_catalog_list(Arc::new(catalogs)).build();
+    let catalog = Arc::new(MemoryCatalogProvider::new());
+    let catalogs: Arc<dyn CatalogProviderList> = Arc::new(MemoryCatalogProviderList::new());
+    catalogs.register_catalog(CATALOG.to_owned(), Arc::clone(&catalog) as Arc<dyn CatalogProvider>);
+    let functions = template.table_functions().clone();
+    let information = InformationSchema::new(Arc::downgrade(&catalog), Arc::clone(&public), functions);
+    catalog.register_schema(SCHEMA, public)?;
+    catalog.register_schema(INFORMATION_SCHEMA, Arc::new(information))?;
+    let state = SessionStateBuilder::new_from_existing(template.clone()).with_catalog_list(catalogs).build();
     Ok(SessionContext::new_with_state(state))
 }

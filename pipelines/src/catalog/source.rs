@@ -13,6 +13,7 @@ use engine::storage::SharedStorage;
 use crate::metering::MeteringSnapshot;
 use crate::views::audit::AuditRow;
 use crate::views::materialized_views::ViewRow;
+use crate::views::queries::QueryRow;
 use crate::views::quotas::QuotaRow;
 use crate::views::tenants::TenantRow;
 
@@ -39,6 +40,8 @@ pub trait Source: Send + Sync + 'static {
     fn quotas(&self, tenant: Option<&str>, now_us: i64) -> Vec<QuotaRow>;
     /// Journaled changes, of all tenants or of one.
     fn audit(&self, tenant: Option<&str>) -> Vec<AuditRow>;
+    /// Statements that run and have lately ended, of all who asked or of one tenant.
+    fn queries(&self, tenant: Option<&str>) -> Vec<QueryRow>;
     /// The node's clock, microseconds.
     fn now_us(&self) -> i64;
 }

@@ -4,11 +4,35 @@
 use datafusion::error::DataFusionError;
 use datafusion::execution::context::SQLOptions;
 use datafusion::logical_expr::{LogicalPlan, Statement};
+use datafusion::sql::parser::Statement as DfStatement;
 
 use super::CatalogError;
 
 /// Options that a session may `SET`: how values look, never how much memory or parallelism a query takes (I8).
 pub const SETTABLE: [&str; 2] = ["datafusion.execution.time_zone", "datafusion.sql_parser.default_null_ordering"];
+
+/// Refuses a statement that writes by its kind, before it is planned: planning may fail for another reason, which would not
+/// say what is the matter.
+pub fn verify_kind(statement: &DfStatement) -> Result<(), CatalogError> {
+    let statement = match statement {
+        DfStatement::Statement(statement) => statement,
+        DfStatement::Explain(explain) => return verify_kind(&explain.statement),
+        DfStatement::CopyTo(_) | DfStatement::CreateExternalTable(_) => {
+            return Err(CatalogError::ReadOnly("COPY and external tables".to_owned()));
+        }
+        DfStatement::Reset(_) => return Ok(()),
+    };
+    let text = statement.to_string();
+    let mut words = text.split_whitespace();
+    match words.next().unwrap_or_default() {
+        verb @ ("CREATE" | "DROP" | "ALTER") => {
+            Err(CatalogError::ReadOnly(format!("{verb} {}", words.next().unwrap_or_default())))
+        }
+        verb @ ("INSERT" | "UPDATE" | "DELETE" | "MERGE" | "TRUNCATE" | "COPY" | "GRANT" | "REVOKE" | "COMMENT"
+        | "VACUUM" | "LOCK" | "LOAD" | "CALL" | "REPLACE") => Err(CatalogError::ReadOnly(verb.to_owned())),
+        _ => Ok(()),
+    }
+}
 
 /// Refuses everything that is not a query, `EXPLAIN`, `SHOW`, a prepared query or a `SET` of [`SETTABLE`].
 pub fn verify(plan: &LogicalPlan) -> Result<(), CatalogError> {

@@ -46,6 +46,10 @@ impl View for Audit {
         "audit"
     }
 
+    fn comment(&self) -> String {
+        "every change of a tenant's settings: who made it and when, hash-chained".to_owned()
+    }
+
     fn schema(&self) -> SchemaRef {
         schema_of(COLUMNS)
     }

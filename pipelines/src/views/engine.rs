@@ -33,6 +33,10 @@ impl View for Engine {
         "engine"
     }
 
+    fn comment(&self) -> String {
+        "how fresh this answer is: one row".to_owned()
+    }
+
     fn schema(&self) -> SchemaRef {
         schema_of(COLUMNS)
     }

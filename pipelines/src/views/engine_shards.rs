@@ -33,6 +33,10 @@ impl View for EngineShards {
         "engine_shards"
     }
 
+    fn comment(&self) -> String {
+        "how far each shard of the engine is".to_owned()
+    }
+
     fn schema(&self) -> SchemaRef {
         schema_of(COLUMNS)
     }

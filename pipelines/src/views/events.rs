@@ -42,6 +42,10 @@ impl View for Events {
         "events"
     }
 
+    fn comment(&self) -> String {
+        "every admitted event, in the order of admission".to_owned()
+    }
+
     fn schema(&self) -> SchemaRef {
         schema_of(COLUMNS)
     }

@@ -43,6 +43,10 @@ impl View for LateEvents {
         "late_events"
     }
 
+    fn comment(&self) -> String {
+        "events that came behind the watermark, per meter, and whether they corrected a final window".to_owned()
+    }
+
     fn schema(&self) -> SchemaRef {
         schema_of(COLUMNS)
     }

@@ -20,6 +20,7 @@ use crate::metering::{self, MeteringError, WindowFilter};
 #[derive(Debug)]
 struct MaterializedView {
     name: String,
+    query: String,
     columns: metering::ViewColumns,
 }
 
@@ -29,12 +30,16 @@ struct MaterializedView {
 /// If another version made it and this one can't keep it current.
 pub fn view(definition: Definition) -> Result<SharedView, ViewRefusal> {
     let columns = metering::view_columns(&definition)?;
-    Ok(Arc::new(MaterializedView { name: definition.name, columns }))
+    Ok(Arc::new(MaterializedView { name: definition.name, query: definition.query, columns }))
 }
 
 impl View for MaterializedView {
     fn name(&self) -> &str {
         &self.name
+    }
+
+    fn comment(&self) -> String {
+        format!("A materialized view: {}", self.query)
     }
 
     fn schema(&self) -> SchemaRef {

@@ -52,6 +52,10 @@ impl View for MaterializedViews {
         "materialized_views"
     }
 
+    fn comment(&self) -> String {
+        "Views that SQL made and that are kept current: their definition and how fresh they are.".into()
+    }
+
     fn schema(&self) -> SchemaRef {
         schema_of(COLUMNS)
     }

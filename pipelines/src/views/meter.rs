@@ -33,6 +33,13 @@ impl View for MeterView {
         &self.name
     }
 
+    fn comment(&self) -> String {
+        match self.meter.description.as_str() {
+            "" => format!("windows of the meter {} over events of the type {}", self.meter.name, self.meter.event_type),
+            described => described.to_owned(),
+        }
+    }
+
     fn schema(&self) -> SchemaRef {
         let comment = |field: &Arc<Field>| {
             let of_usage = usage::COLUMNS.iter().find(|column| column.name == field.name());

@@ -44,6 +44,10 @@ impl View for Meters {
         "meters"
     }
 
+    fn comment(&self) -> String {
+        "what is metered: which events, which value, how it is aggregated".to_owned()
+    }
+
     fn schema(&self) -> SchemaRef {
         schema_of(COLUMNS)
     }

@@ -14,6 +14,7 @@
 //! | [`rejections`] | refused events by reason | its own |
 //! | [`late_events`] | a late event, per meter | its own |
 //! | [`audit`] | a journaled change | its own |
+//! | [`queries`] | a statement that runs or has lately ended | its own |
 //! | [`engine`] | the cut itself | it |
 //! | [`engine_shards`] | a shard | nothing: shards are shared |
 //!
@@ -39,11 +40,14 @@ pub mod late_events;
 pub mod engine_shards;
 pub mod engine;
 pub mod audit;
+pub mod queries;
+pub mod description;
 
 use std::sync::Arc;
 
 pub use ask::Ask;
 pub use column::Column;
+pub use description::Description;
 pub use table::ViewTable;
 pub use view::{Emit, Fault, SharedView, View, ViewError};
 
@@ -63,6 +67,7 @@ pub fn all(visibility: &Visibility) -> Vec<SharedView> {
         Arc::new(rejections::Rejections),
         Arc::new(late_events::LateEvents),
         Arc::new(audit::Audit),
+        Arc::new(queries::Queries),
         Arc::new(engine::Engine),
     ];
     if platform {

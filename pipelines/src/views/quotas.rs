@@ -62,6 +62,10 @@ impl View for Quotas {
         "quotas"
     }
 
+    fn comment(&self) -> String {
+        "limits, how much of them is used and what is left".to_owned()
+    }
+
     fn schema(&self) -> SchemaRef {
         schema_of(COLUMNS)
     }

@@ -30,6 +30,10 @@ impl View for Rejections {
         "rejections"
     }
 
+    fn comment(&self) -> String {
+        "events that were refused, counted by reason, with one sample each".to_owned()
+    }
+
     fn schema(&self) -> SchemaRef {
         schema_of(COLUMNS)
     }

@@ -47,6 +47,10 @@ impl View for Tenants {
         "tenants"
     }
 
+    fn comment(&self) -> String {
+        "who there is, and where in its life".to_owned()
+    }
+
     fn schema(&self) -> SchemaRef {
         schema_of(COLUMNS)
     }

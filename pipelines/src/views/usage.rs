@@ -34,6 +34,10 @@ impl View for Usage {
         "usage"
     }
 
+    fn comment(&self) -> String {
+        "the windows of all meters: one row per tenant, meter, window and combination of dimensions".to_owned()
+    }
+
     fn schema(&self) -> SchemaRef {
         schema_of(COLUMNS)
     }

@@ -36,6 +36,10 @@ impl View for UsageTotal {
         "usage_total"
     }
 
+    fn comment(&self) -> String {
+        "one value per tenant, meter and billing period of the tenant; what is billed".to_owned()
+    }
+
     fn schema(&self) -> SchemaRef {
         schema_of(COLUMNS)
     }

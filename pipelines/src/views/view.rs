@@ -30,6 +30,8 @@ pub type Emit<'a> = dyn FnMut(RecordBatch) -> ControlFlow<()> + 'a;
 pub trait View: fmt::Debug + Send + Sync + 'static {
     /// Name in SQL.
     fn name(&self) -> &str;
+    /// What a row is, for people.
+    fn comment(&self) -> String;
     /// Columns, comments in their metadata.
     fn schema(&self) -> SchemaRef;
     /// The rows.

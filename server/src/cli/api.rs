@@ -11,7 +11,7 @@ use tower::ServiceExt;
 
 use crate::http;
 use crate::identity::Identity;
-use crate::query::Permits;
+use crate::query::Queries;
 use crate::telemetry::metrics::Metrics;
 
 use super::place::Place;
@@ -72,8 +72,9 @@ pub(super) fn send(place: &Place, request: Request) -> anyhow::Result<Value> {
 async fn answer_here(place: &Place, request: Request) -> anyhow::Result<Value> {
     let config = place.config()?;
     let node = super::place::open(&config).await?;
-    let permits = Permits::new(&config.query);
-    let door = http::Door::new(config.http_options(), permits, std::sync::Arc::new(Metrics::default()));
+    let metrics = std::sync::Arc::new(Metrics::default());
+    let queries = Queries::new(&config.query, std::sync::Arc::clone(&metrics), std::sync::Arc::clone(&node.clock));
+    let door = http::Door::new(config.http_options(), queries, metrics);
     door.open(std::sync::Arc::clone(&node));
     let mut builder = HttpRequest::builder().method(request.method).uri(&request.path);
     builder = builder.extension(Identity::operator());
@@ -100,8 +101,9 @@ pub(super) fn understood(status: u16, bytes: &[u8]) -> anyhow::Result<Value> {
         return Ok(value);
     }
     let text = |name: &str| value.get(name).and_then(Value::as_str);
+    let hint = text("hint").map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
     match (text("title"), text("detail")) {
-        (Some(title), Some(detail)) => anyhow::bail!("{title}: {detail}"),
+        (Some(title), Some(detail)) => anyhow::bail!("{title}: {detail}{hint}"),
         (Some(title), None) => anyhow::bail!("{title}"),
         _ => anyhow::bail!("the node answered {status}: {value}"),
     }

@@ -22,8 +22,9 @@ use super::{Ended, runtime};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Views: events, usage, usage_total, tenants, quotas, meters, materialized_views, rejections,
-late_events, engine_shards, audit, and one view per meter named meter_NAME. `show tables` lists them.
-CREATE MATERIALIZED VIEW name AS SELECT ... FROM events GROUP BY ... makes another, kept current.
+late_events, engine, engine_shards, queries, audit, and one view per meter named meter_NAME.
+`show tables` lists them. CREATE MATERIALIZED VIEW name AS SELECT ... FROM events GROUP BY ...
+makes another, kept current.
 
 Examples:
   tenantry sql \"select tenant, sum(value) from usage where meter = 'invocations' group by 1\"

@@ -148,6 +148,8 @@ pub struct Events {
 pub struct Query {
     /// Memory of all running queries together, bytes.
     pub memory_bytes_max: usize,
+    /// Of it, what one may hold, bytes.
+    pub statement_memory_bytes_max: usize,
     /// What they may put aside on disk, bytes; 0 forbids it.
     pub spill_bytes_max: u64,
     /// Longest statement, milliseconds.
@@ -156,6 +158,10 @@ pub struct Query {
     pub tenant_concurrency_max: usize,
     /// Statements running at once in all.
     pub concurrency_max: usize,
+    /// Rows of one answer.
+    pub result_rows_max: u64,
+    /// Bytes of one answer, encoded.
+    pub result_bytes_max: u64,
 }
 
 /// The node's own log.
@@ -252,6 +258,7 @@ impl Config {
             ("engine.in_flight_events_max", self.engine.in_flight_events_max),
             ("engine.checkpoints_kept", self.engine.checkpoints_kept),
             ("query.memory_bytes_max", self.query.memory_bytes_max),
+            ("query.statement_memory_bytes_max", self.query.statement_memory_bytes_max),
             ("query.tenant_concurrency_max", self.query.tenant_concurrency_max),
             ("query.concurrency_max", self.query.concurrency_max),
         ];
@@ -264,6 +271,8 @@ impl Config {
             ("engine.publish_interval_ms", self.engine.publish_interval_ms),
             ("engine.checkpoint_interval_ms", self.engine.checkpoint_interval_ms),
             ("query.timeout_ms", self.query.timeout_ms),
+            ("query.result_rows_max", self.query.result_rows_max),
+            ("query.result_bytes_max", self.query.result_bytes_max),
         ];
         if let Some((key, _)) = intervals.into_iter().find(|(_, value)| *value == 0) {
             return Some((key, "must be at least 1".into()));

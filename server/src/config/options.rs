@@ -50,6 +50,7 @@ impl Config {
             metering: MeteringOptions { series_max: self.events.series_max, ..defaults.metering },
             catalog: CatalogOptions {
                 memory_bytes_max: self.query.memory_bytes_max,
+                statement_memory_bytes_max: self.query.statement_memory_bytes_max,
                 spill_bytes_max: self.query.spill_bytes_max,
                 ..defaults.catalog
             },

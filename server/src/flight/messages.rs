@@ -4,6 +4,7 @@
 //! compressed is refused: it would be expanded before anybody could count it (I8).
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use arrow::ipc::root_as_message;
@@ -16,6 +17,17 @@ use tonic::Status;
 use crate::http::problem::{Kind, Problem};
 
 use super::status;
+
+/// Messages of a refused stream that are taken in, and for how long.
+const DISCARDED_MAX: usize = 64;
+const DISCARDING_MAX: Duration = Duration::from_secs(5);
+
+/// Takes in some of what nobody wants: a client that is still sending sees that its stream broke, not why it was refused.
+pub(super) async fn discard(messages: impl Stream<Item = Result<FlightData, Status>> + Send) {
+    let some = messages.take(DISCARDED_MAX).for_each(|_| std::future::ready(()));
+    // Who takes longer sees the break.
+    let _ = tokio::time::timeout(DISCARDING_MAX, some).await;
+}
 
 /// The batches of a stream of `messages`.
 pub(super) fn batches(

@@ -43,7 +43,7 @@ use crate::node::Node;
 use crate::permits;
 use crate::postgres::PostgresError;
 use crate::postgres::tls::Tls;
-use crate::query::Permits;
+use crate::query::Queries;
 use crate::telemetry::metrics::Metrics;
 
 use caller::Entrance;
@@ -83,7 +83,7 @@ pub struct Flight {
 /// What all calls share.
 struct Door {
     node: Arc<Node>,
-    statements: Permits,
+    queries: Queries,
     metrics: Arc<Metrics>,
     calls: permits::Permits,
     puts: permits::Permits,
@@ -94,7 +94,7 @@ struct Door {
 }
 
 impl Flight {
-    /// Listens on `address` (port 0: a free one) and answers from `node`; each statement takes one of `statements`.
+    /// Listens on `address` (port 0: a free one) and answers from `node`; each statement is one of `queries`.
     ///
     /// # Errors
     /// If the address is taken or the certificate can't be used.
@@ -102,7 +102,7 @@ impl Flight {
         address: SocketAddr,
         config: &Config,
         node: Arc<Node>,
-        statements: Permits,
+        queries: Queries,
         metrics: Arc<Metrics>,
     ) -> Result<Self, FlightError> {
         let limits = config.flight.clone();
@@ -112,7 +112,7 @@ impl Flight {
         let message_bytes_max = limits.message_bytes_max;
         let door = Door {
             node,
-            statements,
+            queries,
             metrics,
             calls: permits::Permits::new(CALLS_MAX, TENANT_CALLS_MAX),
             puts: permits::Permits::new(limits.puts_max, limits.tenant_puts_max),

@@ -17,11 +17,11 @@ use datafusion::execution::SendableRecordBatchStream;
 use futures::{Stream, StreamExt, TryStreamExt, stream};
 use tokio::sync::mpsc::{Sender, channel};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout_at;
 use tonic::{Response, Status};
 
-use crate::http::problem::Kind;
-use crate::query::Permit;
+use crate::http::problem::{Kind, Problem};
+use crate::query::Query;
 
 use super::status;
 
@@ -33,21 +33,17 @@ const MESSAGE_BYTES: usize = 2 << 20;
 /// An answer's messages.
 pub(super) type Messages = Pin<Box<dyn Stream<Item = Result<FlightData, Status>> + Send>>;
 
-/// Answers with `batches`, announced as `schema`, all of which must have come before `deadline`.
-pub(super) fn answer(
-    batches: SendableRecordBatchStream,
-    schema: SchemaRef,
-    permit: Permit,
-    deadline: Instant,
-) -> Response<Messages> {
+/// Answers with `batches` of `query`, announced as `schema`, all of which must have been taken before its time is up.
+pub(super) fn answer(batches: SendableRecordBatchStream, schema: SchemaRef, query: Arc<Query>) -> Response<Messages> {
     let (sender, receiver) = channel(BATCHES_AHEAD);
     let mut task = JoinSet::new();
     task.spawn(async move {
-        let ended = timeout_at(deadline, forward(batches, &sender)).await;
-        drop(permit);
+        let ended = timeout_at(query.deadline().into(), forward(batches, &query, &sender)).await;
         if ended.is_err() {
-            let late = Kind::QueryTimeout.with("the query ran longer than it may (query.timeout_ms); ask for less");
-            // A reader that has gone needs no reason.
+            let late = Problem::from(query.out_of_time());
+            query.fail(late.sqlstate());
+            // The next may run, whoever still has to read why this one ended; a reader that has gone needs no reason.
+            drop(query);
             let _ = sender.send(Err(status::from(late).into())).await;
         }
     });
@@ -68,9 +64,17 @@ pub(super) fn answer(
 }
 
 /// Runs the statement and lets go of it, whoever is still reading.
-async fn forward(mut batches: SendableRecordBatchStream, sender: &Sender<Result<RecordBatch, FlightError>>) {
+async fn forward(
+    mut batches: SendableRecordBatchStream,
+    query: &Query,
+    sender: &Sender<Result<RecordBatch, FlightError>>,
+) {
     while let Some(batch) = batches.next().await {
-        let batch = batch.map_err(|error| status::from(error).into());
+        let batch = batch.map_err(Problem::from).and_then(|batch| {
+            query.sent_bytes(batch.get_array_memory_size())?;
+            Ok(batch)
+        });
+        let batch = batch.map_err(|problem| status::from(problem).into());
         let failed = batch.is_err();
         if sender.send(batch).await.is_err() || failed {
             return;

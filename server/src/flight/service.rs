@@ -24,7 +24,7 @@ use prost::Message;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::http::problem::Kind;
-use crate::identity::Scope;
+use crate::identity::{Identity, Scope};
 
 use super::handle::Handle;
 use super::rows::{self, Messages};
@@ -38,8 +38,8 @@ type Info = Result<Response<FlightInfo>, Status>;
 type Rows = Result<Response<Messages>, Status>;
 
 impl Service {
-    fn asker<T>(request: &Request<T>) -> Result<Visibility, Status> {
-        caller::identify(request, Scope::Query).map(|identity| identity.visibility())
+    fn asker<T>(request: &Request<T>) -> Result<Identity, Status> {
+        caller::identify(request, Scope::Query).cloned()
     }
 
     fn producer<T>(request: &Request<T>) -> Result<Visibility, Status> {
@@ -153,7 +153,10 @@ impl FlightSqlService for Service {
         request: Request<PeekableFlightDataStream>,
     ) -> Result<i64, Status> {
         let asker = Self::producer(&request)?;
-        ingest::check_target(&asked)?;
+        if let Err(refused) = ingest::check_target(&asked) {
+            messages::discard(request.into_inner()).await;
+            return Err(refused);
+        }
         ingest::total(ingest::take(Arc::clone(&self.0), asker, request.into_inner())?).await
     }
 
@@ -200,7 +203,7 @@ impl FlightSqlService for Service {
 
     async fn do_get_tables(&self, asked: CommandGetTables, request: Request<Ticket>) -> Rows {
         let asker = Self::asker(&request)?;
-        metadata::tables(&self.0, &asker, asked).await.map(rows::table)
+        metadata::tables(&self.0, &asker.visibility(), asked).await.map(rows::table)
     }
 
     async fn get_flight_info_table_types(

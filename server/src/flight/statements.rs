@@ -10,15 +10,17 @@ use arrow::ipc::writer::IpcWriteOptions;
 use arrow_flight::sql::{ActionCreatePreparedStatementResult, ProstMessageExt, TicketStatementQuery};
 use arrow_flight::{FlightDescriptor, FlightEndpoint, FlightInfo, IpcMessage, SchemaAsIpc, Ticket};
 use datafusion::dataframe::DataFrame;
+use datafusion::execution::SendableRecordBatchStream;
 use futures::TryStreamExt;
-use pipelines::catalog::Visibility;
+use pipelines::catalog::{CatalogError, Visibility};
 use prost::Message;
 use prost::bytes::Bytes;
 use tokio::time::{Instant, timeout_at};
 use tonic::{Response, Status};
 
 use crate::http::problem::{Kind, Problem};
-use crate::query::Permit;
+use crate::identity::Identity;
+use crate::query::{self, Failure, Query};
 
 use super::handle::Handle;
 use super::rows::{self, Messages};
@@ -27,37 +29,52 @@ use super::{Door, parameters, status};
 /// The columns of a statement, and the ticket that gets its rows.
 pub(super) async fn info(
     door: &Door,
-    asker: &Visibility,
+    asker: &Identity,
     handle: &Handle,
     descriptor: FlightDescriptor,
 ) -> Result<Response<FlightInfo>, Status> {
-    let (permit, deadline) = begin(door, asker)?;
-    let frame = plan(door, asker, handle, deadline).await?;
-    drop(permit);
+    let frame = announced(door, asker, handle).await?;
     let ticket = TicketStatementQuery { statement_handle: handle.encode_to_vec().into() };
     announce(columns(&frame), &ticket, descriptor)
 }
 
 /// The rows of a statement.
-pub(super) async fn run(door: &Door, asker: &Visibility, handle: &Handle) -> Result<Response<Messages>, Status> {
-    let (permit, deadline) = begin(door, asker).inspect_err(|_| door.metrics.count_statement("flight", "refused"))?;
-    door.metrics.count_statement("flight", "started");
-    let frame = plan(door, asker, handle, deadline).await?;
+pub(super) async fn run(door: &Door, asker: &Identity, handle: &Handle) -> Result<Response<Messages>, Status> {
+    let visibility = asker.visibility();
+    let named = query::Asker { visibility: &visibility, principal: asker.principal() };
+    let begun = door.queries.begin(query::Door::Flight, named, &handle.sql);
+    let query = Arc::new(begun.map_err(status::from)?);
+    match executed(door, &visibility, handle, &query).await {
+        Ok((batches, schema)) => Ok(rows::answer(batches, schema, query)),
+        Err(problem) => {
+            query.fail(problem.sqlstate());
+            Err(status::from(problem))
+        }
+    }
+}
+
+async fn executed(
+    door: &Door,
+    visibility: &Visibility,
+    handle: &Handle,
+    query: &Arc<Query>,
+) -> Result<(SendableRecordBatchStream, SchemaRef), Problem> {
+    let deadline = query.deadline().into();
+    let frame = plan(door, visibility, handle, deadline).await?;
     // As announced: what is executed may know better which columns are never null, and strict clients compare.
     let schema = Arc::new(frame.schema().as_arrow().clone());
     let batches = within(deadline, async { frame.execute_stream().await.map_err(Problem::from) }).await?;
-    Ok(rows::answer(batches, schema, permit, deadline))
+    Ok((query.around(batches), schema))
 }
 
 /// The columns and parameters of a statement, and the handle by which it is run.
 pub(super) async fn prepare(
     door: &Door,
-    asker: &Visibility,
+    asker: &Identity,
     sql: String,
 ) -> Result<ActionCreatePreparedStatementResult, Status> {
-    let (_permit, deadline) = begin(door, asker)?;
     let handle = Handle::new(sql);
-    let frame = plan(door, asker, &handle, deadline).await?;
+    let frame = announced(door, asker, &handle).await?;
     let parameters = parameters::schema(&frame).map_err(status::from)?;
     Ok(ActionCreatePreparedStatementResult {
         prepared_statement_handle: handle.encode_to_vec().into(),
@@ -99,15 +116,28 @@ pub(super) fn announce(
     Ok(Response::new(info))
 }
 
-/// A permit and the moment by which all must be done.
-fn begin(door: &Door, asker: &Visibility) -> Result<(Permit, Instant), Status> {
-    let permit = door.statements.take(asker).map_err(status::from)?;
-    Ok((permit, Instant::now() + door.statements.timeout))
+/// A statement that is planned to tell its columns. It is recorded when it is executed; one that fails here never will be.
+async fn announced(door: &Door, asker: &Identity, handle: &Handle) -> Result<DataFrame, Status> {
+    let visibility = asker.visibility();
+    let deadline = Instant::now() + door.queries.timeout();
+    plan(door, &visibility, handle, deadline).await.map_err(|problem| {
+        let named = query::Asker { visibility: &visibility, principal: asker.principal() };
+        door.queries.refuse(query::Door::Flight, named, &handle.sql, problem.sqlstate());
+        status::from(problem)
+    })
 }
 
-async fn plan(door: &Door, asker: &Visibility, handle: &Handle, deadline: Instant) -> Result<DataFrame, Status> {
+async fn plan(door: &Door, visibility: &Visibility, handle: &Handle, deadline: Instant) -> Result<DataFrame, Problem> {
+    let sql = parameters::numbered(&handle.sql);
     let planned = async {
-        let frame = door.node.catalog.query(asker, &parameters::numbered(&handle.sql)).await?;
+        let frame = match door.node.catalog.query(visibility, &sql).await {
+            Ok(frame) => frame,
+            Err(CatalogError::DataFusion(error)) => {
+                let session = door.node.catalog.session(visibility)?.state();
+                return Err(Problem::from((&error, Failure::to_plan(&error, &sql, &session))));
+            }
+            Err(refused) => return Err(refused.into()),
+        };
         match handle.parameters()? {
             Some(row) => Ok(parameters::bind(frame, &row)?),
             None => Ok(frame),
@@ -116,9 +146,9 @@ async fn plan(door: &Door, asker: &Visibility, handle: &Handle, deadline: Instan
     within(deadline, planned).await
 }
 
-async fn within<T>(deadline: Instant, work: impl Future<Output = Result<T, Problem>>) -> Result<T, Status> {
-    let late = |_| status::from(Kind::QueryTimeout.with("planning took longer than a query may; ask for less"));
-    timeout_at(deadline, work).await.map_err(late)?.map_err(status::from)
+async fn within<T>(deadline: Instant, work: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
+    let late = |_| Kind::QueryTimeout.with("planning took longer than a query may; ask for less");
+    timeout_at(deadline, work).await.map_err(late)?
 }
 
 fn columns(frame: &DataFrame) -> SchemaRef {

@@ -41,6 +41,7 @@ pub(super) struct Gauges {
     tenants_known: UnsignedGauge,
     tenants_quarantined: UnsignedGauge,
     ingest_in_flight: UnsignedGauge,
+    statements_running: UnsignedGauge,
     log_bytes_cut: UnsignedGauge,
     checkpoint_fallbacks: UnsignedGauge,
     snapshots_rebuilt: UnsignedGauge,
@@ -72,6 +73,7 @@ impl Gauges {
             ("tenants_quarantined", "Tenants kept out after repeated failures", gauges.tenants_quarantined.clone()),
             ("tenants", "Tenants known", gauges.tenants_known.clone()),
             ("ingest_in_flight", "Requests with events under way", gauges.ingest_in_flight.clone()),
+            ("statements_running", "SQL statements under way", gauges.statements_running.clone()),
             (
                 "start_log_bytes_cut",
                 "Bytes of torn writes that the start cut off the logs",
@@ -131,5 +133,6 @@ pub(super) async fn metrics(State(door): State<Arc<Door>>) -> ([(HeaderName, &'s
         door.gauges.read(node).await;
     }
     door.gauges.ingest_in_flight.set(door.ingest.taken() as u64);
+    door.gauges.statements_running.set(door.queries.running() as u64);
     ([(header::CONTENT_TYPE, TEXT)], door.metrics.encode())
 }

@@ -42,7 +42,7 @@ use tokio::sync::Semaphore;
 
 use crate::node::Node;
 use crate::permits;
-use crate::query::Permits as StatementPermits;
+use crate::query::Queries;
 use crate::telemetry::metrics::Metrics;
 
 use problem::{Kind, Problem};
@@ -106,14 +106,14 @@ pub struct Door {
     ingest: permits::Permits,
     bodies: body::Budget,
     decoders: Arc<Semaphore>,
-    statements: StatementPermits,
+    queries: Queries,
     draining: AtomicBool,
     storage_trouble: Mutex<Option<(Instant, String)>>,
 }
 
 impl Door {
     /// A door that answers 503 until [`Door::open`].
-    pub fn new(options: HttpOptions, statements: StatementPermits, metrics: Arc<Metrics>) -> Arc<Self> {
+    pub fn new(options: HttpOptions, queries: Queries, metrics: Arc<Metrics>) -> Arc<Self> {
         Arc::new(Self {
             node: OnceLock::new(),
             gauges: gauges::Gauges::register(&metrics),
@@ -122,7 +122,7 @@ impl Door {
             bodies: body::Budget::new(options.bodies_bytes_max),
             decoders: Arc::new(Semaphore::new(options.decoders_max)),
             metrics,
-            statements,
+            queries,
             options,
             draining: AtomicBool::new(false),
             storage_trouble: Mutex::default(),

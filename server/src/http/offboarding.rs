@@ -23,6 +23,7 @@ use super::Door;
 use super::caller::MayAdminister;
 use super::json::Names;
 use super::problem::{Kind, Problem, ProblemBody};
+use super::query;
 use super::rows::{self, Format};
 
 /// What is exported, in this order.
@@ -42,7 +43,7 @@ pub(super) async fn export(
     Names(tenant): Names<String>,
 ) -> Result<Response, Problem> {
     identity.require_tenant(&tenant)?;
-    let permit = door.statements.take(&identity.visibility())?;
+    let query = query::begin(&door, &identity, "GET /v1/tenants/{tenant}/export")?;
     // The first view says whether there is such a tenant.
     let mut first = lines(&door, &tenant, VIEWS[0]).await?;
     let Some(row) = first.next().await.transpose()?.filter(|row| !row.is_empty()) else {
@@ -64,10 +65,7 @@ pub(super) async fn export(
         record(&door, &tenant, &identity).await?;
         Ok(COMPLETE.to_vec())
     });
-    let whole = head.chain(rest).chain(last).map(move |chunk| {
-        let _until_the_end = &permit;
-        chunk
-    });
+    let whole = rows::sent_by(query, head.chain(rest).chain(last));
     let mut response = Response::new(Body::from_stream(until_broken(whole)));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
     Ok(response)
@@ -96,7 +94,7 @@ async fn lines(door: &Door, tenant: &str, view: &'static str) -> Result<rows::Ch
     let session = door.node()?.catalog.session(&Visibility::Tenant(tenant.to_owned()))?;
     let frame = session.table(view).await?.filter(col("tenant").eq(lit(tenant)))?;
     let batches = frame.execute_stream().await?;
-    let deadline = Instant::now() + door.statements.timeout;
+    let deadline = Instant::now() + door.queries.timeout();
     let chunks = rows::chunks(batches, Format::Ndjson, deadline);
     Ok(Box::pin(chunks.map(move |chunk| chunk.map(|chunk| wrapped(view, &chunk)))))
 }

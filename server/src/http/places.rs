@@ -210,6 +210,7 @@ mod tests {
         let other = places.enter();
         assert!(place.given_up.is_cancelled() && place.is_idle());
         drop((place, other));
-        assert_eq!((places.lock().open, places.lock().idle.len()), (0, 0));
+        let taken = places.lock();
+        assert_eq!((taken.open, taken.idle.len()), (0, 0));
     }
 }

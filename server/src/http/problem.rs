@@ -12,6 +12,8 @@ use utoipa::ToSchema;
 
 use engine::admission::{Reason, Rejection};
 
+use crate::query::Failure;
+
 /// Media type of a problem.
 pub const PROBLEM_JSON: &str = "application/problem+json";
 /// What a type URI begins with; the door answers `GET` on it with the kind's entry of the table.
@@ -137,7 +139,7 @@ impl Kind {
 
     /// A problem of this kind.
     pub fn with(self, detail: impl Into<String>) -> Problem {
-        Problem { kind: self, detail: detail.into(), errors: Vec::new(), retry_after_s: self.row().3 }
+        Problem { kind: self, detail: detail.into(), errors: Vec::new(), failure: None, retry_after_s: self.row().3 }
     }
 }
 
@@ -150,6 +152,8 @@ pub struct Problem {
     pub detail: String,
     /// Fields that are wrong, if single ones are.
     pub errors: Vec<FieldError>,
+    /// Of a statement: what else is told of its failure.
+    pub failure: Option<Box<Failure>>,
     /// When a retry makes sense, seconds.
     pub retry_after_s: Option<u32>,
 }
@@ -166,6 +170,11 @@ pub struct FieldError {
 }
 
 impl Problem {
+    /// The SQL state of a statement that ends with this.
+    pub fn sqlstate(&self) -> &'static str {
+        self.failure.as_ref().map_or("XX000", |failure| failure.state)
+    }
+
     /// The same problem, naming one wrong field.
     pub fn field(mut self, field: impl Into<String>, reason: impl Into<String>, detail: impl Into<String>) -> Self {
         self.errors.push(FieldError { field: field.into(), reason: reason.into(), detail: detail.into() });
@@ -229,18 +238,42 @@ pub struct ProblemBody {
     /// Fields that are wrong, if single ones are.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
+    /// Of SQL: five characters, as Postgres has them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "42703")]
+    pub sqlstate: Option<&'static str>,
+    /// Of SQL: what would be right.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    /// Of SQL: where in the statement, characters from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub position: Option<usize>,
+}
+
+impl ProblemBody {
+    fn of(kind: Kind) -> Self {
+        let (status, slug, title, _) = kind.row();
+        Self {
+            type_uri: format!("{TYPE_BASE}{slug}"),
+            title,
+            status: status.as_u16(),
+            detail: String::new(),
+            errors: Vec::new(),
+            sqlstate: None,
+            hint: None,
+            position: None,
+        }
+    }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let (status, slug, title, _) = self.kind.row();
-        let body = ProblemBody {
-            type_uri: format!("{TYPE_BASE}{slug}"),
-            title,
-            status: status.as_u16(),
-            detail: self.detail,
-            errors: self.errors,
-        };
+        let status = self.kind.status();
+        let mut body = ProblemBody { detail: self.detail, errors: self.errors, ..ProblemBody::of(self.kind) };
+        if let Some(failure) = self.failure {
+            body.sqlstate = Some(failure.state);
+            (body.hint, body.position) = (failure.hint, failure.position);
+        }
         let mut response = (status, Json(body)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
@@ -262,9 +295,7 @@ impl IntoResponse for Problem {
 pub(super) async fn show(Path(slug): Path<String>) -> Result<Json<ProblemBody>, Problem> {
     let kind = KINDS.into_iter().find(|kind| kind.slug() == slug);
     let kind = kind.ok_or_else(|| Kind::NotFound.with(format!("no kind of problem is called {slug:?}")))?;
-    let (status, slug, title, _) = kind.row();
-    let type_uri = format!("{TYPE_BASE}{slug}");
-    Ok(Json(ProblemBody { type_uri, title, status: status.as_u16(), detail: String::new(), errors: Vec::new() }))
+    Ok(Json(ProblemBody::of(kind)))
 }
 
 #[cfg(test)]

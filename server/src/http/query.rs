@@ -6,13 +6,15 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
 use datafusion::dataframe::DataFrame;
-use pipelines::catalog::Visibility;
+use pipelines::catalog::{CatalogError, Visibility};
 use pipelines::export;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use crate::identity::Identity;
 use crate::node::Node;
-use crate::statements;
+use crate::query::{self, Busy, Failure, Query};
+use crate::statements::{self, StatementError};
 
 use super::Door;
 use super::caller::MayQuery;
@@ -36,7 +38,8 @@ pub(super) struct Statement {
 /// Runs one SQL statement.
 #[utoipa::path(post, path = "/v1/sql", tag = "query", request_body = Statement, security(("key" = ["query"])),
     responses((status = 200, description = "the rows, in the format asked for; if the connection breaks off, they are incomplete"),
-        (status = 400, description = "SQL that can't be planned or run", body = ProblemBody),
+        (status = 400, description = "SQL that can't be planned or run; says where, and what was probably meant", body = ProblemBody),
+        (status = 413, description = "more rows or bytes than an answer may have", body = ProblemBody),
         (status = 429, description = "too many statements of this tenant are running", body = ProblemBody),
         (status = 504, description = "the statement ran longer than it may", body = ProblemBody)))]
 pub(super) async fn run(
@@ -45,44 +48,65 @@ pub(super) async fn run(
     Body(Statement { sql, format }): Body<Statement>,
 ) -> Result<Response, Problem> {
     let node = Arc::clone(door.node()?);
-    answer(&door, &identity.visibility(), format, async |_, _| Ok(statements::query(&node, &identity, &sql).await?))
-        .await
+    answer(&door, &identity, &sql, format, async |_, visibility| {
+        match statements::query(&node, &identity, &sql).await {
+            Ok(frame) => Ok(frame),
+            Err(StatementError::Catalog(CatalogError::DataFusion(error))) => {
+                let session = node.catalog.session(visibility)?.state();
+                Err(Problem::from((&error, Failure::to_plan(&error, &sql, &session))))
+            }
+            Err(refused) => Err(refused.into()),
+        }
+    })
+    .await
 }
 
-/// Plans with `plan` and answers with its rows, within the limits of the query side.
+/// Begins the statement `text` of `identity`.
+pub(super) fn begin(door: &Door, identity: &Identity, text: &str) -> Result<Arc<Query>, Busy> {
+    let visibility = identity.visibility();
+    let asker = query::Asker { visibility: &visibility, principal: identity.principal() };
+    door.queries.begin(query::Door::Http, asker, text).map(Arc::new)
+}
+
+/// Plans with `plan` and answers with its rows, within the limits of the query side; `text` is recorded.
 pub(super) async fn answer(
     door: &Door,
-    visibility: &Visibility,
+    identity: &Identity,
+    text: &str,
     format: Format,
     plan: impl AsyncFnOnce(&Node, &Visibility) -> Result<DataFrame, Problem>,
 ) -> Result<Response, Problem> {
-    let permit = door.statements.take(visibility).map_err(|busy| {
-        door.metrics.count_statement("http", "refused");
-        Problem::from(busy)
-    })?;
-    door.metrics.count_statement("http", "started");
-    let node = door.node()?;
-    let deadline = tokio::time::Instant::now() + door.statements.timeout;
-    let planned = async { Ok::<_, Problem>(plan(node, visibility).await?.execute_stream().await?) };
-    let batches = tokio::time::timeout_at(deadline, planned)
-        .await
-        .map_err(|_| Kind::QueryTimeout.with("planning took longer than a query may; ask for less"))??;
-    rows::answer(rows::chunks(batches, format, deadline), format, permit).await
+    let query = begin(door, identity, text)?;
+    let answer = async {
+        let deadline = query.deadline().into();
+        let planned = async {
+            let visibility = identity.visibility();
+            Ok::<_, Problem>(plan(door.node()?, &visibility).await?.execute_stream().await?)
+        };
+        let batches = tokio::time::timeout_at(deadline, planned).await.map_err(|_| query.out_of_time())??;
+        rows::answer(rows::chunks(query.around(batches), format, deadline), format, Arc::clone(&query)).await
+    };
+    answer.await.inspect_err(|problem| query.fail(problem.sqlstate()))
 }
 
 /// The same for one row, which becomes an object; `missing` is the detail of the answer if there is none.
 pub(super) async fn one(
     door: &Door,
-    visibility: &Visibility,
+    identity: &Identity,
+    text: &str,
     missing: &str,
     plan: impl AsyncFnOnce(&Node, &Visibility) -> Result<DataFrame, Problem>,
 ) -> Result<Json<serde_json::Value>, Problem> {
-    let _permit = door.statements.take(visibility)?;
-    let batches = plan(door.node()?, visibility).await?.execute_stream().await?;
-    let mut line = Vec::new();
-    export::write(batches, export::Format::Ndjson, &mut line).await?;
-    if line.is_empty() {
-        return Err(Kind::NotFound.with(missing));
-    }
-    serde_json::from_slice(&line).map(Json).map_err(|error| Kind::Internal.with(error.to_string()))
+    let query = begin(door, identity, text)?;
+    let answer = async {
+        let batches = plan(door.node()?, &identity.visibility()).await?.execute_stream().await?;
+        let mut line = Vec::new();
+        export::write(query.around(batches), export::Format::Ndjson, &mut line).await?;
+        query.sent_bytes(line.len())?;
+        if line.is_empty() {
+            return Err(Kind::NotFound.with(missing));
+        }
+        serde_json::from_slice(&line).map(Json).map_err(|error| Kind::Internal.with(error.to_string()))
+    };
+    answer.await.inspect_err(|problem| query.fail(problem.sqlstate()))
 }

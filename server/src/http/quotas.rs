@@ -29,7 +29,7 @@ pub(super) async fn list(
     Names(tenant): Names<String>,
 ) -> Result<Response, Problem> {
     identity.require_tenant(&tenant)?;
-    query::answer(&door, &identity.visibility(), Format::Json, async |node, visibility| {
+    query::answer(&door, &identity, "GET /v1/tenants/{tenant}/quotas", Format::Json, async |node, visibility| {
         let quotas = node.catalog.session(visibility)?.table("quotas").await?;
         Ok(quotas.filter(col("tenant").eq(lit(tenant.as_str())))?)
     })

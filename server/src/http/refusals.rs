@@ -17,7 +17,7 @@ use pipelines::catalog::CatalogError;
 use pipelines::views::Fault;
 
 use crate::identity::Refusal;
-use crate::query::Busy;
+use crate::query::{Busy, Exceeded, Failure};
 use crate::statements::StatementError;
 
 use super::command::AdminProblem;
@@ -46,13 +46,28 @@ impl From<Full> for Problem {
     }
 }
 
+/// A statement's failure, as a problem of a kind.
+fn failed(kind: Kind, failure: Failure) -> Problem {
+    Problem { failure: Some(Box::new(failure.clone())), ..kind.with(failure.message) }
+}
+
 impl From<Busy> for Problem {
     fn from(busy: Busy) -> Self {
         let kind = match busy {
             Busy::Asker { .. } => Kind::TooMany,
             Busy::Node => Kind::Overloaded,
         };
-        kind.with(busy.to_string())
+        failed(kind, Failure::from(&busy))
+    }
+}
+
+impl From<Exceeded> for Problem {
+    fn from(exceeded: Exceeded) -> Self {
+        let kind = match exceeded {
+            Exceeded::Time(_) => Kind::QueryTimeout,
+            Exceeded::Rows(_) | Exceeded::Bytes(_) => Kind::TooLarge,
+        };
+        failed(kind, Failure::from(exceeded))
     }
 }
 
@@ -92,14 +107,28 @@ impl From<CatalogError> for Problem {
     fn from(error: CatalogError) -> Self {
         match error {
             CatalogError::DataFusion(error) => error.into(),
-            refused @ (CatalogError::ReadOnly(_) | CatalogError::View(_)) => Kind::Query.with(refused.to_string()),
+            refused @ (CatalogError::ReadOnly(_) | CatalogError::View(_)) => {
+                failed(Kind::Query, Failure::from(&refused))
+            }
         }
     }
 }
 
 impl From<DataFusionError> for Problem {
     fn from(error: DataFusionError) -> Self {
+        Self::from((&error, Failure::from(&error)))
+    }
+}
+
+/// An error with what is told of it.
+impl From<(&DataFusionError, Failure)> for Problem {
+    fn from((error, failure): (&DataFusionError, Failure)) -> Self {
         let kind = match error.find_root() {
+            DataFusionError::External(inner) if inner.is::<Exceeded>() => {
+                return inner
+                    .downcast_ref()
+                    .map_or_else(|| failed(Kind::Internal, failure), |e: &Exceeded| (*e).into());
+            }
             DataFusionError::ResourcesExhausted(_) => Kind::Overloaded,
             DataFusionError::Internal(_) => Kind::Internal,
             root => match Fault::of(root) {
@@ -109,8 +138,7 @@ impl From<DataFusionError> for Problem {
                 Some(Fault::Statement) | None => Kind::Query,
             },
         };
-        // A backtrace is for the log, not for the client.
-        kind.with(error.strip_backtrace())
+        failed(kind, failure)
     }
 }
 

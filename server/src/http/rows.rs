@@ -4,6 +4,7 @@
 //! like a whole one. Not here: queries.
 
 use std::pin::Pin;
+use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::{HeaderValue, header};
@@ -14,6 +15,8 @@ use pipelines::export::{self, ExportError};
 use serde::Deserialize;
 use tokio::time::{Instant, timeout_at};
 use utoipa::ToSchema;
+
+use crate::query::{Exceeded, Query};
 
 use super::problem::{Kind, Problem};
 
@@ -57,15 +60,13 @@ pub(super) type Chunks = Pin<Box<dyn Stream<Item = Result<Vec<u8>, Problem>> + S
 
 /// The rows of `batches` as bytes, all of which must have come before `deadline`.
 pub(super) fn chunks(batches: SendableRecordBatchStream, format: Format, deadline: Instant) -> Chunks {
+    let begun = Instant::now();
     let encoded = Box::pin(export::chunks(batches, format.exported()));
     let timed = stream::unfold(Some(encoded), move |encoded| async move {
         let mut encoded = encoded?;
         match timeout_at(deadline, encoded.next()).await {
             Ok(chunk) => chunk.map(|chunk| (chunk.map_err(Problem::from), Some(encoded))),
-            Err(_) => {
-                let problem = Kind::QueryTimeout.with("the query ran longer than it may; ask for less");
-                Some((Err(problem), None))
-            }
+            Err(_) => Some((Err(Exceeded::Time(begun.elapsed().as_millis()).into()), None)),
         }
     });
     match format {
@@ -104,15 +105,11 @@ fn array(
     })
 }
 
-/// Answers with `chunks`; `held` (a permit) is held until the last of them.
-pub(super) async fn answer<G: Send + 'static>(
-    mut chunks: Chunks,
-    format: Format,
-    held: G,
-) -> Result<Response, Problem> {
+/// Answers with `chunks`, the rows of `query`.
+pub(super) async fn answer(chunks: Chunks, format: Format, query: Arc<Query>) -> Result<Response, Problem> {
+    let mut chunks = Box::pin(sent_by(query, chunks));
     let first = chunks.next().await.transpose()?;
-    let rest = chunks.map(move |chunk| {
-        let _until_the_end = &held;
+    let rest = chunks.map(|chunk| {
         chunk.map_err(|problem| {
             tracing::warn!(detail = problem.detail, "a result broke off");
             std::io::Error::other(problem.detail)
@@ -122,6 +119,29 @@ pub(super) async fn answer<G: Send + 'static>(
     let mut response = Response::new(Body::from_stream(bytes));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
     Ok(response)
+}
+
+/// `chunks`, counted as sent by `query`, which ends with them.
+pub(super) fn sent_by(
+    query: Arc<Query>,
+    chunks: impl Stream<Item = Result<Vec<u8>, Problem>> + Send + 'static,
+) -> impl Stream<Item = Result<Vec<u8>, Problem>> + Send + 'static {
+    let begun = Some((Box::pin(chunks), query));
+    stream::unfold(begun, |going_on| async move {
+        let (mut chunks, query) = going_on?;
+        let Some(next) = chunks.next().await else {
+            query.finish();
+            return None;
+        };
+        let counted = next.and_then(|chunk| Ok(query.sent_bytes(chunk.len()).map(|()| chunk)?));
+        Some(match counted {
+            Ok(chunk) => (Ok(chunk), Some((chunks, query))),
+            Err(problem) => {
+                query.fail(problem.sqlstate());
+                (Err(problem), None)
+            }
+        })
+    })
 }
 
 impl From<ExportError> for Problem {

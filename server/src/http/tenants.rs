@@ -29,7 +29,7 @@ use super::rows::Format;
 #[utoipa::path(get, path = "/v1/tenants", tag = "tenants", security(("key" = ["query"])),
     responses((status = 200, description = "rows of the view `tenants`", body = Vec<serde_json::Value>)))]
 pub(super) async fn list(State(door): State<Arc<Door>>, MayQuery(identity): MayQuery) -> Result<Response, Problem> {
-    query::answer(&door, &identity.visibility(), Format::Json, async |node, visibility| {
+    query::answer(&door, &identity, "GET /v1/tenants", Format::Json, async |node, visibility| {
         let tenants = node.catalog.session(visibility)?.table("tenants").await?;
         Ok(tenants.sort(vec![col("tenant").sort(true, false)])?)
     })
@@ -47,7 +47,8 @@ pub(super) async fn show(
     Names(tenant): Names<String>,
 ) -> Result<Json<serde_json::Value>, Problem> {
     identity.require_tenant(&tenant)?;
-    query::one(&door, &identity.visibility(), &format!("no tenant is called {tenant:?}"), async |node, visibility| {
+    let missing = format!("no tenant is called {tenant:?}");
+    query::one(&door, &identity, "GET /v1/tenants/{tenant}", &missing, async |node, visibility| {
         let tenants = node.catalog.session(visibility)?.table("tenants").await?;
         Ok(tenants.filter(col("tenant").eq(lit(tenant.as_str())))?)
     })

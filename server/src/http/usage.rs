@@ -70,7 +70,7 @@ pub(super) async fn list(
         from.map(|from| col("window_start").gt_eq(from)),
         to.map(|to| col("window_start").lt(to)),
     ];
-    query::answer(&door, &identity.visibility(), filter.format, async |node, visibility| {
+    query::answer(&door, &identity, "GET /v1/usage", filter.format, async |node, visibility| {
         let frame = select(node, visibility, "usage", conditions).await?;
         let newest_first = vec![col("window_start").sort(false, false), col("tenant").sort(true, false)];
         Ok(frame.sort(newest_first)?.limit(0, Some(limit))?)
@@ -116,10 +116,11 @@ pub(super) async fn export(
         cursor.after.map(|after| col("revision").gt(lit(after))),
         Some(col("revision").lt(lit(until))),
     ];
-    let mut response = query::answer(&door, &identity.visibility(), cursor.format, async |node, visibility| {
-        select(node, visibility, "usage_total", conditions).await
-    })
-    .await?;
+    let mut response =
+        query::answer(&door, &identity, "GET /v1/usage/export", cursor.format, async |node, visibility| {
+            select(node, visibility, "usage_total", conditions).await
+        })
+        .await?;
     // Revisions are offsets, so the largest one covered is the one before the end; -1 if there is none.
     response.headers_mut().insert(NEXT, HeaderValue::from(until - 1));
     Ok(response)

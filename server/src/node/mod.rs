@@ -129,7 +129,13 @@ impl Node {
             tokio::task::spawn_blocking(open).await.map_err(|error| NodeError::Thread(error.to_string()))??
         };
         mended += of_engine;
-        let source = source::NodeSource::new(engine.clone(), tenants.clone(), storage, Arc::clone(&clock));
+        let source = source::NodeSource {
+            engine: engine.clone(),
+            tenants: tenants.clone(),
+            storage,
+            history: options.history,
+            clock: Arc::clone(&clock),
+        };
         let catalog = Arc::new(Catalog::new(Arc::new(source), options.catalog.clone()));
         let node = Arc::new(Self { engine, tenants, catalog, clock, mended, runtime, _folder: folder });
         if let Err(error) = node.erase_deleted().await {

@@ -1,12 +1,15 @@
 //! What a node is opened with. The configuration file, environment and flags become this (`config`).
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use actors::TenantsOptions;
 use engine::log::segment::SegmentOptions;
 use engine::service::EngineOptions;
 use pipelines::catalog::CatalogOptions;
 use pipelines::metering::MeteringOptions;
+
+use crate::query::History;
 
 /// Options of a node.
 #[derive(Debug, Clone)]
@@ -25,6 +28,8 @@ pub struct NodeOptions {
     pub tenants: TenantsOptions,
     /// Of the query side.
     pub catalog: CatalogOptions,
+    /// Where the doors remember statements, for the view `queries`.
+    pub history: Arc<History>,
 }
 
 impl NodeOptions {
@@ -38,6 +43,7 @@ impl NodeOptions {
             metering: MeteringOptions::default(),
             tenants: TenantsOptions::default(),
             catalog: CatalogOptions::default(),
+            history: Arc::default(),
         }
     }
 }

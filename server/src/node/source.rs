@@ -22,27 +22,22 @@ use pipelines::catalog::Source;
 use pipelines::metering::{MeteringOperator, MeteringSnapshot, WindowFilter, totals};
 use pipelines::views::audit::AuditRow;
 use pipelines::views::materialized_views::ViewRow;
+use pipelines::views::queries::QueryRow;
 use pipelines::views::quotas::QuotaRow;
 use pipelines::views::tenants::TenantRow;
 
+use crate::query::History;
+
 /// A node as the catalog's source.
 pub(super) struct NodeSource {
-    engine: Handle<MeteringOperator>,
-    tenants: TenantsHandle,
-    storage: SharedStorage,
-    clock: Arc<dyn Clock>,
+    pub(super) engine: Handle<MeteringOperator>,
+    pub(super) tenants: TenantsHandle,
+    pub(super) storage: SharedStorage,
+    pub(super) history: Arc<History>,
+    pub(super) clock: Arc<dyn Clock>,
 }
 
 impl NodeSource {
-    pub(super) fn new(
-        engine: Handle<MeteringOperator>,
-        tenants: TenantsHandle,
-        storage: SharedStorage,
-        clock: Arc<dyn Clock>,
-    ) -> Self {
-        Self { engine, tenants, storage, clock }
-    }
-
     /// Allowances of one tenant: of the period that holds `now_us`, and of those that were drawn on in this epoch.
     fn allowances(&self, tenant: &str, meter: &str, per: &Calendar, now_us: i64) -> Vec<(Interval, Units)> {
         let mut periods: BTreeMap<Interval, Units> = BTreeMap::new();
@@ -199,6 +194,10 @@ impl Source for NodeSource {
             hash: entry.hash.iter().map(|byte| format!("{byte:02x}")).collect(),
         };
         trail.into_iter().map(row).collect()
+    }
+
+    fn queries(&self, tenant: Option<&str>) -> Vec<QueryRow> {
+        self.history.rows(tenant)
     }
 
     fn now_us(&self) -> i64 {

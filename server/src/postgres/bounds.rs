@@ -1,19 +1,21 @@
-//! The bounds of one statement: a permit, a deadline and a way to cancel it, from planning to the last row (I8).
+//! The bounds of one statement: a permit, a deadline, a way to cancel it and a record, from planning to the last row (I8).
 //!
-//! Not here: the limits' values (`config`) and the counting (`query`).
+//! Not here: the limits' values (`config`), the counting and the record itself (`query`).
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use datafusion_postgres::pgwire::api::ClientInfo;
 use datafusion_postgres::pgwire::api::results::{QueryResponse, Response};
 use datafusion_postgres::pgwire::error::{PgWireError, PgWireResult};
+use datafusion_postgres::pgwire::messages::data::DataRow;
 use futures::{StreamExt, stream};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::query::Permit;
+use crate::query::{self, Exceeded, Failure, Query};
 
 use super::cancel::Running;
 use super::session::{Asker, Session};
@@ -24,35 +26,52 @@ const STATEMENT_TIMEOUT_MS: &str = "statement_timeout_ms";
 
 /// Held by a statement and by every stream of rows that it answers with.
 pub(super) struct Bounds {
-    _permit: Permit,
+    query: Query,
     _running: Running,
     deadline: Instant,
     timeout: Duration,
     cancelled: CancellationToken,
+    /// Parts that have not ended: the work itself, and each stream of rows.
+    open: AtomicUsize,
 }
 
 impl Bounds {
-    /// Begins a statement of `asker`; a client may shorten its time by `SET statement_timeout`, not lengthen it.
-    pub(super) fn begin<C: ClientInfo>(session: &Session, asker: &Asker, client: &C) -> PgWireResult<Arc<Self>> {
+    /// Begins the statement `text` of `asker`; a client may shorten its time by `SET statement_timeout`, not lengthen it.
+    pub(super) fn begin<C: ClientInfo>(
+        session: &Session,
+        asker: &Asker,
+        client: &C,
+        text: &str,
+    ) -> PgWireResult<Arc<Self>> {
         let door = &session.door;
-        let permit = door.permits.take(&asker.visibility).map_err(|busy| sqlstate::from_busy(&busy))?;
+        let begun = door.queries.begin(query::Door::Postgres, asker.named(), text);
+        let query = begun.map_err(|busy| sqlstate::from_busy(&busy))?;
         let asked = client.metadata().get(STATEMENT_TIMEOUT_MS).and_then(|text| text.parse().ok());
-        let timeout = asked.map_or(door.permits.timeout, |ms| door.permits.timeout.min(Duration::from_millis(ms)));
+        let longest = door.queries.timeout();
+        let timeout = asked.map_or(longest, |ms| longest.min(Duration::from_millis(ms)));
         let deadline = Instant::now() + timeout;
         let running = door.registry.begin();
-        Ok(Arc::new(Self { _permit: permit, _running: running, deadline, timeout, cancelled: session.begin() }))
+        let open = AtomicUsize::new(1);
+        Ok(Arc::new(Self { query, _running: running, deadline, timeout, cancelled: session.begin(), open }))
     }
 
     /// What `work` gives, unless the statement is cancelled or its time is up.
-    pub(super) async fn within<T>(&self, work: impl Future<Output = T>) -> PgWireResult<T> {
-        tokio::select! {
+    pub(super) async fn within<T>(&self, work: impl Future<Output = PgWireResult<T>>) -> PgWireResult<T> {
+        let done = tokio::select! {
             biased;
             () = self.cancelled.cancelled() => Err(PgWireError::QueryCanceled),
-            done = work => Ok(done),
-            () = tokio::time::sleep_until(self.deadline) => Err(sqlstate::error(
-                "57014",
-                format!("statement cancelled after {} ms (query.timeout_ms or statement_timeout)", self.timeout.as_millis()),
-            )),
+            done = work => done,
+            () = tokio::time::sleep_until(self.deadline) => {
+                Err(sqlstate::told(Failure::from(Exceeded::Time(self.timeout.as_millis()))))
+            }
+        };
+        done.inspect_err(|error| self.query.fail(&sqlstate::state(error)))
+    }
+
+    /// The work has ended, but for the rows that are still to be sent.
+    pub(super) fn answered(&self) {
+        if self.open.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.query.finish();
         }
     }
 
@@ -65,16 +84,26 @@ impl Bounds {
     }
 
     fn around_rows(self: &Arc<Self>, mut response: QueryResponse) -> QueryResponse {
+        self.open.fetch_add(1, Ordering::AcqRel);
         let rows = std::mem::replace(&mut response.data_rows, Box::pin(stream::empty()));
         let begun = Some((rows, Arc::clone(self)));
         response.data_rows = Box::pin(stream::unfold(begun, |going_on| async move {
             let (mut rows, bounds) = going_on?;
-            match bounds.within(rows.next()).await {
-                Ok(Some(Ok(row))) => Some((Ok(row), Some((rows, bounds)))),
-                Ok(Some(Err(error))) | Err(error) => Some((Err(error), None)),
-                Ok(None) => None,
+            let next = bounds.within(async { rows.next().await.map(|row| bounds.counted(row?)).transpose() }).await;
+            match next {
+                Ok(Some(row)) => Some((Ok(row), Some((rows, bounds)))),
+                Err(error) => Some((Err(error), None)),
+                Ok(None) => {
+                    bounds.answered();
+                    None
+                }
             }
         }));
         response
+    }
+
+    fn counted(&self, row: DataRow) -> PgWireResult<DataRow> {
+        let sent = self.query.sent_rows(1).and_then(|()| self.query.sent_bytes(row.data.len()));
+        sent.map(|()| row).map_err(|exceeded| sqlstate::told(Failure::from(exceeded)))
     }
 }

@@ -19,8 +19,10 @@ use datafusion_postgres::pgwire::messages::data::DataRow;
 use datafusion_postgres::pgwire::types::format::FormatOptions;
 use futures::{Sink, SinkExt, StreamExt};
 
+use crate::query::Failure;
+
 use super::dialect::Dialect;
-use super::sqlstate::error;
+use super::sqlstate::{error, told};
 
 /// What every binary copy starts with: signature, flags, length of the header's extension.
 const BINARY_HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
@@ -48,10 +50,12 @@ enum Kind {
 pub(super) fn read(dialect: &Dialect, statement: &Statement) -> PgWireResult<Option<(Query, Layout)>> {
     let Statement::Copy { source, to, target, options, legacy_options, .. } = statement else { return Ok(None) };
     if !to || *target != CopyTarget::Stdout {
-        return Err(error(
-            "25006",
-            "COPY only goes TO STDOUT here, since SQL only reads; psql's \\copy … to writes a file",
-        ));
+        return Err(told(Failure {
+            state: "25006",
+            message: "COPY only goes TO STDOUT here, since SQL only reads".to_owned(),
+            hint: Some("psql's \\copy … to writes a file".to_owned()),
+            position: None,
+        }));
     }
     let query = match source {
         CopySource::Query(query) => (**query).clone(),

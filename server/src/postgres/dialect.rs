@@ -16,7 +16,7 @@ use datafusion_postgres::pgwire::api::Type;
 use datafusion_postgres::pgwire::error::{PgWireError, PgWireResult};
 
 use super::introspection::{self, Scope, argument};
-use super::{settings, sqlstate};
+use super::{comments, settings, sqlstate};
 
 /// Parses statements.
 #[derive(Debug, Default)]
@@ -27,6 +27,11 @@ impl Dialect {
     pub(super) fn parse(&self, sql: &str) -> PgWireResult<Vec<Statement>> {
         let statements = self.0.parse(sql).map_err(|error| PgWireError::ApiError(Box::new(error)))?;
         Ok(statements.into_iter().map(rewritten).collect())
+    }
+
+    /// What [`parse`](Self::parse) makes of a statement that was parsed otherwise.
+    pub(super) fn rewrite(&self, statement: Statement) -> Statement {
+        rewritten(self.0.rewrite(statement))
     }
 
     /// The query that reads some or all columns of a table.
@@ -41,6 +46,7 @@ impl Dialect {
 }
 
 fn rewritten(mut statement: Statement) -> Statement {
+    comments::replace_functions(&mut statement);
     let scope = Scope::of(&statement.to_string());
     let _ = statement.visit(&mut Rewrite { scope });
     match &statement {

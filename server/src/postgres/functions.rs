@@ -31,6 +31,7 @@ pub(super) fn all() -> Vec<ScalarUDF> {
         ("pg_get_function_identity_arguments", nothing()),
         ("pg_get_function_sqlbody", nothing()),
         ("pg_get_viewdef", nothing()),
+        ("pg_get_ruledef", nothing()),
         ("pg_get_indexdef", nothing()),
         ("pg_get_serial_sequence", nothing()),
         ("set_config", text("")),
@@ -43,6 +44,7 @@ pub(super) fn all() -> Vec<ScalarUDF> {
     .map(|(name, value)| fixed(name, value))
     .to_vec();
     functions.push(ScalarUDF::new_from_impl(CurrentSetting::new()));
+    functions.extend(super::sizes::all());
     functions
 }
 

@@ -25,6 +25,9 @@ mod copy;
 mod bounds;
 mod cancel;
 mod sqlstate;
+mod place;
+mod comments;
+mod sizes;
 mod scram;
 pub(crate) mod tls;
 mod self_signed;
@@ -46,7 +49,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use crate::config;
 use crate::listening::listen;
 use crate::node::Node;
-use crate::query::Permits;
+use crate::query::Queries;
 
 use cancel::{CancelStatements, Registry};
 use dialect::Dialect;
@@ -100,7 +103,7 @@ pub struct Postgres {
 /// What all connections share.
 struct Door {
     node: Arc<Node>,
-    permits: Permits,
+    queries: Queries,
     pg_catalog: PgCatalog,
     dialect: Dialect,
     registry: Arc<Registry>,
@@ -109,8 +112,8 @@ struct Door {
 }
 
 impl Postgres {
-    /// Listens on `address` (port 0: a free one) and answers from `node`; each statement takes one of `permits`. A
-    /// certificate that is not configured is made in `data`.
+    /// Listens on `address` (port 0: a free one) and answers from `node`; each statement is one of `queries`. A certificate
+    /// that is not configured is made in `data`.
     ///
     /// # Errors
     /// If the address is taken or the certificate can't be used.
@@ -119,7 +122,7 @@ impl Postgres {
         options: &config::Postgres,
         data: &Path,
         node: Arc<Node>,
-        permits: Permits,
+        queries: Queries,
     ) -> Result<Self, PostgresError> {
         let tls = Tls::open(options, data, ALPN)?;
         let pg_catalog = PgCatalog::new(&node.catalog)?;
@@ -128,7 +131,7 @@ impl Postgres {
         let address = listener.local_addr().map_err(failed)?;
         let door = Arc::new(Door {
             node,
-            permits,
+            queries,
             pg_catalog,
             dialect: Dialect::default(),
             registry: Arc::default(),

@@ -8,7 +8,7 @@ use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::Statement as DfStatement;
 use datafusion::sql::sqlparser::ast::Statement;
 use datafusion_postgres::pgwire::error::PgWireResult;
-use pipelines::catalog::verify;
+use pipelines::catalog::{verify, verify_kind};
 
 use super::sqlstate::{from, from_catalog};
 
@@ -25,7 +25,9 @@ pub(super) async fn check_hooked(context: &SessionContext, statement: &Statement
 
 /// The plan of `statement`, which only reads.
 pub(super) async fn plan(context: &SessionContext, statement: Statement) -> PgWireResult<LogicalPlan> {
-    let plan = context.state().statement_to_plan(DfStatement::Statement(Box::new(statement))).await.map_err(from)?;
+    let statement = DfStatement::Statement(Box::new(statement));
+    verify_kind(&statement).map_err(from_catalog)?;
+    let plan = context.state().statement_to_plan(statement).await.map_err(from)?;
     verify(&plan).map_err(from_catalog)?;
     Ok(plan)
 }

@@ -24,9 +24,11 @@ use pipelines::catalog::{CATALOG, Catalog, Visibility};
 use tokio_util::sync::CancellationToken;
 
 use crate::identity::Identity;
+use crate::query;
 
 use super::Door;
 use super::cancel::Registration;
+use super::comments::Commented;
 use super::cursors::Cursors;
 use super::functions;
 use super::settings::WithSettings;
@@ -124,6 +126,11 @@ impl Asker {
         }
         answer
     }
+
+    /// Who asks, for the record.
+    pub(super) fn named(&self) -> query::Asker<'_> {
+        query::Asker { visibility: &self.visibility, principal: self.identity.principal() }
+    }
 }
 
 /// What Postgres clients expect to find beside the views: `pg_catalog` and its functions.
@@ -149,7 +156,7 @@ impl PgCatalog {
     /// hold for the life of the session.
     pub(super) fn session(
         &self,
-        catalog: &Catalog,
+        catalog: &Arc<Catalog>,
         visibility: &Visibility,
         user: &str,
     ) -> Result<SessionContext, DataFusionError> {
@@ -161,7 +168,8 @@ impl PgCatalog {
             EmptyContextProvider,
         )?);
         let missing = || DataFusionError::Internal(format!("no catalog {CATALOG}"));
-        let pg_catalog = Arc::new(WithSettings::new(pg_catalog)?);
+        let commented = Commented { plain: pg_catalog, catalog: Arc::clone(catalog), visibility: visibility.clone() };
+        let pg_catalog = Arc::new(WithSettings::new(Arc::new(commented))?);
         list.catalog(CATALOG).ok_or_else(missing)?.register_schema("pg_catalog", pg_catalog)?;
         let state = SessionStateBuilder::new_from_existing(self.template.clone()).with_catalog_list(list).build();
         let context = SessionContext::new_with_state(state);

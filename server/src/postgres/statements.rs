@@ -23,7 +23,10 @@ use datafusion_postgres::pgwire::messages::extendedquery::{Describe, Parse, Pars
 use datafusion_postgres::pgwire::types::format::FormatOptions;
 use futures::{Sink, SinkExt};
 
+use crate::query::Door;
+
 use super::bounds::Bounds;
+use super::place::placed;
 use super::session::{Asker, Session};
 use super::{commands, copy, cursors, dialect, reading, sqlstate, views};
 
@@ -43,25 +46,49 @@ impl SimpleQueryHandler for Statements {
         PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
     {
         let asker = self.0.asker()?;
-        if views::is_one(query)? {
-            let bounds = Bounds::begin(&self.0, asker, client)?;
-            return Ok(vec![bounds.within(views::change(&self.0, query)).await??]);
-        }
-        let statements = self.0.door.dialect.parse(query)?;
-        if statements.is_empty() {
-            return Ok(vec![Response::EmptyQuery]);
-        }
-        let bounds = Bounds::begin(&self.0, asker, client)?;
-        let mut responses = Vec::with_capacity(statements.len());
-        for statement in statements {
-            let response = self.answer(asker, client, statement);
-            responses.push(bounds.around(bounds.within(Box::pin(response)).await??));
-        }
+        let bounds = Bounds::begin(&self.0, asker, client, query)?;
+        let work = async {
+            if views::is_one(query)? {
+                return Ok(vec![views::change(&self.0, query).await?]);
+            }
+            self.answers(asker, client, query, &bounds).await
+        };
+        let responses = bounds.within(Box::pin(work)).await?;
+        bounds.answered();
         Ok(responses)
     }
 }
 
 impl Statements {
+    async fn answers<C>(
+        &self,
+        asker: &Asker,
+        client: &mut C,
+        text: &str,
+        bounds: &Arc<Bounds>,
+    ) -> PgWireResult<Vec<Response>>
+    where
+        C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
+        C::PortalStore: PortalStore,
+        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+    {
+        let statements = match self.0.door.dialect.parse(text) {
+            Ok(statements) => statements,
+            Err(error) => return Err(placed(error, text, &asker.context).await),
+        };
+        if statements.is_empty() {
+            return Ok(vec![Response::EmptyQuery]);
+        }
+        let mut responses = Vec::with_capacity(statements.len());
+        for statement in statements {
+            match Box::pin(self.answer(asker, client, statement)).await {
+                Ok(response) => responses.push(bounds.around(response)),
+                Err(error) => return Err(placed(error, text, &asker.context).await),
+            }
+        }
+        Ok(responses)
+    }
+
     async fn answer<C>(&self, asker: &Asker, client: &mut C, statement: Statement) -> PgWireResult<Response>
     where
         C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
@@ -158,10 +185,11 @@ impl ExtendedQueryHandler for Statements {
         PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
     {
         let asker = self.0.asker()?;
-        let bounds = Bounds::begin(&self.0, asker, client)?;
+        let bounds = Bounds::begin(&self.0, asker, client, &portal.statement.statement.0)?;
         let answer = Box::pin(self.answer_prepared(asker, client, portal, rows_max));
-        let response = bounds.within(answer).await??;
-        Ok(bounds.around(response))
+        let response = bounds.around(bounds.within(answer).await?);
+        bounds.answered();
+        Ok(response)
     }
 }
 
@@ -271,14 +299,26 @@ impl QueryParser for Planner {
         if views::is_one(sql)? {
             return Ok(Some((sql.to_owned(), None)));
         }
-        let mut statements = self.0.door.dialect.parse(sql)?;
-        if statements.len() > 1 {
-            return Err(sqlstate::error("42601", "a prepared statement is one statement; send them one by one"));
+        let asker = self.0.asker()?;
+        let prepared = async {
+            let mut statements = self.0.door.dialect.parse(sql)?;
+            if statements.len() > 1 {
+                return Err(sqlstate::error("42601", "a prepared statement is one statement; send them one by one"));
+            }
+            let Some(mut statement) = statements.pop() else { return Ok(None) };
+            dialect::declare(&mut statement, types);
+            let plan = self.plan(client, &statement).await?;
+            Ok(Some((statement.to_string(), Some((statement, plan)))))
+        };
+        match prepared.await {
+            Ok(prepared) => Ok(prepared),
+            Err(error) => {
+                let error = placed(error, sql, &asker.context).await;
+                // What is prepared is recorded when it is executed; this one never will be.
+                self.0.door.queries.refuse(Door::Postgres, asker.named(), sql, &sqlstate::state(&error));
+                Err(error)
+            }
         }
-        let Some(mut statement) = statements.pop() else { return Ok(None) };
-        dialect::declare(&mut statement, types);
-        let plan = self.plan(client, &statement).await?;
-        Ok(Some((statement.to_string(), Some((statement, plan)))))
     }
 
     fn get_parameter_types(&self, prepared: &Prepared) -> PgWireResult<Vec<Type>> {

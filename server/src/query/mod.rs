@@ -1,34 +1,86 @@
-//! How many statements run at once and for how long: the limits of the query side, shared by all doors (I8).
+//! Statements, whatever door they come through: how many run at once, for how long and how much they may answer (I8), what
+//! is remembered of each, and how their failures are told.
 //!
-//! Memory is bounded by the catalog's pool. Not here: sessions and rows (`pipelines::catalog`), SQL states and HTTP
-//! statuses (the doors map [`Busy`]).
+//! A door calls [`Queries::begin`] and holds the [`Query`] until the last row is sent: it is the permit, the record in the
+//! view `queries` and the measurement. Every failure becomes a [`Failure`], which each door writes in its own way. Memory
+//! is bounded by the catalog's pool. Not here: sessions and rows (`pipelines::catalog`).
 
+mod running;
+mod history;
+mod failure;
+mod nearest;
+
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
+use engine::clock::Clock;
 use pipelines::catalog::Visibility;
 
 use crate::config;
 use crate::permits::{self, Full};
+use crate::telemetry::metrics::Metrics;
 
-/// Hands out permits to run a statement; cheap to clone.
+pub use failure::Failure;
+pub use history::History;
+pub use running::{Exceeded, Query};
+
+/// Lets statements run; cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Permits {
+pub struct Queries(Arc<Shared>);
+
+struct Shared {
     permits: permits::Permits,
-    /// Longest statement.
-    pub timeout: Duration,
+    limits: Limits,
+    history: Arc<History>,
+    metrics: Arc<Metrics>,
+    clock: Arc<dyn Clock>,
 }
 
-/// The right to run one statement until it is dropped.
-#[derive(Debug)]
-pub struct Permit {
-    _permit: permits::Permit,
+/// How far one statement may go.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    timeout: Duration,
+    rows_max: u64,
+    bytes_max: u64,
+}
+
+/// Through which door a statement comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Door {
+    /// `POST /v1/sql` and the routes that answer with rows of views.
+    Http,
+    /// The Postgres wire.
+    Postgres,
+    /// Arrow Flight SQL.
+    Flight,
+}
+
+impl Door {
+    /// As views and metrics name it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Postgres => "postgres",
+            Self::Flight => "flight",
+        }
+    }
+}
+
+/// Who asks.
+#[derive(Debug, Clone, Copy)]
+pub struct Asker<'a> {
+    /// What it may see.
+    pub visibility: &'a Visibility,
+    /// Its name for the record: tenant and id of its key.
+    pub principal: &'a str,
 }
 
 /// Too many statements are running; try again when one has ended.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Busy {
     /// Of this tenant, or of the platform.
-    #[error("{asker} has {limit} statements running (query.tenant_concurrency_max); wait for one to end")]
+    #[error("{asker} has {limit} statements running (query.tenant_concurrency_max)")]
     Asker {
         /// Who asked.
         asker: Visibility,
@@ -36,56 +88,102 @@ pub enum Busy {
         limit: usize,
     },
     /// Of all together.
-    #[error("the node runs as many statements as it may (query.concurrency_max); try again in a moment")]
+    #[error("the node runs as many statements as it may (query.concurrency_max)")]
     Node,
 }
 
-impl Permits {
-    /// Permits as configured.
-    pub fn new(limits: &config::Query) -> Self {
-        Self {
+impl Queries {
+    /// As configured; what runs is counted in `metrics`.
+    pub fn new(limits: &config::Query, metrics: Arc<Metrics>, clock: Arc<dyn Clock>) -> Self {
+        Self(Arc::new(Shared {
             permits: permits::Permits::new(limits.concurrency_max, limits.tenant_concurrency_max),
-            timeout: Duration::from_millis(limits.timeout_ms),
+            limits: Limits {
+                timeout: Duration::from_millis(limits.timeout_ms),
+                rows_max: limits.result_rows_max,
+                bytes_max: limits.result_bytes_max,
+            },
+            history: Arc::default(),
+            metrics,
+            clock,
+        }))
+    }
+
+    /// Begins a statement, at once or not at all: waiting would hide overload.
+    ///
+    /// # Errors
+    /// [`Busy`] says whose limit is reached; that is remembered like any other failure.
+    pub fn begin(&self, door: Door, asker: Asker<'_>, text: &str) -> Result<Query, Busy> {
+        match self.0.permits.take(asker.visibility) {
+            Ok(permit) => Ok(Query::new(Arc::clone(&self.0), door, asker, text, Some(permit))),
+            Err(full) => {
+                let busy = match full {
+                    Full::Tenant(limit) => Busy::Asker { asker: asker.visibility.clone(), limit },
+                    Full::Node(_) => Busy::Node,
+                };
+                self.refuse(door, asker, text, Failure::from(&busy).state);
+                Err(busy)
+            }
         }
     }
 
-    /// A permit for one statement, at once or not at all: waiting would hide overload.
-    ///
-    /// # Errors
-    /// [`Busy`] says whose limit is reached.
-    pub fn take(&self, asker: &Visibility) -> Result<Permit, Busy> {
-        let taken = self.permits.take(asker).map(|permit| Permit { _permit: permit });
-        taken.map_err(|full| match full {
-            Full::Tenant(limit) => Busy::Asker { asker: asker.clone(), limit },
-            Full::Node(_) => Busy::Node,
-        })
+    /// Remembers a statement that never began.
+    pub fn refuse(&self, door: Door, asker: Asker<'_>, text: &str, state: &str) {
+        Query::new(Arc::clone(&self.0), door, asker, text, None).fail(state);
+    }
+
+    /// Longest statement.
+    pub fn timeout(&self) -> Duration {
+        self.0.limits.timeout
+    }
+
+    /// What the view `queries` shows.
+    pub fn history(&self) -> Arc<History> {
+        Arc::clone(&self.0.history)
     }
 
     /// Statements running now, through all doors.
     pub fn running(&self) -> usize {
-        self.permits.taken()
+        self.0.permits.taken()
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} running, {:?}", self.permits.taken(), self.limits)
+    }
+}
+
+impl fmt::Display for Door {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use engine::clock::ManualClock;
+
     use super::*;
 
-    fn permits(tenant_concurrency_max: usize, concurrency_max: usize) -> Permits {
+    fn queries(tenant_concurrency_max: usize, concurrency_max: usize) -> Queries {
         let query = config::Query { tenant_concurrency_max, concurrency_max, ..config::Config::default().query };
-        Permits::new(&query)
+        Queries::new(&query, Arc::default(), Arc::new(ManualClock::new(0)))
     }
 
     #[test]
     fn one_tenant_at_its_limit_leaves_the_others_theirs() {
-        let permits = permits(2, 3);
+        let queries = queries(2, 3);
+        let begin =
+            |visibility: &Visibility| queries.begin(Door::Http, Asker { visibility, principal: "a/1" }, "SELECT 1");
         let (a, b) = (Visibility::Tenant("a".into()), Visibility::Tenant("b".into()));
-        let first = permits.take(&a).unwrap();
-        let _second = permits.take(&a).unwrap();
-        assert_eq!(permits.take(&a).unwrap_err(), Busy::Asker { asker: a.clone(), limit: 2 });
-        let _other = permits.take(&b).unwrap();
-        assert_eq!(permits.take(&Visibility::Platform).unwrap_err(), Busy::Node);
+        let first = begin(&a).unwrap();
+        let _second = begin(&a).unwrap();
+        assert_eq!(begin(&a).unwrap_err(), Busy::Asker { asker: a.clone(), limit: 2 });
+        let _other = begin(&b).unwrap();
+        assert_eq!(begin(&Visibility::Platform).unwrap_err(), Busy::Node);
         drop(first);
-        let _again = permits.take(&a).unwrap();
+        let _again = begin(&a).unwrap();
+        let refused = queries.history().rows(Some("a")).into_iter().filter(|row| row.state == "failed");
+        assert_eq!(refused.map(|row| row.sqlstate.unwrap()).collect::<Vec<_>>(), ["53300"]);
     }
 }

@@ -30,8 +30,12 @@ pub struct Metrics {
     pub rejections: Family<ReasonLabels, Counter>,
     /// Bytes of event bodies after decompression.
     pub body_bytes: Counter,
-    /// Statements, by door and outcome.
-    pub statements: Family<StatementLabels, Counter>,
+    /// Statements, by door and outcome: how long until the last row.
+    pub statements: Family<StatementLabels, Histogram, fn() -> Histogram>,
+    /// Rows that statements sent, by door.
+    pub statement_rows: Family<DoorLabels, Counter>,
+    /// Bytes that statements sent, by door.
+    pub statement_bytes: Family<DoorLabels, Counter>,
 }
 
 /// Which route answered how.
@@ -62,10 +66,17 @@ pub struct ReasonLabels {
 /// Which statement ended how.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct StatementLabels {
-    /// `http` or `flight`.
+    /// `http`, `postgres` or `flight`.
     pub door: &'static str,
-    /// `started` or `refused`.
+    /// `finished`, `failed` or `abandoned`.
     pub outcome: &'static str,
+}
+
+/// Through which door.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct DoorLabels {
+    /// `http`, `postgres` or `flight`.
+    pub door: &'static str,
 }
 
 impl Default for Metrics {
@@ -76,12 +87,21 @@ impl Default for Metrics {
             events: Family::default(),
             rejections: Family::default(),
             body_bytes: Counter::default(),
-            statements: Family::default(),
+            statements: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.000_5, 2.0, 18))),
+            statement_rows: Family::default(),
+            statement_bytes: Family::default(),
         };
         metrics.register("events", "Events answered, by outcome", metrics.events.clone());
         metrics.register("events_rejected", "Events refused, by reason", metrics.rejections.clone());
         metrics.register("event_body", "Bytes of event bodies, decompressed", metrics.body_bytes.clone());
-        metrics.register("statements", "SQL statements, by door and outcome", metrics.statements.clone());
+        metrics.register("statement_rows", "Rows that SQL statements sent", metrics.statement_rows.clone());
+        metrics.register("statement_bytes", "Bytes that SQL statements sent", metrics.statement_bytes.clone());
+        metrics.lock().register_with_unit(
+            "statement",
+            "SQL statements, by door and outcome: time until the last row",
+            Unit::Seconds,
+            metrics.statements.clone(),
+        );
         metrics.lock().register_with_unit(
             "http_request",
             "Time until the head of the answer",
@@ -138,9 +158,11 @@ impl Metrics {
         }
     }
 
-    /// A statement was started or refused at a door.
-    pub fn count_statement(&self, door: &'static str, outcome: &'static str) {
-        self.statements.get_or_create(&StatementLabels { door, outcome }).inc();
+    /// A statement ended.
+    pub fn observe_statement(&self, door: &'static str, outcome: &'static str, took: Duration, rows: u64, bytes: u64) {
+        self.statements.get_or_create(&StatementLabels { door, outcome }).observe(took.as_secs_f64());
+        self.statement_rows.get_or_create(&DoorLabels { door }).inc_by(rows);
+        self.statement_bytes.get_or_create(&DoorLabels { door }).inc_by(bytes);
     }
 
     fn count_rejected(&self, reason: Reason, count: u64) {
@@ -175,8 +197,12 @@ mod tests {
         let rejections = vec![(3, Rejection::new(Reason::TooOld, "time", "x"))];
         metrics.count_receipt(&Receipt { outcomes, rejections });
         metrics.observe_request("POST", "/v1/events", 200, Duration::from_millis(3));
+        metrics.observe_statement("postgres", "failed", Duration::from_millis(3), 7, 70);
         let text = metrics.encode();
         for line in [
+            "tenantry_statement_seconds_count{door=\"postgres\",outcome=\"failed\"} 1",
+            "tenantry_statement_rows_total{door=\"postgres\"} 7",
+            "tenantry_statement_bytes_total{door=\"postgres\"} 70",
             "tenantry_events_total{outcome=\"admitted\"} 2",
             "tenantry_events_total{outcome=\"late\"} 1",
             "tenantry_events_total{outcome=\"rejected\"} 1",

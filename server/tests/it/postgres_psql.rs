@@ -106,6 +106,8 @@ async fn a_key_sees_its_tenant_and_the_platform_sees_all() {
     let around =
         "select count(*) from (select * from tenants union all select * from tenants) t where tenant <> 'acme'";
     assert_eq!(house.rows("acme", &acme, around).await, "0\n");
+    let plan = house.rows("acme", &acme, "explain select value from usage where tenant <> 'globex'").await;
+    assert!(plan.contains("ViewScan: view=usage, tenant=[acme]"), "{plan}");
     house.serving.drain().await.unwrap();
 }
 
@@ -120,6 +122,31 @@ async fn psql_describes_the_views() {
     assert!(list.contains("usage"), "{list}");
     let columns = house.rows(PLATFORM, &platform, "\\d usage").await;
     assert!(columns.contains("window_start") && columns.contains("revision"), "{columns}");
+    // An empty list of comments would mean that a client's question is not understood.
+    let described = house.rows(PLATFORM, &platform, "\\d+ usage").await;
+    assert!(described.contains("the aggregate, in the meter's unit"), "{described}");
+    let listed = house.rows(PLATFORM, &platform, "\\dv+ usage*").await;
+    assert!(listed.contains("the windows of all meters"), "{listed}");
+    for sql in [
+        // What the JDBC driver asks for remarks.
+        "select d.description from pg_catalog.pg_class c join pg_catalog.pg_namespace n on c.relnamespace = n.oid \
+         left join pg_catalog.pg_description d on (c.oid = d.objoid and d.objsubid = 0 and d.classoid = \
+         'pg_class'::regclass) where n.nspname = 'public' and c.relname = 'usage'",
+        "select d.description from pg_catalog.pg_class c join pg_catalog.pg_attribute a on a.attrelid = c.oid \
+         left join pg_catalog.pg_description d on (c.oid = d.objoid and a.attnum = d.objsubid) \
+         where c.relname = 'usage' and a.attname = 'meter'",
+        "select obj_description(c.oid, 'pg_class') from pg_class c where c.relname = 'usage'",
+        "select col_description(c.oid, 2) from pg_class c where c.relname = 'usage'",
+        "select col_description(c.oid, 2), obj_description(c.oid) from pg_class c where c.relname = 'usage'",
+        "select column_comment from information_schema.columns where table_name = 'usage' and column_name = 'meter'",
+        "select table_comment from information_schema.tables where table_name = 'usage'",
+    ] {
+        let told = house.rows(PLATFORM, &platform, sql).await;
+        assert!(
+            ["name of the meter\n", "the windows of all meters: "].iter().any(|text| told.starts_with(text.trim_end())),
+            "{sql}: {told}"
+        );
+    }
     house.serving.drain().await.unwrap();
 }
 
@@ -198,15 +225,87 @@ async fn errors_carry_their_state_and_writes_are_refused() {
         ("select * from nowhere", "42P01"),
         ("select nothing from tenants", "42703"),
         ("create table t (a int)", "25006"),
+        ("create view v as select 1", "25006"),
+        ("create index i on tenants (tenant)", "25006"),
+        ("alter table tenants add column a int", "25006"),
+        ("drop view usage", "25006"),
+        ("truncate tenants", "25006"),
         ("insert into tenants select * from tenants", "25006"),
+        ("update tenants set plan = 'free'", "25006"),
+        ("delete from tenants", "25006"),
+        ("merge into tenants using usage on true when matched then delete", "25006"),
+        ("grant select on tenants to public", "25006"),
         ("copy (select 1) to 'stolen.csv'", "25006"),
+        ("copy tenants from stdin", "25006"),
         ("create external table t stored as csv location '/etc/passwd'", ""),
         ("set datafusion.execution.batch_size = 1", "25006"),
         ("select count(*) from generate_series(1, 100000000000) a", "57014"),
     ] {
         let told = house.failure("acme", &key, sql).await;
         assert!(told.contains(state), "{sql}: not {state}: {told}");
+        assert!(state != "25006" || told.contains("HINT:  "), "{sql}: {told}");
     }
+    house.serving.drain().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn errors_say_where_and_what_was_meant() {
+    if !has_psql() {
+        return;
+    }
+    let house = House::open(&[]).await;
+    let (_, key) = house.key("acme", 2).await;
+    let check = |told: String, line: &str, caret: usize, hint: &str| {
+        let mut lines = told.lines().skip_while(|found| !found.starts_with("LINE "));
+        assert_eq!(lines.next(), Some(line), "{told}");
+        assert_eq!(lines.next().and_then(|found| found.find('^')), Some(caret), "{told}");
+        assert!(told.contains(hint), "{hint}: {told}");
+    };
+    let told = house.failure("acme", &key, "select 'ü' as a, valeu from usage").await;
+    check(told, "LINE 1: select 'ü' as a, valeu from usage", "LINE 1: select 'ü' as a, ".len() - 1, "\"value\"");
+    let told = house.failure("acme", &key, "select 1;\nselect tenant\nfrom usge").await;
+    check(told, "LINE 3: from usge", "LINE 3: from ".len(), "HINT:  did you mean \"usage\"?");
+    let told = house.failure("acme", &key, "select * from usage where").await;
+    check(told, "LINE 1: select * from usage where", "LINE 1: select * from usage where".len(), "syntax error");
+    let told = house.failure("acme", &key, "select a.value, smu(a.value) from usage a").await;
+    check(told, "LINE 1: select a.value, smu(a.value) from usage a", "LINE 1: select a.value, ".len(), "\"sum\"");
+    // The platform's names are not told to a tenant.
+    let told = house.failure("acme", &key, "select * from engine_shard").await;
+    assert!(told.contains("42P01") && !told.contains("engine_shards"), "{told}");
+    house.serving.drain().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn statements_are_remembered_for_who_asked() {
+    if !has_psql() {
+        return;
+    }
+    let house = House::open(&[("query.result_rows_max", "1000")]).await;
+    let (_, platform) = house.key(PLATFORM, 1).await;
+    let (id, acme) = house.key("acme", 2).await;
+    let (_, globex) = house.key("globex", 3).await;
+    assert_eq!(house.rows("acme", &acme, "select 1 as one union all select 2").await.lines().count(), 2);
+    house.failure("acme", &acme, &format!("select '{acme}', nothing from usage")).await;
+    let told = house.failure("acme", &acme, "select value from generate_series(1, 100000)").await;
+    assert!(told.contains("54000") && told.contains("query.result_rows_max"), "{told}");
+    house.failure("acme", &acme, "selec 1").await;
+
+    let own = "select statement, state, coalesce(sqlstate, ''), rows, bytes > 0, door from queries order by began_at";
+    let seen = house.rows("acme", &acme, own).await;
+    let expect = [
+        "select 1 as one union all select 2|finished||2|t|postgres".to_owned(),
+        "select 'tn_…', nothing from usage|failed|42703|0|f|postgres".to_owned(),
+        "select value from generate_series(1, 100000)|failed|54000|1001|t|postgres".to_owned(),
+        "selec 1|failed|42601|0|f|postgres".to_owned(),
+        format!("{own}|running||0|f|postgres"),
+    ];
+    assert_eq!(seen.lines().collect::<Vec<_>>(), expect);
+    let who = house.rows("acme", &acme, "select distinct tenant, principal from queries").await;
+    assert_eq!(who, format!("acme|acme/{id}\n"));
+    let others = "select count(*) from queries where tenant <> 'globex' or statement like '%one%'";
+    assert_eq!(house.rows("globex", &globex, others).await, "1\n", "its own, which has the word in it");
+    let all = "select count(*) > 5 from queries where tenant = 'acme'";
+    assert_eq!(house.rows(PLATFORM, &platform, all).await, "t\n");
     house.serving.drain().await.unwrap();
 }
 

@@ -30,7 +30,7 @@ async fn every_view_is_confined_to_its_tenant() {
     let platform = node.session(Visibility::Platform);
     let session = node.session(own());
     let names = rows(&session, "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'").await;
-    assert_eq!(names.len(), 12 - 1 + meters().len(), "{names:?}");
+    assert_eq!(names.len(), 13 - 1 + meters().len(), "{names:?}");
     for name in names.iter().map(|row| &row[0]) {
         if ["meters", "materialized_views", "engine"].contains(&name.as_str()) {
             continue;
@@ -56,7 +56,7 @@ async fn some_tenants_are_exactly_those() {
     let platform = node.session(Visibility::Platform);
     let session = node.session(Visibility::Tenants([OWN.to_owned(), "acme".to_owned(), "nobody".to_owned()].into()));
     let names = rows(&session, "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'").await;
-    assert_eq!(names.len(), 12 - 1 + meters().len(), "{names:?}");
+    assert_eq!(names.len(), 13 - 1 + meters().len(), "{names:?}");
     for name in names.iter().map(|row| &row[0]) {
         if ["meters", "materialized_views", "engine"].contains(&name.as_str()) {
             continue;
@@ -151,4 +151,30 @@ async fn a_tenants_facts_are_shown() {
     assert_eq!(rows(&session, engine).await, [["1", "1000", "1"]]);
     let shards = "SELECT shard, \"offset\" > 0, lag, watermark_lag_ms > 0 FROM engine_shards ORDER BY shard LIMIT 1";
     assert_eq!(rows(&node.session(Visibility::Platform), shards).await, [["0", "true", "0", "true"]]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn views_and_columns_have_comments() {
+    let node = filled();
+    let session = node.session(own());
+    let without = "SELECT table_name, column_name FROM information_schema.columns \
+                   WHERE table_schema = 'public' AND column_comment IS NULL";
+    assert_eq!(rows(&session, without).await, Vec::<Vec<String>>::new());
+    let one = "SELECT ordinal_position, data_type, column_comment FROM information_schema.columns \
+               WHERE table_name = 'usage' AND column_name = 'value'";
+    assert_eq!(rows(&session, one).await[0][2], "the aggregate, in the meter's unit");
+    let dimension = "SELECT column_comment FROM information_schema.columns \
+                     WHERE table_name = 'meter_amount' AND column_name = 'region'";
+    assert_eq!(rows(&session, dimension).await, [["dimension $.region of data"]]);
+    let tables = "SELECT count(*), count(table_comment) FROM information_schema.tables WHERE table_schema = 'public'";
+    let counted = rows(&session, tables).await;
+    assert_eq!(counted[0][0], counted[0][1]);
+    // What clients ask for is still there.
+    assert!(!rows(&session, "SHOW TABLES").await.is_empty());
+    assert!(!rows(&session, "SHOW COLUMNS FROM usage").await.is_empty());
+    assert!(!rows(&session, "SHOW datafusion.execution.time_zone").await.is_empty());
+    assert!(!rows(&session, "SHOW FUNCTIONS LIKE 'sum'").await.is_empty());
+    assert!(
+        rows(&session, "SELECT * FROM information_schema.tables WHERE table_name = 'engine_shards'").await.is_empty()
+    );
 }

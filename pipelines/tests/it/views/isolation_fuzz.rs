@@ -131,7 +131,7 @@ fn setting(name: &str, default: u64) -> u64 {
 
 /// On a stack that deep plans fit on.
 fn run<F: Future<Output = ()>>(test: impl FnOnce() -> F + Send + 'static) {
-    let body = || tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(test());
+    let body = || tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(test());
     let thread = std::thread::Builder::new().stack_size(64 << 20).spawn(body).unwrap();
     if let Err(panic) = thread.join() {
         std::panic::resume_unwind(panic);
@@ -180,7 +180,7 @@ fn random_statements_see_nothing_of_others() {
         );
         assert!(executed * 10 >= queries * 6, "{executed} of {queries} were executed");
         assert!(unsteady * 100 <= queries, "{unsteady} of {queries} give answers that can't be compared");
-        assert!(shown_to_platform * 6 >= asked_of_platform, "{shown_to_platform} of {asked_of_platform}");
+        assert!(shown_to_platform * 10 >= asked_of_platform, "{shown_to_platform} of {asked_of_platform}");
         assert!(differs_for_platform * 3 >= asked_of_platform, "{differs_for_platform} of {asked_of_platform}");
     });
 }
@@ -237,6 +237,6 @@ fn plans_show_the_bound_and_count_own_rows_only() {
             );
             seen += 1;
         }
-        assert_eq!(seen, 8 + 7 + 1, "views with a column tenant, meters, and a materialized view");
+        assert_eq!(seen, 9 + 7 + 1, "views with a column tenant, meters, and a materialized view");
     });
 }

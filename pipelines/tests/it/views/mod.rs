@@ -8,4 +8,5 @@ mod consistency;
 mod lake;
 mod export;
 mod stream_equals_batch;
+mod documentation;
 mod materialized;

@@ -27,6 +27,7 @@ use pipelines::metering::compile::check_view;
 use pipelines::metering::{MeteringOperator, MeteringOptions, MeteringSnapshot};
 use pipelines::views::audit::AuditRow;
 use pipelines::views::materialized_views::ViewRow;
+use pipelines::views::queries::QueryRow;
 use pipelines::views::quotas::QuotaRow;
 use pipelines::views::tenants::TenantRow;
 
@@ -251,6 +252,23 @@ impl Source for TestNode {
             principal: "test".into(),
             change: "{}".into(),
             hash: "00".into(),
+        };
+        self.tenants.iter().map(row).collect()
+    }
+
+    fn queries(&self, _: Option<&str>) -> Vec<QueryRow> {
+        // As above.
+        let row = |row: &TenantRow| QueryRow {
+            tenant: row.tenant.clone(),
+            principal: "test".into(),
+            door: "http",
+            statement: "SELECT 1".into(),
+            state: "running",
+            sqlstate: None,
+            rows: 0,
+            bytes: 0,
+            began_at_us: NOW_US,
+            took_ms: 0,
         };
         self.tenants.iter().map(row).collect()
     }

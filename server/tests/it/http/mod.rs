@@ -8,3 +8,4 @@ mod erasure;
 mod damage;
 mod query;
 mod service;
+mod limits;

@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::rig::{Rig, event, rig, with};
+use server::config;
+use server::http::HttpOptions;
+
+use super::rig::{Rig, event, rig, rig_of, with};
 
 #[test]
 fn rows_come_in_every_format() {
@@ -40,6 +43,64 @@ fn sql_that_is_wrong_or_writes_is_refused() {
         answer.is_problem(400, "query");
     }
     assert_eq!(rig.post("/v1/sql", &key, &json!({"sql": "SELECT 1", "limit": 3})).status, 422);
+}
+
+#[test]
+fn what_is_wrong_with_a_statement_is_told_in_members() {
+    let rig = rig();
+    let key = rig.tenant("acme");
+    let ask = |sql: &str| {
+        let problem = rig.post("/v1/sql", &key, &json!({"sql": sql})).json();
+        (problem["sqlstate"].clone(), problem["position"].clone(), problem["hint"].to_string())
+    };
+    let (state, position, hint) = ask("SELECT 'ü', valeu FROM usage");
+    assert_eq!((state, position), (json!("42703"), json!(13)));
+    assert!(hint.contains("value"), "{hint}");
+    let (state, position, hint) = ask("DROP VIEW usage");
+    assert_eq!((state, position), (json!("25006"), Value::Null));
+    assert!(hint.contains("HTTP API"), "{hint}");
+    assert_eq!(ask("TRUNCATE usage").0, json!("25006"));
+    assert_eq!(ask("SELEC 1").0, json!("42601"));
+}
+
+#[test]
+fn statements_are_limited_recorded_and_counted() {
+    let limits = config::Query { result_rows_max: 100, result_bytes_max: 5000, ..config::Config::default().query };
+    let rig = rig_of(HttpOptions::default(), &limits);
+    let key = rig.tenant("acme");
+    let other = rig.tenant("globex");
+    let ask = |sql: &str| rig.post("/v1/sql", &key, &json!({"sql": sql}));
+    assert_eq!(ask("SELECT value FROM generate_series(1, 100)").status, 200);
+    let many = ask("SELECT value FROM generate_series(1, 101)");
+    many.is_problem(413, "too-large");
+    assert_eq!(many.json()["sqlstate"], "54000");
+    let wide = ask("SELECT repeat('x', 10000) AS x");
+    wide.is_problem(413, "too-large");
+    assert_eq!(ask("SELECT nothing").status, 400);
+    assert_eq!(rig.get("/v1/usage", &key).status, 200);
+    let rows = rig.sql(&key, "SELECT statement, state, sqlstate, rows FROM queries WHERE state <> 'running'");
+    let told = |statement: &str, state: &str, sqlstate: Value, count: u64| json!({"statement": statement, "state": state, "sqlstate": sqlstate, "rows": count});
+    let without_null = |mut row: Value| {
+        row.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+        row
+    };
+    let expect = [
+        told("SELECT value FROM generate_series(1, 100)", "finished", Value::Null, 100),
+        told("SELECT value FROM generate_series(1, 101)", "failed", "54000".into(), 101),
+        told("SELECT repeat('x', 10000) AS x", "failed", "54000".into(), 1),
+        told("SELECT nothing", "failed", "42703".into(), 0),
+        told("GET /v1/usage", "finished", Value::Null, 0),
+    ];
+    let seen = rows.as_array().unwrap().iter().cloned().map(without_null).collect::<Vec<_>>();
+    assert_eq!(seen, expect.map(without_null));
+    assert_eq!(rig.sql(&other, "SELECT * FROM queries WHERE tenant = 'acme'"), json!([]));
+    let metrics = rig.get("/metrics", "").text;
+    for line in [
+        "tenantry_statement_seconds_count{door=\"http\",outcome=\"failed\"} 3",
+        "tenantry_statement_seconds_count{door=\"http\",outcome=\"finished\"} 4",
+    ] {
+        assert!(metrics.contains(line), "{line} is not in\n{metrics}");
+    }
 }
 
 #[test]

@@ -10,11 +10,12 @@ use actors::facets::keys::{KeysCommand, Scope};
 use actors::scram::ScramVerifier;
 use actors::{Command, PLATFORM};
 use engine::clock::ManualClock;
+use pipelines::catalog::CatalogOptions;
 use serde_json::{Value, json};
-use server::config::Config;
+use server::config::{self, Config};
 use server::http::{self, Door, HttpOptions, HttpServer, ServerOptions};
 use server::node::{Node, NodeOptions};
-use server::query::Permits;
+use server::query::Queries;
 use server::telemetry::metrics::Metrics;
 
 use crate::answer::{self, Answer};
@@ -39,13 +40,24 @@ pub(super) fn rig() -> Rig {
 }
 
 pub(super) fn rig_with(options: HttpOptions) -> Rig {
+    rig_of(options, &Config::default().query)
+}
+
+pub(super) fn rig_of(options: HttpOptions, query: &config::Query) -> Rig {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let clock = Arc::new(ManualClock::new(NOW_US));
     let (node, door, server) = runtime.block_on(async {
-        let node = Node::open(NodeOptions::new(folder.path()), clock).await.unwrap();
-        let statements = Permits::new(&Config::default().query);
-        let door = Door::new(options, statements, Arc::new(Metrics::default()));
+        let metrics = Arc::new(Metrics::default());
+        let queries = Queries::new(query, Arc::clone(&metrics), clock.clone());
+        let catalog = CatalogOptions {
+            memory_bytes_max: query.memory_bytes_max,
+            statement_memory_bytes_max: query.statement_memory_bytes_max,
+            ..CatalogOptions::default()
+        };
+        let node_options = NodeOptions { history: queries.history(), catalog, ..NodeOptions::new(folder.path()) };
+        let node = Node::open(node_options, clock).await.unwrap();
+        let door = Door::new(options, queries, metrics);
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let router = http::router(Arc::clone(&door));
         let server = HttpServer::bind(address, router, ServerOptions::default()).await.unwrap();

@@ -18,6 +18,7 @@ use pipelines::catalog::{Catalog, CatalogOptions, Source};
 use pipelines::metering::MeteringSnapshot;
 use pipelines::views::audit::AuditRow;
 use pipelines::views::materialized_views::ViewRow;
+use pipelines::views::queries::QueryRow;
 use pipelines::views::quotas::QuotaRow;
 use pipelines::views::tenants::TenantRow;
 
@@ -228,6 +229,21 @@ impl Source for Neighbourhood {
             principal: text("principal"),
             change: format!("{{\"label\":\"{}\"}}", text("label")),
             hash: text("hash"),
+        })
+    }
+
+    fn queries(&self, _: Option<&str>) -> Vec<QueryRow> {
+        self.facts(|tenant, text, number| QueryRow {
+            tenant,
+            principal: text("principal"),
+            door: "http",
+            statement: text("statement"),
+            state: "failed",
+            sqlstate: Some(text("sqlstate")),
+            rows: number as u64,
+            bytes: number as u64,
+            began_at_us: NOW_US,
+            took_ms: number as u64,
         })
     }
 

@@ -1,0 +1,177 @@
+//! One statement from its begin to its last row: holds the permit, counts what is sent, and says how it ended.
+//!
+//! However it ends, even by being dropped, it ends in the history and in the metrics. Not here: cancelling (the doors).
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+use datafusion::error::DataFusionError;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use futures::{StreamExt, stream};
+
+use crate::permits::Permit;
+
+use super::history::Record;
+use super::{Asker, Door, Failure, Shared};
+
+/// A statement that runs, until it is dropped.
+#[derive(Debug)]
+pub struct Query {
+    shared: Arc<Shared>,
+    door: Door,
+    record: Arc<Record>,
+    began: Instant,
+    _permit: Option<Permit>,
+}
+
+/// A limit that the answer of a statement ran into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Exceeded {
+    /// Its time is up.
+    #[error("the statement was ended after {0} ms")]
+    Time(u128),
+    /// Too many rows.
+    #[error("the answer has more than {0} rows")]
+    Rows(u64),
+    /// Too many bytes.
+    #[error("the answer has more than {0} bytes")]
+    Bytes(u64),
+}
+
+/// How a statement ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// With its last row.
+    Finished,
+    /// With this SQL state.
+    Failed(String),
+    /// Its client went away, or wanted no more rows.
+    Abandoned,
+}
+
+impl Ended {
+    pub(super) fn as_str(&self) -> &'static str {
+        match self {
+            Self::Finished => "finished",
+            Self::Failed(_) => "failed",
+            Self::Abandoned => "abandoned",
+        }
+    }
+}
+
+/// What is counted while it runs and fixed when it ends.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    pub(super) rows: AtomicU64,
+    pub(super) bytes: AtomicU64,
+    pub(super) ended: OnceLock<Ended>,
+    pub(super) took_ms: OnceLock<u64>,
+}
+
+impl Query {
+    pub(super) fn new(shared: Arc<Shared>, door: Door, asker: Asker<'_>, text: &str, permit: Option<Permit>) -> Self {
+        let began = Instant::now();
+        let record = Arc::new(Record::new(asker, door, text, shared.clock.now_us(), began));
+        shared.history.remember(asker.visibility, Arc::clone(&record));
+        Self { shared, door, record, began, _permit: permit }
+    }
+
+    /// Its rows were sent: counts them.
+    ///
+    /// # Errors
+    /// If they are more than one answer may have.
+    pub fn sent_rows(&self, rows: u64) -> Result<(), Exceeded> {
+        let limit = self.shared.limits.rows_max;
+        match self.record.progress.rows.fetch_add(rows, Ordering::Relaxed) + rows {
+            sent if sent > limit => Err(Exceeded::Rows(limit)),
+            _ => Ok(()),
+        }
+    }
+
+    /// The same for bytes.
+    ///
+    /// # Errors
+    /// If they are more than one answer may have.
+    pub fn sent_bytes(&self, bytes: usize) -> Result<(), Exceeded> {
+        let limit = self.shared.limits.bytes_max;
+        match self.record.progress.bytes.fetch_add(bytes as u64, Ordering::Relaxed) + bytes as u64 {
+            sent if sent > limit => Err(Exceeded::Bytes(limit)),
+            _ => Ok(()),
+        }
+    }
+
+    /// The last row was sent.
+    pub fn finish(&self) {
+        self.end(Ended::Finished);
+    }
+
+    /// It failed with this SQL state. What happens first counts.
+    pub fn fail(&self, state: &str) {
+        self.end(Ended::Failed(state.to_owned()));
+    }
+
+    /// When its time is up.
+    pub fn deadline(&self) -> Instant {
+        self.began + self.shared.limits.timeout
+    }
+
+    /// Its time is up.
+    pub fn out_of_time(&self) -> Exceeded {
+        Exceeded::Time(self.shared.limits.timeout.as_millis())
+    }
+
+    /// `rows`, counted and held to the limits of rows and time; ends the statement with the last of them.
+    pub fn around(self: &Arc<Self>, rows: SendableRecordBatchStream) -> SendableRecordBatchStream {
+        let schema = rows.schema();
+        let begun = Some((rows, Arc::clone(self)));
+        let bounded = stream::unfold(begun, |going_on| async move {
+            let (mut rows, query) = going_on?;
+            let next = tokio::time::timeout_at(query.deadline().into(), rows.next()).await;
+            let next = next.unwrap_or_else(|_| Some(Err(query.out_of_time().into())));
+            let counted = next.map(|batch| {
+                let batch = batch?;
+                query.sent_rows(batch.num_rows() as u64)?;
+                Ok(batch)
+            });
+            match counted {
+                Some(Ok(batch)) => Some((Ok(batch), Some((rows, query)))),
+                Some(Err(error)) => {
+                    query.fail(Failure::from(&error).state);
+                    Some((Err(error), None))
+                }
+                None => {
+                    query.finish();
+                    None
+                }
+            }
+        });
+        Box::pin(RecordBatchStreamAdapter::new(schema, bounded))
+    }
+
+    fn end(&self, ended: Ended) {
+        let progress = &self.record.progress;
+        // The first end is the one that is told.
+        if progress.ended.set(ended).is_err() {
+            return;
+        }
+        let took = self.began.elapsed();
+        let _ = progress.took_ms.set(u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
+        let outcome = progress.ended.get().map_or("", Ended::as_str);
+        let (rows, bytes) = (progress.rows.load(Ordering::Relaxed), progress.bytes.load(Ordering::Relaxed));
+        self.shared.metrics.observe_statement(self.door.as_str(), outcome, took, rows, bytes);
+    }
+}
+
+impl Drop for Query {
+    fn drop(&mut self) {
+        self.end(Ended::Abandoned);
+    }
+}
+
+impl From<Exceeded> for DataFusionError {
+    fn from(exceeded: Exceeded) -> Self {
+        Self::External(Box::new(exceeded))
+    }
+}
