@@ -4,7 +4,8 @@
 //! Counted in two steps, so that who stays far below costs next to nothing. The series of each drain are added up, which is
 //! more than there can be; from the limit on it is noted which there are, and only now and then while nothing new comes. So
 //! nobody is refused below the limit within an hour, and more than twice the limit, and what a few drains hold, is not let
-//! through. The hour is that of the node's clock when events were admitted; a restart or new meters begin one.
+//! through. What came early in the hour and not since is not among the ones noted, so a tenant at its limit may have it
+//! refused too. The hour is that of the node's clock when events were admitted; a restart or new meters begin one.
 //!
 //! Not here: refusing (`live`).
 
@@ -103,7 +104,7 @@ impl Cardinality {
         self.full > 0
     }
 
-    /// Whether `tenant` is below its limit or has brought this series before.
+    /// Whether `tenant` is below its limit or this series is among those noted.
     pub(super) fn admits(&self, tenant: &str, series: u64) -> bool {
         let known = self.by_tenant.get(tenant).map(|brought| &brought.known);
         known.is_none_or(|known| known.len() < self.series_max || known.contains(&series))
@@ -165,7 +166,7 @@ mod tests {
             until += 10;
         }
         assert!((100..=200).contains(&until), "{until}");
-        assert!(admits(&cardinality, "a", until - 1), "it was brought before");
+        assert!(admits(&cardinality, "a", until - 1), "it was noted");
         assert!(!admits(&cardinality, "a", until));
         assert!(admits(&cardinality, "b", until));
         cardinality.tick(0);

@@ -257,6 +257,7 @@ impl Config {
             ("engine.in_flight_batches_max", self.engine.in_flight_batches_max),
             ("engine.in_flight_events_max", self.engine.in_flight_events_max),
             ("engine.checkpoints_kept", self.engine.checkpoints_kept),
+            ("events.series_max", self.events.series_max),
             ("query.memory_bytes_max", self.query.memory_bytes_max),
             ("query.statement_memory_bytes_max", self.query.statement_memory_bytes_max),
             ("query.tenant_concurrency_max", self.query.tenant_concurrency_max),
