@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, UInt32Array, new_null_array};
-use arrow::compute::{concat, take};
+use arrow::compute::concat;
 use datafusion::common::Result;
 use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
 
@@ -111,26 +111,37 @@ impl Accumulators {
         Ok(())
     }
 
-    /// Folds rows of a delta in: `rows[i]` into `groups[i]`.
-    pub(super) fn merge(
-        &mut self,
-        panes: &RecordBatch,
-        rows: &UInt32Array,
-        groups: &[usize],
-        total: usize,
-    ) -> Result<()> {
+    /// Folds rows of deltas in, each into its group; every one of the `total` groups has a row.
+    pub(super) fn merge(&mut self, parts: &[RecordBatch], groups: &[usize], total: usize) -> Result<()> {
+        let Some(first) = parts.first() else { return Ok(()) };
+        let layout = delta::Layout::of(first.schema_ref(), self.states.iter().sum());
         self.marks.grow(total);
-        let layout = delta::Layout::of(panes.schema_ref(), self.states.iter().sum());
-        let [revision, watermark, first, last] = layout.marks(panes);
-        for (at, &group) in groups.iter().enumerate() {
-            let row = rows.value(at) as usize;
-            self.marks.add(group, revision[row], watermark[row], first[row], last[row]);
+        let mut from = 0;
+        let groups_of = |part: &RecordBatch| {
+            from += part.num_rows();
+            &groups[from - part.num_rows()..from]
+        };
+        let by_part: Vec<(&RecordBatch, &[usize])> = parts.iter().zip(parts.iter().map(groups_of)).collect();
+        for (part, groups) in &by_part {
+            let [revision, watermark, first, last] = layout.marks(part);
+            for (row, &group) in groups.iter().enumerate() {
+                self.marks.add(group, revision[row], watermark[row], first[row], last[row]);
+            }
         }
         let mut column = layout.states;
         for (call, &states) in self.calls.iter_mut().zip(&self.states) {
-            let values = (column..column + states).map(|at| Ok(take(panes.column(at), rows, None)?));
-            call.merge_batch(&values.collect::<Result<Vec<_>>>()?, groups, total)?;
+            let columns = column..column + states;
             column += states;
+            // Of a batch without nulls some accumulators conclude that all groups have a value, not only those in it.
+            if columns.clone().any(|at| parts.iter().any(|part| part.column(at).null_count() > 0)) {
+                let of_all = |at: usize| parts.iter().map(|part| part.column(at).as_ref()).collect::<Vec<_>>();
+                let values = columns.map(|at| Ok(concat(&of_all(at))?)).collect::<Result<Vec<_>>>()?;
+                call.merge_batch(&values, groups, total)?;
+                continue;
+            }
+            for (part, groups) in &by_part {
+                call.merge_batch(&part.columns()[columns.clone()], groups, total)?;
+            }
         }
         Ok(())
     }
@@ -166,4 +177,22 @@ impl Marks {
             Arc::new(Int64Array::from_iter_values(column)) as ArrayRef
         })
     }
+
+    /// Those of the groups whose flag is set.
+    pub(super) fn retain(self, flags: &[bool]) -> Self {
+        let [revision, watermark, first, last] =
+            [self.revision, self.watermark, self.first, self.last].map(|marks| kept(&marks, flags));
+        Self { revision, watermark, first, last }
+    }
+
+    /// The same for all groups as they are.
+    pub(super) fn into_columns(self) -> [ArrayRef; 4] {
+        [self.revision, self.watermark, self.first, self.last]
+            .map(|marks| Arc::new(Int64Array::from(marks)) as ArrayRef)
+    }
+}
+
+/// Those whose flag is set.
+pub(super) fn kept<T: Copy>(values: &[T], flags: &[bool]) -> Vec<T> {
+    values.iter().zip(flags).filter(|(_, flag)| **flag).map(|(value, _)| *value).collect()
 }

@@ -19,21 +19,22 @@ const HOUR_US: i64 = 3_600_000_000;
 /// Most drains in a row in which a tenant that brings nothing new is not looked at.
 const REST_MAX: u32 = 16;
 
-/// What a table's tenants brought within this hour.
+/// What a table's tenants brought within this hour. Tenants go by their code.
 #[derive(Debug)]
 pub(super) struct Cardinality {
     series_max: usize,
     hour: i64,
-    by_tenant: HashMap<String, Brought, Xxh3Builder>,
+    /// Series of all drains together, by tenant.
+    at_most: Vec<u32>,
+    /// Who may have brought too many.
+    near: HashMap<u32, Near, Xxh3Builder>,
     /// Tenants at the limit.
     full: usize,
 }
 
 #[derive(Debug, Default)]
-struct Brought {
-    /// Series of all drains together.
-    at_most: usize,
-    /// Those met since there may be too many.
+struct Near {
+    /// Series met since there may be too many.
     known: HashSet<u64, Xxh3Builder>,
     /// Looks in a row that found nothing new.
     quiet: u32,
@@ -44,7 +45,7 @@ struct Brought {
 impl Cardinality {
     /// Nothing yet; a tenant may bring `series_max` in an hour.
     pub(super) fn new(series_max: usize) -> Self {
-        Self { series_max, hour: i64::MIN, by_tenant: HashMap::default(), full: 0 }
+        Self { series_max, hour: i64::MIN, at_most: Vec::new(), near: HashMap::default(), full: 0 }
     }
 
     /// Begins a new hour if `now_us` is in one.
@@ -55,64 +56,68 @@ impl Cardinality {
         }
     }
 
-    /// Counts the series of a drain.
-    pub(super) fn count(&mut self, keys: &Keys, symbols: &Symbols) {
-        let mut brought = vec![0; symbols.len() + 1];
-        for codes in keys.series() {
-            brought[codes[0] as usize] += 1;
+    /// Counts the series of a drain; tenants have codes below `codes`.
+    pub(super) fn count(&mut self, keys: &Keys, symbols: &Symbols, codes: usize) {
+        self.at_most.resize(codes, 0);
+        let mut near: HashSet<u32, Xxh3Builder> = HashSet::default();
+        for series in keys.series() {
+            let at_most = &mut self.at_most[series[0] as usize];
+            *at_most = at_most.saturating_add(1);
+            if *at_most as usize > self.series_max {
+                near.insert(series[0]);
+            }
         }
-        let mut looks = vec![false; brought.len()];
-        for (code, &count) in brought.iter().enumerate().filter(|(_, count)| **count > 0) {
-            let Some(tenant) = symbols.text(code as u32) else { continue };
-            looks[code] = self.adds(tenant, count);
-        }
-        if !looks.contains(&true) {
+        near.retain(|&tenant| self.near.entry(tenant).or_default().is_due(self.series_max));
+        if near.is_empty() {
             return;
         }
-        for codes in keys.series().filter(|codes| looks[codes[0] as usize]) {
-            let Some(tenant) = symbols.text(codes[0]) else { continue };
-            self.notes(tenant, series(codes[1..].iter().map(|&code| symbols.text(code))));
+        for series_codes in keys.series().filter(|codes| near.contains(&codes[0])) {
+            self.notes(series_codes[0], series(series_codes[1..].iter().map(|&code| symbols.text(code))));
         }
     }
 
-    /// Whether it must be looked which the series are.
-    fn adds(&mut self, tenant: &str, count: usize) -> bool {
-        let brought = self.by_tenant.entry_ref(tenant).or_default();
-        brought.at_most += count;
-        if brought.at_most <= self.series_max || brought.known.len() >= self.series_max {
-            return false;
-        }
-        if brought.rest > 0 {
-            brought.rest -= 1;
-            return false;
-        }
-        brought.quiet = (brought.quiet + 1).min(REST_MAX);
-        brought.rest = brought.quiet;
-        true
-    }
-
-    fn notes(&mut self, tenant: &str, series: u64) {
-        let Some(brought) = self.by_tenant.get_mut(tenant) else { return };
-        if brought.known.len() < self.series_max && brought.known.insert(series) {
-            (brought.quiet, brought.rest) = (0, 0);
-            self.full += usize::from(brought.known.len() == self.series_max);
+    fn notes(&mut self, tenant: u32, series: u64) {
+        let Some(near) = self.near.get_mut(&tenant) else { return };
+        if near.known.len() < self.series_max && near.known.insert(series) {
+            (near.quiet, near.rest) = (0, 0);
+            self.full += usize::from(near.known.len() == self.series_max);
         }
     }
 
     /// Whether any tenant is at its limit.
-    pub(super) fn is_full(&self) -> bool {
+    pub(super) fn is_any_full(&self) -> bool {
         self.full > 0
     }
 
+    /// Whether `tenant` is at its limit.
+    pub(super) fn is_full(&self, tenant: u32) -> bool {
+        self.near.get(&tenant).is_some_and(|near| near.known.len() >= self.series_max)
+    }
+
     /// Whether `tenant` is below its limit or this series is among those noted.
-    pub(super) fn admits(&self, tenant: &str, series: u64) -> bool {
-        let known = self.by_tenant.get(tenant).map(|brought| &brought.known);
-        known.is_none_or(|known| known.len() < self.series_max || known.contains(&series))
+    pub(super) fn admits(&self, tenant: u32, series: u64) -> bool {
+        !self.is_full(tenant) || self.near.get(&tenant).is_some_and(|near| near.known.contains(&series))
     }
 
     /// What a tenant may bring in an hour.
     pub(super) fn series_max(&self) -> usize {
         self.series_max
+    }
+}
+
+impl Near {
+    /// Whether it must be looked which the series are.
+    fn is_due(&mut self, series_max: usize) -> bool {
+        if self.known.len() >= series_max {
+            return false;
+        }
+        if self.rest > 0 {
+            self.rest -= 1;
+            return false;
+        }
+        self.quiet = (self.quiet + 1).min(REST_MAX);
+        self.rest = self.quiet;
+        true
     }
 }
 
@@ -131,19 +136,21 @@ pub(super) fn series<'a>(texts: impl Iterator<Item = Option<&'a str>>) -> u64 {
 mod tests {
     use super::*;
 
+    const A: u32 = 1;
+    const B: u32 = 2;
+
     /// Drains `values` of one dimension of each tenant.
-    fn drain(cardinality: &mut Cardinality, brought: &[(&str, std::ops::Range<u32>)]) {
+    fn drain(cardinality: &mut Cardinality, brought: &[(u32, std::ops::Range<u32>)]) {
         let (mut symbols, mut keys) = (Symbols::default(), Keys::new(2));
         for (tenant, values) in brought {
             for value in values.clone() {
-                let codes = [symbols.code(tenant), symbols.code(&value.to_string())];
-                keys.group(&codes, 0);
+                keys.group(&[*tenant, symbols.code(&value.to_string())], 0);
             }
         }
-        cardinality.count(&keys, &symbols);
+        cardinality.count(&keys, &symbols, 3);
     }
 
-    fn admits(cardinality: &Cardinality, tenant: &str, value: u32) -> bool {
+    fn admits(cardinality: &Cardinality, tenant: u32, value: u32) -> bool {
         cardinality.admits(tenant, series([Some(value.to_string().as_str())].into_iter()))
     }
 
@@ -151,37 +158,37 @@ mod tests {
     fn the_same_series_again_and_again_are_never_too_many() {
         let mut cardinality = Cardinality::new(100);
         for _ in 0..1000 {
-            drain(&mut cardinality, &[("a", 0..99), ("b", 0..10)]);
+            drain(&mut cardinality, &[(A, 0..99), (B, 0..10)]);
         }
-        assert!(!cardinality.is_full());
-        assert!(admits(&cardinality, "a", 1_000_000));
+        assert!(!cardinality.is_any_full());
+        assert!(admits(&cardinality, A, 1_000_000));
     }
 
     #[test]
     fn new_ones_are_refused_from_the_limit_on_and_known_ones_are_not() {
         let mut cardinality = Cardinality::new(100);
         let mut until = 0;
-        while !cardinality.is_full() {
-            drain(&mut cardinality, &[("a", until..until + 10), ("b", 0..10)]);
+        while !cardinality.is_any_full() {
+            drain(&mut cardinality, &[(A, until..until + 10), (B, 0..10)]);
             until += 10;
         }
         assert!((100..=200).contains(&until), "{until}");
-        assert!(admits(&cardinality, "a", until - 1), "it was noted");
-        assert!(!admits(&cardinality, "a", until));
-        assert!(admits(&cardinality, "b", until));
+        assert!(admits(&cardinality, A, until - 1), "it was noted");
+        assert!(!admits(&cardinality, A, until));
+        assert!(admits(&cardinality, B, until));
         cardinality.tick(0);
-        assert!(admits(&cardinality, "a", until), "a new hour");
+        assert!(admits(&cardinality, A, until), "a new hour");
     }
 
     #[test]
     fn who_was_quiet_for_long_is_looked_at_again() {
         let mut cardinality = Cardinality::new(100);
         for _ in 0..500 {
-            drain(&mut cardinality, &[("a", 0..10)]);
+            drain(&mut cardinality, &[(A, 0..10)]);
         }
         let mut until = 10;
-        while !cardinality.is_full() {
-            drain(&mut cardinality, &[("a", until..until + 10)]);
+        while !cardinality.is_any_full() {
+            drain(&mut cardinality, &[(A, until..until + 10)]);
             until += 10;
         }
         assert!(until <= 100 + 10 * (REST_MAX + 2), "{until}");

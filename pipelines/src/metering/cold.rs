@@ -13,15 +13,14 @@ use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::concat;
 use arrow::error::ArrowError;
 use bytes::Bytes;
-use engine::event::batch::Texts;
 use engine::event::schema::text_type;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::statistics::Statistics;
 
-use super::delta::{START, dictionary};
-use super::symbol::{ABSENT, Symbols};
+use super::delta::START;
+use super::unified::Unified;
 use super::wanted::Wanted;
 use crate::lake::write;
 
@@ -80,41 +79,32 @@ fn touches(wanted: &Wanted<'_>, group: &RowGroupMetaData) -> bool {
 
 /// One dictionary of exactly the texts in use, sorted, as every delta has it: Parquet gives each part one of its own.
 fn joined_texts(parts: &[&dyn Array]) -> ArrayRef {
-    let mut symbols = Symbols::default();
-    let mut codes = Vec::with_capacity(parts.iter().map(|part| part.len()).sum());
-    for part in parts {
-        let texts = Texts::new(part.as_dictionary());
-        let mut known = vec![None; texts.values.len()];
-        codes.extend((0..part.len()).map(|row| match texts.key(row) {
-            Some(key) => *known[key].get_or_insert_with(|| symbols.code(texts.values.value(key))),
-            None => ABSENT,
-        }));
-    }
-    let ranks = symbols.ranks();
-    Arc::new(dictionary(&codes, &symbols, &ranks))
+    let unified = Unified::of(parts.iter().map(|part| part.as_dictionary()));
+    unified.column(&unified.codes)
 }
 
 #[cfg(test)]
 mod tests {
-    use arrow::array::Int64Array;
-    use arrow::datatypes::{DataType, Field, Int64Type, Schema};
+    use arrow::array::{DictionaryArray, Int64Array};
+    use arrow::datatypes::{DataType, Field, Int32Type, Int64Type, Schema};
+    use engine::event::batch::Texts;
 
     use super::super::delta::rows_of;
     use super::*;
 
-    /// 40 tenants of 1000 panes, `region` null or one of two whose order is not that of appearance.
+    /// 40 tenants of 1000 panes, `region` null or one of two.
     fn panes() -> RecordBatch {
-        let mut symbols = Symbols::default();
-        let (mut tenants, mut regions, mut starts) = (Vec::new(), Vec::new(), Vec::new());
-        for row in 0..40_000_i64 {
-            tenants.push(symbols.code(&format!("tenant-{:02}", row / 1000)));
-            regions.push([ABSENT, symbols.code("us"), symbols.code("eu")][(row % 3) as usize]);
-            starts.push(row % 1000);
-        }
-        let text = |codes: &[u32]| Arc::new(dictionary(codes, &symbols, &symbols.ranks())) as ArrayRef;
+        let tenants = (0..40_000).map(|row| Some(format!("tenant-{:02}", row / 1000)));
+        let regions = (0..40_000).map(|row| [None, Some("us"), Some("eu")][row % 3].map(str::to_owned));
+        let text = |texts: Vec<Option<String>>| {
+            let texts = texts.iter().map(Option::as_deref).collect::<DictionaryArray<Int32Type>>();
+            joined_texts(&[&texts])
+        };
+        let starts = (0..40_000_i64).map(|row| row % 1000).collect::<Vec<_>>();
         let fields = [("tenant", text_type()), ("region", text_type()), (START, DataType::Int64)];
         let fields = fields.map(|(name, data_type)| Field::new(name, data_type, name == "region"));
-        let columns = vec![text(&tenants), text(&regions), Arc::new(Int64Array::from(starts)) as ArrayRef];
+        let columns =
+            vec![text(tenants.collect()), text(regions.collect()), Arc::new(Int64Array::from(starts)) as ArrayRef];
         RecordBatch::try_new(Arc::new(Schema::new(fields.to_vec())), columns).unwrap()
     }
 

@@ -15,9 +15,7 @@ use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwapOption;
-use arrow::array::{
-    Array, ArrayRef, AsArray, DictionaryArray, Int32Array, Int64Array, RecordBatch, StringArray, UInt32Array,
-};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt32Array};
 use arrow::compute::take;
 use arrow::datatypes::{Int32Type, Int64Type, SchemaRef};
 use arrow::error::ArrowError;
@@ -27,9 +25,7 @@ use engine::storage::Storage;
 
 use super::accumulate::Marks;
 use super::compile::CompiledMeter;
-use super::key::Keys;
 use super::stored::{Described, Stored};
-use super::symbol::{ABSENT, Symbols};
 use super::wanted::Wanted;
 
 /// The column of pane starts.
@@ -176,18 +172,6 @@ impl Delta {
         self.is_cold
     }
 
-    /// The key columns of groups in `order`: tenant, dimensions and start.
-    pub(super) fn keys(keys: &Keys, symbols: &Symbols, ranks: &[u32], order: &UInt32Array) -> Vec<ArrayRef> {
-        let mut columns: Vec<ArrayRef> = Vec::new();
-        for column in 0..keys.width() {
-            let codes = order.values().iter().map(|&group| keys.codes(group as usize)[column]).collect::<Vec<_>>();
-            columns.push(Arc::new(dictionary(&codes, symbols, ranks)));
-        }
-        let starts = order.values().iter().map(|&group| keys.start(group as usize));
-        columns.push(Arc::new(Int64Array::from_iter_values(starts)));
-        columns
-    }
-
     /// The groups in `order`, whose key columns are `keys`, as sorted rows.
     pub(super) fn build(
         meter: &CompiledMeter,
@@ -233,24 +217,6 @@ fn partition(length: usize, before: impl Fn(usize) -> bool) -> usize {
         if before(middle) { low = middle + 1 } else { high = middle }
     }
     low
-}
-
-/// Codes as a dictionary of exactly the texts in use, sorted.
-pub(super) fn dictionary(codes: &[u32], symbols: &Symbols, ranks: &[u32]) -> DictionaryArray<Int32Type> {
-    let mut keys: Vec<i32> = vec![-1; symbols.len() + 1];
-    let mut used: Vec<u32> = Vec::new();
-    for &code in codes.iter().filter(|&&code| code != ABSENT) {
-        if std::mem::replace(&mut keys[code as usize], 0) < 0 {
-            used.push(code);
-        }
-    }
-    used.sort_unstable_by_key(|&code| ranks[code as usize]);
-    for (at, &code) in used.iter().enumerate() {
-        keys[code as usize] = at as i32;
-    }
-    let keys: Int32Array = codes.iter().map(|&code| Some(keys[code as usize]).filter(|&key| key >= 0)).collect();
-    let values = StringArray::from_iter_values(used.iter().filter_map(|&code| symbols.text(code)));
-    DictionaryArray::new(keys, Arc::new(values))
 }
 
 /// Whether two rows belong to the same series: tenant and dimensions are equal.

@@ -7,7 +7,6 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
-use arrow::compute::take;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::Result;
 use engine::definition::view_key;
@@ -18,7 +17,7 @@ use super::MeteringSnapshot;
 use super::compile::CompiledMeter;
 use super::delta::Layout;
 use super::merge::Fold;
-use super::read::{MeteringError, Source, WindowFilter};
+use super::read::{MeteringError, Source, WindowFilter, texts_of};
 use super::select::{self, Answer, Group};
 
 /// What a view shows.
@@ -73,7 +72,7 @@ fn merged(source: &Source, answer: &Answer, by_tenant: bool) -> Result<Option<Vi
     let by_tenant = by_tenant || answer.groups.contains(&Group::Tenant);
     let dimensions = source.meter.dimensions.len();
     let texts = (if by_tenant { 0 } else { 1 }..=dimensions).collect();
-    let mut fold = Fold::new(&source.meter, texts)?;
+    let mut fold = Fold::new(&source.meter, texts);
     for (panes, range) in &source.parts {
         let starts = Layout::of(panes.schema_ref(), source.meter.states()).starts(panes);
         let windows = answer.windows(&starts[range.clone()])?;
@@ -83,17 +82,13 @@ fn merged(source: &Source, answer: &Answer, by_tenant: bool) -> Result<Option<Vi
         return Ok(None);
     }
     let folded = fold.values()?;
-    let order = folded.keys.order(&folded.symbols.ranks(), |_| true);
-    let groups = || order.values().iter().map(|&group| group as usize);
-    let text = |at: usize| groups().map(|group| folded.symbols.text(folded.keys.codes(group)[at])).collect();
-    let first = usize::from(by_tenant);
-    let values = folded.columns.iter().map(|column| Ok(take(column, &order, None)?));
+    let mut texts = folded.texts.iter().map(texts_of).collect::<Result<Vec<_>>>()?.into_iter();
     Ok(Some(ViewGroups {
         meter: Arc::clone(&source.meter),
-        tenants: by_tenant.then(|| text(0)),
-        dimensions: (0..dimensions).map(|at| text(first + at)).collect(),
-        starts: groups().map(|group| folded.keys.start(group)).collect(),
-        values: values.collect::<Result<_>>()?,
+        tenants: if by_tenant { texts.next() } else { None },
+        dimensions: texts.collect(),
+        starts: folded.starts,
+        values: folded.columns,
     }))
 }
 

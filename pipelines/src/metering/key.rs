@@ -3,8 +3,15 @@
 //! Two steps, because events of a series mostly fall into the pane of the one before: a table from codes to series, and
 //! per series the pane met last in front of a table of (series, start).
 
-use arrow::array::UInt32Array;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, DictionaryArray, Int32Array, Int64Array, StringArray, UInt32Array};
+use arrow::datatypes::Int32Type;
 use hashbrown::HashTable;
+
+use super::order::Order;
+use super::symbol::{ABSENT, Symbols};
+use super::tenants::Tenants;
 
 /// The groups met so far.
 #[derive(Debug)]
@@ -45,11 +52,6 @@ impl Keys {
             groups: Vec::new(),
             panes: HashTable::new(),
         }
-    }
-
-    /// How many codes a group has.
-    pub(super) fn width(&self) -> usize {
-        self.width
     }
 
     /// How many groups.
@@ -106,37 +108,91 @@ impl Keys {
     }
 
     /// The codes of a group.
-    pub(super) fn codes(&self, group: usize) -> &[u32] {
+    fn codes(&self, group: usize) -> &[u32] {
         let series = self.groups[group].0 as usize;
         &self.codes[series * self.width..(series + 1) * self.width]
     }
 
     /// The start of a group.
-    pub(super) fn start(&self, group: usize) -> i64 {
+    fn start(&self, group: usize) -> i64 {
         self.groups[group].1
     }
 
-    /// The groups that `keep` names, sorted by texts of their codes (`ranks` are `Symbols::ranks`) and start.
-    pub(super) fn order(&self, ranks: &[u32], keep: impl Fn(usize) -> bool) -> UInt32Array {
-        let ranked: Vec<u32> = self.codes.iter().map(|&code| ranks[code as usize]).collect();
-        let row = |series: u32| &ranked[series as usize * self.width..(series as usize + 1) * self.width];
-        let mut series: Vec<u32> = (0..self.last.len() as u32).collect();
-        series.sort_unstable_by(|&a, &b| row(a).cmp(row(b)));
-        let mut place = vec![0u32; series.len()];
-        for (at, &series) in series.iter().enumerate() {
-            place[series as usize] = at as u32;
-        }
-        let groups = self.groups.iter().enumerate().filter(|(group, _)| keep(*group));
-        let mut order: Vec<(u32, i64, u32)> =
-            groups.map(|(group, &(series, start))| (place[series as usize], start, group as u32)).collect();
-        order.sort_unstable();
-        order.into_iter().map(|(_, _, group)| group).collect::<Vec<_>>().into()
+    /// The groups, sorted by the ranks of their codes and start: `rank` gives them by column and code.
+    pub(super) fn order(&self, rank: impl Fn(usize, u32) -> u32) -> UInt32Array {
+        let ranks = |column: usize| {
+            let series = self.groups.iter().map(|&(series, _)| series as usize);
+            series.map(|series| rank(column, self.codes[series * self.width + column])).collect()
+        };
+        let ranks: Vec<Vec<u32>> = (0..self.width).map(ranks).collect();
+        let starts: Vec<i64> = self.groups.iter().map(|&(_, start)| start).collect();
+        Order::of(&ranks, &starts).firsts.into()
     }
+
+    /// The key columns of the groups in `order`, as a delta has them: tenant, dimensions (of `symbols`) and start. Groups
+    /// of a tenant must stand together.
+    pub(super) fn columns(
+        &self,
+        order: &UInt32Array,
+        tenants: &Tenants,
+        symbols: &Symbols,
+        ranks: &[u32],
+    ) -> Vec<ArrayRef> {
+        let groups = || order.values().iter().map(|&group| group as usize);
+        let mut columns: Vec<ArrayRef> =
+            vec![Arc::new(tenant_column(groups().map(|group| self.codes(group)[0]), tenants))];
+        for column in 1..self.width {
+            let codes = groups().map(|group| self.codes(group)[column]).collect::<Vec<_>>();
+            columns.push(Arc::new(dictionary(&codes, symbols, ranks)));
+        }
+        columns.push(Arc::new(Int64Array::from_iter_values(groups().map(|group| self.start(group)))));
+        columns
+    }
+
+    /// Forgets all groups and keeps the room for as many.
+    pub(super) fn clear(&mut self) {
+        self.codes.clear();
+        self.series.clear();
+        self.last.clear();
+        self.groups.clear();
+        self.panes.clear();
+    }
+}
+
+/// Names of tenants in their order, as a dictionary of exactly those in use.
+fn tenant_column(codes: impl Iterator<Item = u32>, tenants: &Tenants) -> DictionaryArray<Int32Type> {
+    let mut used: Vec<u32> = Vec::new();
+    let keys = codes.map(|code| {
+        if used.last() != Some(&code) {
+            used.push(code);
+        }
+        used.len() as i32 - 1
+    });
+    let keys = Int32Array::from_iter_values(keys);
+    let names = StringArray::from_iter_values(used.into_iter().map(|code| tenants.name(code)));
+    DictionaryArray::new(keys, Arc::new(names))
+}
+
+/// Codes as a dictionary of exactly the texts in use, sorted.
+fn dictionary(codes: &[u32], symbols: &Symbols, ranks: &[u32]) -> DictionaryArray<Int32Type> {
+    let mut keys: Vec<i32> = vec![-1; symbols.len() + 1];
+    let mut used: Vec<u32> = Vec::new();
+    for &code in codes.iter().filter(|&&code| code != ABSENT) {
+        if std::mem::replace(&mut keys[code as usize], 0) < 0 {
+            used.push(code);
+        }
+    }
+    used.sort_unstable_by_key(|&code| ranks[code as usize]);
+    for (at, &code) in used.iter().enumerate() {
+        keys[code as usize] = at as i32;
+    }
+    let keys: Int32Array = codes.iter().map(|&code| Some(keys[code as usize]).filter(|&key| key >= 0)).collect();
+    let values = StringArray::from_iter_values(used.iter().filter_map(|&code| symbols.text(code)));
+    DictionaryArray::new(keys, Arc::new(values))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::symbol::Symbols;
     use super::*;
 
     #[test]
@@ -147,8 +203,10 @@ mod tests {
         let cases = [([b, a], 5), ([a, 0], 9), ([a, b], 9), ([a, b], -3), ([b, a], 5), ([a, 0], 9)];
         let groups: Vec<usize> = cases.iter().map(|(codes, start)| keys.group(codes, *start)).collect();
         assert_eq!(groups, [0, 1, 2, 3, 0, 1]);
-        assert_eq!(keys.order(&symbols.ranks(), |_| true).values(), &[3, 2, 1, 0]);
-        assert_eq!(keys.order(&symbols.ranks(), |group| group != 2).values(), &[3, 1, 0]);
+        let ranks = symbols.ranks();
+        assert_eq!(keys.order(|_, code| ranks[code as usize]).values(), &[3, 2, 1, 0]);
         assert_eq!((keys.codes(3), keys.start(3), keys.len()), (&[a, b][..], -3, 4));
+        keys.clear();
+        assert_eq!((keys.len(), keys.group(&[a, b], 7), keys.group(&[b, a], 5)), (0, 0, 1));
     }
 }

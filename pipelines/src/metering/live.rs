@@ -1,8 +1,8 @@
 //! What is folded since the last publish: one table of panes for all meters that group alike.
 //!
 //! Meters of the same event type, dimensions and pane edges share the work of finding each row's group; each has its own
-//! accumulators. Texts are interned per table and forgotten when it is drained, so memory is bounded by what one publish
-//! interval brings.
+//! accumulators. Dimensions' texts are interned per table and forgotten when it is drained, so memory is bounded by what one
+//! publish interval brings.
 
 use std::sync::Arc;
 
@@ -22,6 +22,7 @@ use super::dimension::Dimension;
 use super::key::Keys;
 use super::pane::{Cutter, Edges};
 use super::symbol::Symbols;
+use super::tenants::{TenantCodes, Tenants};
 use super::trial;
 use super::value::Rows;
 
@@ -108,7 +109,13 @@ pub(super) fn tables<'a>(meters: impl Iterator<Item = &'a Arc<CompiledMeter>>, s
 
 impl Table {
     /// Folds the events of the table's type into its meters; only those whose keys `only` holds, if given.
-    pub(super) fn fold(&mut self, rows: &mut Rows<'_>, position: Position, only: Option<&[String]>) {
+    pub(super) fn fold(
+        &mut self,
+        rows: &mut Rows<'_>,
+        tenants: &mut TenantCodes<'_>,
+        position: Position,
+        only: Option<&[String]>,
+    ) {
         let wanted = |member: &Member| only.is_none_or(|keys| keys.contains(&member.meter.key));
         if !self.members.iter().any(wanted) {
             return;
@@ -120,15 +127,15 @@ impl Table {
         if rows.len() == 0 {
             return;
         }
-        let stand = self.place(rows, position);
+        let stand = self.place(rows, tenants.of(rows), position);
         for member in self.members.iter_mut().filter(|member| wanted(member)) {
             member.fold(rows, &stand);
         }
     }
 
     /// Finds each row's group.
-    fn place(&mut self, rows: &mut Rows<'_>, position: Position) -> Stand {
-        let mut columns = vec![rows.tenant_codes(&mut self.symbols)];
+    fn place(&mut self, rows: &mut Rows<'_>, tenants: Vec<u32>, position: Position) -> Stand {
+        let mut columns = vec![tenants];
         columns.extend(self.dimensions.iter().map(|dimension| rows.codes(dimension, &mut self.symbols)));
         let times = rows.times();
         let times = Rows::instants(&times);
@@ -152,8 +159,8 @@ impl Table {
     }
 
     /// Refuses the events that would be a series too many of their tenant.
-    pub(super) fn vet(&self, batch: &EventBatch, reject: &mut dyn FnMut(usize, Rejection)) {
-        if !self.cardinality.is_full() {
+    pub(super) fn vet(&self, batch: &EventBatch, tenants: &Tenants, reject: &mut dyn FnMut(usize, Rejection)) {
+        if !self.cardinality.is_any_full() {
             return;
         }
         let Some(mut rows) = Rows::of(batch, self.event_type.as_deref()) else { return };
@@ -161,12 +168,14 @@ impl Table {
             rows = passing;
         }
         let mut symbols = Symbols::default();
-        let tenants = rows.tenant_codes(&mut symbols);
         let columns = self.dimensions.iter().map(|dimension| rows.codes(dimension, &mut symbols));
         let columns: Vec<_> = columns.collect();
-        for (row, &tenant) in tenants.iter().enumerate() {
+        let names = rows.tenants();
+        for row in 0..rows.len() {
+            let tenant = names.get(rows.position(row)).and_then(|name| tenants.find(name));
+            let Some(tenant) = tenant.filter(|&tenant| self.cardinality.is_full(tenant)) else { continue };
             let series = cardinality::series(columns.iter().map(|column| symbols.text(column[row])));
-            if !symbols.text(tenant).is_none_or(|tenant| self.cardinality.admits(tenant, series)) {
+            if !self.cardinality.admits(tenant, series) {
                 reject(rows.position(row), self.too_many());
             }
         }
@@ -184,17 +193,21 @@ impl Table {
     }
 
     /// Takes what was folded; the table is as new. Series of events that are `new`, not history, are counted.
-    pub(super) fn drain(&mut self, new: bool) -> Result<Vec<Drained>> {
+    pub(super) fn drain(&mut self, tenants: &mut Tenants, new: bool) -> Result<Vec<Drained>> {
         let mut drained = Vec::new();
         if self.keys.len() == 0 {
             return Ok(drained);
         }
         if new && !self.dimensions.is_empty() {
-            self.cardinality.count(&self.keys, &self.symbols);
+            self.cardinality.count(&self.keys, &self.symbols, tenants.codes());
         }
         let ranks = self.symbols.ranks();
-        let all = self.keys.order(&ranks, |_| true);
-        let keys = Delta::keys(&self.keys, &self.symbols, &ranks, &all);
+        let all = {
+            let of_tenants = tenants.ranks();
+            self.keys.order(|column, code| if column == 0 { of_tenants[code as usize] } else { ranks[code as usize] })
+        };
+        let key_columns = |order: &UInt32Array| self.keys.columns(order, tenants, &self.symbols, &ranks);
+        let keys = key_columns(&all);
         for member in &mut self.members {
             let (marks, states) = member.accumulators.drain()?;
             let touched = |group: &u32| marks.revision.get(*group as usize).is_some_and(|&revision| revision >= 0);
@@ -202,13 +215,12 @@ impl Table {
                 Delta::build(&member.meter, keys.clone(), &all, &marks, &states)?
             } else {
                 let order = UInt32Array::from_iter_values(all.values().iter().copied().filter(touched));
-                let keys = Delta::keys(&self.keys, &self.symbols, &ranks, &order);
-                Delta::build(&member.meter, keys, &order, &marks, &states)?
+                Delta::build(&member.meter, key_columns(&order), &order, &marks, &states)?
             };
             let counts = std::mem::take(&mut member.counts);
             drained.push(Drained { meter: member.meter.clone(), panes, counts });
         }
-        self.keys = Keys::new(1 + self.dimensions.len());
+        self.keys.clear();
         self.symbols = Symbols::default();
         Ok(drained)
     }

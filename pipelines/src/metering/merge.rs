@@ -1,21 +1,24 @@
 //! Merging: rows of deltas folded into fewer groups, by the same accumulators that made them.
 //!
 //! One operation serves all: deltas into a larger delta (groups stay what they are), panes into windows, panes into
-//! billing periods. The order of folding does not matter (I4), since states merge associatively and commutatively.
+//! billing periods. Rows are gathered first and put in order together: deltas are sorted and so are their dictionaries,
+//! so this is merging and not sorting, and nothing is hashed. The order of folding does not matter (I4), since states
+//! merge associatively and commutatively.
 
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt32Array};
+use arrow::array::{ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, UInt32Array};
+use arrow::compute::{filter, take_record_batch};
 use arrow::datatypes::Int32Type;
 use datafusion::common::Result;
 use engine::event::batch::Texts;
 
-use super::accumulate::{Accumulators, Marks};
+use super::accumulate::{Accumulators, Marks, kept};
 use super::compile::CompiledMeter;
 use super::delta::{Delta, Layout};
-use super::key::Keys;
-use super::symbol::{ABSENT, Symbols};
+use super::order::Order;
+use super::unified::Unified;
 use super::wanted::Wanted;
 
 /// So many deltas of one tier are merged into one of a higher tier; tiers grow by the same factor. A snapshot then holds
@@ -32,34 +35,29 @@ pub(super) struct Pane<'a> {
     pub(super) start_us: i64,
 }
 
-/// Rows being folded into groups.
+/// Rows that are to be folded into groups.
 pub(super) struct Fold<'m> {
     meter: &'m CompiledMeter,
-    /// What groups are told apart by: the text columns of a delta, 0 being the tenant.
+    /// What groups are told apart by: text columns of a delta, 0 being the tenant.
     texts: Vec<usize>,
-    symbols: Symbols,
-    keys: Keys,
-    accumulators: Accumulators,
+    parts: Vec<RecordBatch>,
+    /// Start of the group of each row of the parts.
+    starts: Vec<i64>,
 }
 
-/// Groups with their states or values.
+/// Groups, sorted by texts and start, with their states or values.
 pub(super) struct Folded {
-    pub(super) symbols: Symbols,
-    pub(super) keys: Keys,
+    /// The text columns, dictionaries of exactly what is in use, sorted.
+    pub(super) texts: Vec<ArrayRef>,
+    pub(super) starts: Vec<i64>,
     pub(super) marks: Marks,
     pub(super) columns: Vec<ArrayRef>,
 }
 
 impl<'m> Fold<'m> {
     /// Into groups of equal `texts`: text columns of a delta, the tenant and then each dimension.
-    pub(super) fn new(meter: &'m CompiledMeter, texts: Vec<usize>) -> Result<Self> {
-        Ok(Self {
-            meter,
-            symbols: Symbols::default(),
-            keys: Keys::new(texts.len()),
-            texts,
-            accumulators: Accumulators::new(meter)?,
-        })
+    pub(super) fn new(meter: &'m CompiledMeter, texts: Vec<usize>) -> Self {
+        Self { meter, texts, parts: Vec::new(), starts: Vec::new() }
     }
 
     /// Folds rows in; `place` gives the starts of the groups that a pane belongs to, none to leave it out.
@@ -70,50 +68,66 @@ impl<'m> Fold<'m> {
         place: &mut dyn FnMut(&Pane<'_>, &mut Vec<i64>),
     ) -> Result<()> {
         let starts = Layout::of(panes.schema_ref(), self.meter.states()).starts(panes);
-        let text = |column: usize| Texts::new(panes.column(column).as_dictionary::<Int32Type>());
-        let tenants = text(0);
-        let texts: Vec<Texts<'_>> = self.texts.iter().map(|&column| text(column)).collect();
-        let mut known: Vec<Vec<Option<u32>>> = texts.iter().map(|texts| vec![None; texts.values.len()]).collect();
-        let (mut rows, mut groups) = (Vec::new(), Vec::new());
-        let (mut codes, mut slots) = (vec![ABSENT; texts.len()], Vec::new());
-        for row in range {
-            let tenant = tenants.get(row).unwrap_or_default();
-            slots.clear();
-            place(&Pane { row, tenant, start_us: starts[row] }, &mut slots);
-            if slots.is_empty() {
-                continue;
-            }
-            for (column, code) in codes.iter_mut().enumerate() {
-                *code = match texts[column].key(row) {
-                    Some(key) => {
-                        *known[column][key].get_or_insert_with(|| self.symbols.code(texts[column].values.value(key)))
-                    }
-                    None => ABSENT,
-                };
-            }
-            for &slot in &slots {
-                rows.push(row as u32);
-                groups.push(self.keys.group(&codes, slot));
-            }
+        let tenants = Texts::new(panes.column(0).as_dictionary::<Int32Type>());
+        let mut rows: Vec<u32> = Vec::with_capacity(range.len());
+        for row in range.clone() {
+            let (tenant, before) = (tenants.get(row).unwrap_or_default(), self.starts.len());
+            place(&Pane { row, tenant, start_us: starts[row] }, &mut self.starts);
+            rows.extend(std::iter::repeat_n(row as u32, self.starts.len() - before));
         }
-        self.accumulators.merge(panes, &UInt32Array::from(rows), &groups, self.keys.len())
-    }
-
-    /// The groups with their states.
-    pub(super) fn states(mut self) -> Result<Folded> {
-        let (marks, columns) = self.accumulators.drain()?;
-        Ok(Folded { symbols: self.symbols, keys: self.keys, marks, columns })
+        let is_whole = rows.len() == range.len() && rows.iter().zip(range.clone()).all(|(&row, at)| row as usize == at);
+        self.parts.push(match is_whole {
+            true => panes.slice(range.start, range.len()),
+            false => take_record_batch(panes, &UInt32Array::from(rows))?,
+        });
+        Ok(())
     }
 
     /// Whether nothing was folded in.
     pub(super) fn is_empty(&self) -> bool {
-        self.keys.len() == 0
+        self.starts.is_empty()
+    }
+
+    /// The groups with their states.
+    pub(super) fn states(self) -> Result<Folded> {
+        self.fold(Accumulators::drain)
     }
 
     /// The groups with the value of each call.
-    pub(super) fn values(mut self) -> Result<Folded> {
-        let (marks, columns) = self.accumulators.evaluate()?;
-        Ok(Folded { symbols: self.symbols, keys: self.keys, marks, columns })
+    pub(super) fn values(self) -> Result<Folded> {
+        self.fold(Accumulators::evaluate)
+    }
+
+    fn fold(self, take: impl FnOnce(&mut Accumulators) -> Result<(Marks, Vec<ArrayRef>)>) -> Result<Folded> {
+        let column = |at: usize| Unified::of(self.parts.iter().map(move |part| part.column(at).as_dictionary()));
+        let mut texts: Vec<Unified> = self.texts.iter().map(|&at| column(at)).collect();
+        let codes: Vec<Vec<u32>> = texts.iter_mut().map(|texts| std::mem::take(&mut texts.codes)).collect();
+        let Order { firsts, groups } = Order::of(&codes, &self.starts);
+        let mut accumulators = Accumulators::new(self.meter)?;
+        accumulators.merge(&self.parts, &groups, firsts.len())?;
+        let (marks, columns) = take(&mut accumulators)?;
+        let codes_of = |codes: &Vec<u32>| firsts.iter().map(|&row| codes[row as usize]).collect::<Vec<_>>();
+        Ok(Folded {
+            texts: texts.iter().zip(&codes).map(|(texts, codes)| texts.column(&codes_of(codes))).collect(),
+            starts: firsts.iter().map(|&row| self.starts[row as usize]).collect(),
+            marks,
+            columns,
+        })
+    }
+}
+
+impl Folded {
+    /// Only the groups whose flag is set.
+    pub(super) fn retain(self, flags: &[bool]) -> Result<Self> {
+        let mask = BooleanArray::from(flags.to_vec());
+        let filter =
+            |columns: &[ArrayRef]| columns.iter().map(|column| filter(column, &mask)).collect::<Result<_, _>>();
+        Ok(Self {
+            texts: filter(&self.texts)?,
+            starts: kept(&self.starts, flags),
+            marks: self.marks.retain(flags),
+            columns: filter(&self.columns)?,
+        })
     }
 }
 
@@ -123,7 +137,7 @@ pub(super) fn merge<'a>(
     parts: impl Iterator<Item = (&'a RecordBatch, Range<usize>)>,
     kept: impl Fn(i64) -> bool,
 ) -> Result<RecordBatch> {
-    let mut fold = Fold::new(meter, (0..=meter.dimensions.len()).collect())?;
+    let mut fold = Fold::new(meter, (0..=meter.dimensions.len()).collect());
     for (panes, range) in parts {
         fold.add(panes, range, &mut |pane, slots| {
             if kept(pane.start_us) {
@@ -131,11 +145,15 @@ pub(super) fn merge<'a>(
             }
         })?;
     }
-    let folded = fold.states()?;
-    let ranks = folded.symbols.ranks();
-    let order = folded.keys.order(&ranks, |_| true);
-    let keys = Delta::keys(&folded.keys, &folded.symbols, &ranks, &order);
-    Ok(Delta::build(meter, keys, &order, &folded.marks, &folded.columns)?)
+    // Without groups some accumulators do not even give empty columns.
+    if fold.is_empty() {
+        return Ok(RecordBatch::new_empty(meter.pane_schema.clone()));
+    }
+    let Folded { mut texts, starts, marks, columns } = fold.states()?;
+    texts.push(Arc::new(Int64Array::from(starts)));
+    texts.extend(marks.into_columns());
+    texts.extend(columns);
+    Ok(RecordBatch::try_new(meter.pane_schema.clone(), texts)?)
 }
 
 /// Adds a delta and merges the smallest ones.

@@ -24,6 +24,7 @@ use super::merge;
 use super::rejection::Rejections;
 use super::seal::{self, Sealing};
 use super::snapshot::{MeterPanes, MeteringSnapshot};
+use super::tenants::{TenantCodes, Tenants};
 use super::trial;
 use super::value::{NotNumber, Rows};
 use super::wanted::Wanted;
@@ -60,6 +61,7 @@ pub struct MeteringOperator {
     watermark_us: i64,
     /// By [`Definition::key`].
     meters: BTreeMap<String, MeterPanes>,
+    tenants: Tenants,
     live: Vec<Table>,
     /// Whether something was folded into `live` since it was drained.
     is_dirty: bool,
@@ -76,6 +78,7 @@ impl MeteringOperator {
             storage,
             watermark_us: i64::MIN,
             meters: BTreeMap::new(),
+            tenants: Tenants::default(),
             live: Vec::new(),
             is_dirty: false,
             is_backfill: false,
@@ -88,6 +91,7 @@ impl MeteringOperator {
             self.drain();
             self.is_backfill = only.is_some();
         }
+        let mut tenants = TenantCodes::new(&mut self.tenants);
         let mut by_type: Vec<(Option<String>, Option<Rows<'_>>)> = Vec::new();
         for table in &mut self.live {
             let at = by_type.iter().position(|(event_type, _)| *event_type == table.event_type).unwrap_or_else(|| {
@@ -95,7 +99,7 @@ impl MeteringOperator {
                 by_type.len() - 1
             });
             if let Some(rows) = &mut by_type[at].1 {
-                table.fold(rows, position, only);
+                table.fold(rows, &mut tenants, position, only);
                 self.is_dirty = true;
             }
         }
@@ -108,7 +112,7 @@ impl MeteringOperator {
         }
         self.is_dirty = false;
         let new = !self.is_backfill;
-        for drained in self.live.iter_mut().flat_map(|table| table.drain(new).expect(OWN_STATES)) {
+        for drained in self.live.iter_mut().flat_map(|table| table.drain(&mut self.tenants, new).expect(OWN_STATES)) {
             if let Some(panes) = self.meters.get_mut(&drained.meter.key) {
                 panes.counts += drained.counts;
                 merge::push(&panes.meter, &mut panes.deltas, drained.panes).expect(OWN_STATES);
@@ -143,7 +147,7 @@ impl Operator for MeteringOperator {
             }
         }
         for table in &self.live {
-            table.vet(batch, reject);
+            table.vet(batch, &self.tenants, reject);
         }
     }
 

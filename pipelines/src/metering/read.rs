@@ -7,20 +7,20 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray, UInt32Array,
-};
-use arrow::compute::take;
+use arrow::array::{ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::Result;
 use datafusion::error::DataFusionError;
 use engine::calendar::{Calendar, Interval, Periods};
+use engine::event::batch::Texts;
 use engine::event::schema::{time_type, units_type};
 use engine::meter::{Meter, Window};
 use engine::snapshot::ShardView;
 use engine::watermark::BEGINNING_US;
 
 use super::MeteringSnapshot;
+use super::accumulate::kept;
 use super::compile::CompiledMeter;
 use super::delta::{Layout, rows_of, same_series};
 use super::merge::{Fold, Folded, merge};
@@ -125,6 +125,8 @@ fn reach_us(meter: &Meter) -> Option<i64> {
 pub(super) struct Source {
     pub(super) meter: Arc<CompiledMeter>,
     pub(super) parts: Vec<(RecordBatch, Range<usize>)>,
+    /// Panes that start before the first or after the second are in no window that is asked for.
+    starts: (i64, i64),
     watermark_us: i64,
 }
 
@@ -175,7 +177,7 @@ impl Source {
         // A shard that never saw an event holds nothing open.
         let seen = shards.iter().map(|shard| shard.watermark_us).filter(|us| *us != BEGINNING_US);
         let watermark_us = seen.min().unwrap_or(BEGINNING_US);
-        Ok(Self { meter: first.meter.clone(), parts, watermark_us })
+        Ok(Self { meter: first.meter.clone(), parts, starts, watermark_us })
     }
 
     /// A computation on the panes failed.
@@ -184,10 +186,8 @@ impl Source {
     }
 
     fn windows(&self, meter: &Meter, time: Option<Interval>) -> Result<RecordBatch> {
-        let wanted = |interval: Interval| time.is_none_or(|time| overlap(interval, time));
         let dimensions = meter.dimensions.len();
-        let mut fold = Fold::new(&self.meter, (0..=dimensions).collect())?;
-        let schema = window_schema(meter);
+        let mut fold = Fold::new(&self.meter, (0..=dimensions).collect());
         let Some(mut windows) = Windows::of(meter) else {
             let Window::Session { gap_s } = meter.window else {
                 return datafusion::common::internal_err!("only sessions have no fixed edges");
@@ -197,101 +197,113 @@ impl Source {
             let [_, _, first, last] = Layout::of(panes.schema_ref(), self.meter.states()).marks(&panes);
             let sessions = sessions(first, last, gap_us, |a, b| same_series(&panes, dimensions, a, b));
             fold.add(&panes, 0..panes.num_rows(), &mut |pane, starts| starts.push(sessions[pane.row]))?;
-            if fold.is_empty() {
-                return Ok(RecordBatch::new_empty(schema));
-            }
-            let folded = fold.values()?;
-            let intervals = folded.marks.first.iter().zip(&folded.marks.last);
-            let intervals: Vec<_> = intervals
-                .map(|(&start_us, &last)| Interval { start_us, end_us: last.saturating_add(gap_us) })
-                .collect();
-            return self.answer(&folded, &intervals, &wanted, schema, 1 + dimensions);
+            return self.answer(fold, window_schema(meter), time, |folded| {
+                let intervals = folded.marks.first.iter().zip(&folded.marks.last);
+                let until = |last: i64| last.saturating_add(gap_us);
+                intervals.map(|(&start_us, &last)| Interval { start_us, end_us: until(last) }).collect()
+            });
         };
         for (panes, range) in &self.parts {
-            fold.add(panes, range.clone(), &mut |pane, starts| windows.starts(pane.start_us, starts))?;
-        }
-        if fold.is_empty() {
-            return Ok(RecordBatch::new_empty(schema));
-        }
-        let folded = fold.values()?;
-        let intervals: Vec<_> =
-            (0..folded.keys.len()).map(|group| windows.interval(folded.keys.start(group))).collect();
-        self.answer(&folded, &intervals, &wanted, schema, 1 + dimensions)
-    }
-
-    fn totals(&self, calendar_of: &dyn Fn(&str) -> Calendar, time: Option<Interval>) -> Result<RecordBatch> {
-        let wanted = |interval: Interval| time.is_none_or(|time| overlap(interval, time));
-        let mut periods: HashMap<String, Option<Periods>> = HashMap::new();
-        let mut ends: HashMap<(String, i64), i64> = HashMap::new();
-        let mut fold = Fold::new(&self.meter, vec![0])?;
-        for (panes, range) in &self.parts {
             fold.add(panes, range.clone(), &mut |pane, starts| {
-                if !periods.contains_key(pane.tenant) {
-                    periods.insert(pane.tenant.to_owned(), calendar_of(pane.tenant).periods().ok());
-                }
-                let periods = periods.get_mut(pane.tenant).and_then(Option::as_mut);
-                let found = periods.and_then(|periods| periods.containing(pane.start_us).ok());
-                let period = found.unwrap_or(Interval { start_us: pane.start_us, end_us: pane.start_us });
-                if wanted(period) {
-                    starts.push(period.start_us);
-                    ends.entry((pane.tenant.to_owned(), period.start_us)).or_insert(period.end_us);
+                if (self.starts.0..=self.starts.1).contains(&pane.start_us) {
+                    windows.starts(pane.start_us, starts);
                 }
             })?;
         }
-        if fold.is_empty() {
-            return Ok(RecordBatch::new_empty(totals_schema()));
-        }
-        let folded = fold.values()?;
-        let interval = |group: usize| {
-            let tenant = folded.symbols.text(folded.keys.codes(group)[0]).unwrap_or_default();
-            let start_us = folded.keys.start(group);
-            let end_us = ends.get(&(tenant.to_owned(), start_us)).copied().unwrap_or(start_us);
-            Interval { start_us, end_us }
-        };
-        let intervals: Vec<_> = (0..folded.keys.len()).map(interval).collect();
-        self.answer(&folded, &intervals, &|_| true, totals_schema(), 1)
+        self.answer(fold, window_schema(meter), time, |folded| {
+            folded.starts.iter().map(|&start_us| windows.interval(start_us)).collect()
+        })
     }
 
-    /// Groups as sorted rows of `schema`, whose first `texts` columns are tenant and dimensions.
+    fn totals(&self, calendar_of: &dyn Fn(&str) -> Calendar, time: Option<Interval>) -> Result<RecordBatch> {
+        let mut billing = Billing { calendar_of, periods: HashMap::new(), last: None };
+        let mut fold = Fold::new(&self.meter, vec![0]);
+        for (panes, range) in &self.parts {
+            fold.add(panes, range.clone(), &mut |pane, starts| {
+                let period = billing.period(pane.tenant, pane.start_us);
+                if time.is_none_or(|time| overlap(period, time)) {
+                    starts.push(period.start_us);
+                }
+            })?;
+        }
+        self.answer(fold, totals_schema(), None, |folded| {
+            let tenants = Texts::new(folded.texts[0].as_dictionary());
+            let starts = folded.starts.iter().enumerate();
+            starts.map(|(group, &start)| billing.period(tenants.get(group).unwrap_or_default(), start)).collect()
+        })
+    }
+
+    /// Groups as rows of `schema`, whose first columns are the texts; only those whose interval overlaps `time`, if given.
     fn answer(
         &self,
-        folded: &Folded,
-        intervals: &[Interval],
-        wanted: &dyn Fn(Interval) -> bool,
+        fold: Fold<'_>,
         schema: SchemaRef,
-        texts: usize,
+        time: Option<Interval>,
+        intervals: impl FnOnce(&Folded) -> Vec<Interval>,
     ) -> Result<RecordBatch> {
-        let order = folded.keys.order(&folded.symbols.ranks(), |group| wanted(intervals[group]));
-        let rows = || order.values().iter().map(|&group| group as usize);
+        if fold.is_empty() {
+            return Ok(RecordBatch::new_empty(schema));
+        }
+        let mut folded = fold.values()?;
+        let mut intervals = intervals(&folded);
+        if let Some(time) = time {
+            let wanted: Vec<bool> = intervals.iter().map(|&interval| overlap(interval, time)).collect();
+            if wanted.contains(&false) {
+                intervals = kept(&intervals, &wanted);
+                folded = folded.retain(&wanted)?;
+            }
+        }
         let mut columns: Vec<ArrayRef> = Vec::with_capacity(schema.fields().len());
-        for column in 0..texts {
-            let texts = rows().map(|group| folded.symbols.text(folded.keys.codes(group)[column]));
-            columns.push(Arc::new(texts.collect::<StringArray>()));
+        for texts in &folded.texts {
+            columns.push(Arc::new(texts_of(texts)?));
         }
         let instants = |of: fn(&Interval) -> i64| -> ArrayRef {
-            let array = TimestampMicrosecondArray::from_iter_values(rows().map(|group| of(&intervals[group])));
+            let array = TimestampMicrosecondArray::from_iter_values(intervals.iter().map(of));
             Arc::new(array.with_timezone("UTC"))
         };
         columns.push(instants(|interval| interval.start_us));
         columns.push(instants(|interval| interval.end_us));
-        columns.push(self.values(folded, &order, intervals)?);
-        columns.push(Arc::new(Int64Array::from_iter_values(rows().map(|group| folded.marks.revision[group]))));
+        columns.push(self.meter.finish(&folded.columns, &intervals)?);
         let lateness_s = self.meter.definition.meter().map_or(0, |meter| meter.allowed_lateness_s);
         let lateness_us = i64::from(lateness_s) * 1_000_000;
-        let closed = |group: usize, watermark: i64| intervals[group].end_us.saturating_add(lateness_us) <= watermark;
-        let is_final: BooleanArray = rows().map(|group| Some(closed(group, self.watermark_us))).collect();
-        let correction: BooleanArray = rows().map(|group| Some(closed(group, folded.marks.watermark[group]))).collect();
+        let closed = |interval: &Interval, watermark: i64| interval.end_us.saturating_add(lateness_us) <= watermark;
+        let is_final: BooleanArray =
+            intervals.iter().map(|interval| Some(closed(interval, self.watermark_us))).collect();
+        let at_revision = intervals.iter().zip(&folded.marks.watermark);
+        let correction: BooleanArray = at_revision.map(|(interval, &us)| Some(closed(interval, us))).collect();
+        columns.push(Arc::new(Int64Array::from(folded.marks.revision)));
         columns.push(Arc::new(is_final));
         columns.push(Arc::new(correction));
         Ok(RecordBatch::try_new(schema, columns)?)
     }
+}
 
-    fn values(&self, folded: &Folded, order: &UInt32Array, intervals: &[Interval]) -> Result<ArrayRef> {
-        let picked = folded.columns.iter().map(|column| Ok(take(column, order, None)?));
-        let picked = picked.collect::<Result<Vec<_>>>()?;
-        let intervals: Vec<Interval> = order.values().iter().map(|&group| intervals[group as usize]).collect();
-        let values = self.meter.finish(&picked, &intervals)?;
-        debug_assert_eq!(values.len(), order.len(), "one value per window");
-        Ok(values)
+/// Which period a tenant is billed for.
+struct Billing<'a> {
+    calendar_of: &'a dyn Fn(&str) -> Calendar,
+    periods: HashMap<String, Option<Periods>>,
+    /// Whose was looked for last, and what it was: panes come tenant by tenant.
+    last: Option<(String, Interval)>,
+}
+
+impl Billing<'_> {
+    fn period(&mut self, tenant: &str, at_us: i64) -> Interval {
+        if let Some((_, period)) = self.last.as_ref().filter(|(last, period)| last == tenant && period.contains(at_us))
+        {
+            return *period;
+        }
+        if !self.periods.contains_key(tenant) {
+            self.periods.insert(tenant.to_owned(), (self.calendar_of)(tenant).periods().ok());
+        }
+        let periods = self.periods.get_mut(tenant).and_then(Option::as_mut);
+        let found = periods.and_then(|periods| periods.containing(at_us).ok());
+        let Some(period) = found else { return Interval { start_us: at_us, end_us: at_us } };
+        self.last = Some((tenant.to_owned(), period));
+        period
     }
+}
+
+/// A dictionary column as plain texts.
+pub(super) fn texts_of(dictionary: &ArrayRef) -> Result<StringArray> {
+    Ok(cast(dictionary, &DataType::Utf8)?.as_string::<i32>().clone())
 }

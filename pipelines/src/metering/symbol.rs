@@ -33,6 +33,11 @@ impl Symbols {
         self.texts.get((code as usize).checked_sub(1)?).map(AsRef::as_ref)
     }
 
+    /// The code of a text that was met.
+    pub(super) fn find(&self, text: &str) -> Option<u32> {
+        self.codes.get(text).copied()
+    }
+
     /// How many texts.
     pub(super) fn len(&self) -> usize {
         self.texts.len()
@@ -42,7 +47,7 @@ impl Symbols {
     pub(super) fn ranks(&self) -> Vec<u32> {
         let mut order: Vec<u32> = (0..self.texts.len() as u32).collect();
         order.sort_unstable_by(|&a, &b| self.texts[a as usize].cmp(&self.texts[b as usize]));
-        let mut ranks = vec![u32::MAX; self.texts.len() + 1];
+        let mut ranks = vec![self.texts.len() as u32; self.texts.len() + 1];
         for (rank, &at) in order.iter().enumerate() {
             ranks[at as usize + 1] = rank as u32;
         }

@@ -7,16 +7,16 @@
 
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, UInt32Array};
+use arrow::array::{ArrayRef, DictionaryArray, Int64Array, RecordBatch, UInt32Array};
+use arrow::datatypes::Int32Type;
 use datafusion::common::{DataFusionError, Result};
 
 use super::accumulate::{Accumulators, Stand};
 use super::call::Evaluated;
 use super::compile::CompiledMeter;
 use super::delta::Delta;
-use super::key::Keys;
-use super::symbol::Symbols;
 
 /// What the calls read of `inputs`, if all of them can be computed, kept, merged and evaluated.
 ///
@@ -41,10 +41,9 @@ pub(super) fn attempt(meter: &CompiledMeter, inputs: &RecordBatch) -> Result<Vec
             let mut live = Accumulators::new(meter)?;
             live.update(&evaluated, &stand)?;
             let (marks, states) = live.drain()?;
-            let only = UInt32Array::from(vec![0]);
-            let pane = Delta::build(meter, some_key(meter, &only), &only, &marks, &states)?;
+            let pane = Delta::build(meter, some_key(meter), &UInt32Array::from(vec![0]), &marks, &states)?;
             let mut merged = Accumulators::new(meter)?;
-            merged.merge(&pane, &only, &[0], 1)?;
+            merged.merge(&[pane], &[0], 1)?;
             merged.evaluate()?;
         }
         Ok(evaluated)
@@ -52,11 +51,10 @@ pub(super) fn attempt(meter: &CompiledMeter, inputs: &RecordBatch) -> Result<Vec
 }
 
 /// Key columns of a pane, no matter which.
-fn some_key(meter: &CompiledMeter, only: &UInt32Array) -> Vec<ArrayRef> {
-    let (mut symbols, mut keys) = (Symbols::default(), Keys::new(1 + meter.dimensions.len()));
-    let code = symbols.code("");
-    keys.group(&vec![code; keys.width()], 0);
-    Delta::keys(&keys, &symbols, &symbols.ranks(), only)
+fn some_key(meter: &CompiledMeter) -> Vec<ArrayRef> {
+    let text = || Arc::new(DictionaryArray::<Int32Type>::from_iter([Some("")])) as ArrayRef;
+    let texts = (0..=meter.dimensions.len()).map(|_| text());
+    texts.chain([Arc::new(Int64Array::from(vec![0])) as ArrayRef]).collect()
 }
 
 /// The rows of `inputs` that can't be computed, in order, each with its error.

@@ -183,9 +183,9 @@ impl<'a> Rows<'a> {
         })
     }
 
-    /// The code of each event's tenant.
-    pub(super) fn tenant_codes(&self, symbols: &mut Symbols) -> Vec<u32> {
-        self.attribute_codes(schema::TENANT, symbols)
+    /// The tenants of the whole batch; [`Rows::position`] says whose are these.
+    pub(super) fn tenants(&self) -> Texts<'a> {
+        self.batch.tenants()
     }
 
     /// The code of each event's value of `dimension`.
