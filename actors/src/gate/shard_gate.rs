@@ -9,7 +9,7 @@ use engine::calendar::Interval;
 use engine::clock::Clock;
 use engine::event::batch::EventBatch;
 use engine::shard::{Gate, Measure};
-use xxhash_rust::xxh3::Xxh3Builder;
+use hashbrown::HashTable;
 
 use super::lease::{Owner, Refusal, Row, ShardLimit};
 use super::table::{Entry, GateTable};
@@ -20,8 +20,8 @@ pub struct ShardGate {
     table: Arc<GateTable>,
     shard: u16,
     clock: Arc<dyn Clock>,
-    /// Tenants with limits that came by, and where they are in `limited`.
-    places: HashMap<String, usize, Xxh3Builder>,
+    /// Where tenants with limits that came by are in `limited`, with the hash of their name.
+    places: HashTable<(u64, u32)>,
     limited: Vec<Limited>,
     /// Meters that limits name.
     meters: Vec<String>,
@@ -31,6 +31,7 @@ pub struct ShardGate {
 
 /// A tenant with limits, as this shard knows it.
 struct Limited {
+    tenant: Box<str>,
     entry: Arc<Entry>,
     limits: Vec<ShardLimit>,
 }
@@ -50,11 +51,15 @@ struct Taken {
     units: i128,
 }
 
-/// What the table says of one tenant of the batch.
+/// What the table says of one tenant of the batch. Small: there is one for each name in a batch's dictionary.
+#[derive(Clone, Copy)]
 enum Seen {
+    NotYet,
     Free,
-    Limited(usize),
-    Closed(Rejection),
+    /// Place of its limits.
+    Limited(u32),
+    /// Which of the batch's rejections.
+    Closed(u32),
 }
 
 /// Nano-units of each row, by meter; `None` inside if there is no such additive meter.
@@ -63,36 +68,44 @@ type Units = Vec<Option<Option<Vec<i128>>>>;
 impl ShardGate {
     /// The gate of `shard` for a new epoch.
     pub fn new(table: Arc<GateTable>, shard: u16, clock: Arc<dyn Clock>) -> Self {
-        let (places, limited, meters, passed) = (HashMap::default(), Vec::new(), Vec::new(), Vec::new());
+        let (places, limited, meters, passed) = (HashTable::new(), Vec::new(), Vec::new(), Vec::new());
         Self { table, shard, clock, places, limited, meters, passed }
     }
 
-    fn look(&mut self, tenant: &str) -> Seen {
-        let Some(entry) = self.table.entry(tenant) else { return Seen::Closed(closed(tenant, None, false)) };
-        let quarantined = entry.quarantined.load(Ordering::Relaxed);
-        if entry.status != Status::Active || quarantined {
-            return Seen::Closed(closed(tenant, Some(entry.status), quarantined));
-        }
-        if entry.limits.is_empty() {
-            return Seen::Free;
-        }
-        let place = match self.places.get(tenant) {
-            Some(&place) if self.limited[place].entry.version == entry.version => return Seen::Limited(place),
-            Some(&place) => place,
-            None => {
-                self.places.insert(tenant.to_owned(), self.limited.len());
-                self.limited.len()
+    fn look(&mut self, tenant: &str, rejections: &mut Vec<Rejection>) -> Seen {
+        let hash = GateTable::hash(tenant);
+        let seen = self.table.look(hash, tenant, |entry| {
+            let quarantined = entry.quarantined.load(Ordering::Relaxed);
+            if entry.status != Status::Active || quarantined {
+                return Err(closed(tenant, Some(entry.status), quarantined));
             }
+            Ok((!entry.limits.is_empty()).then(|| Arc::clone(entry)))
+        });
+        let entry = match seen.unwrap_or_else(|| Err(closed(tenant, None, false))) {
+            Err(rejection) => {
+                rejections.push(rejection);
+                return Seen::Closed(rejections.len() as u32 - 1);
+            }
+            Ok(None) => return Seen::Free,
+            Ok(Some(entry)) => entry,
         };
+        let is = |&(of, place): &(u64, u32)| of == hash && *self.limited[place as usize].tenant == *tenant;
+        let known = self.places.find(hash, is).map(|&(_, place)| place);
+        if let Some(place) = known.filter(|&place| self.limited[place as usize].entry.version == entry.version) {
+            return Seen::Limited(place);
+        }
         let mut limits = Vec::with_capacity(entry.limits.len());
         for (meter, limit) in entry.limits.iter() {
             limits.push(ShardLimit::new(self.meter(meter), limit));
         }
-        let limited = Limited { entry, limits };
-        match self.limited.get_mut(place) {
-            Some(known) => *known = limited,
-            None => self.limited.push(limited),
-        }
+        let limited = Limited { tenant: tenant.into(), entry, limits };
+        let Some(place) = known else {
+            let place = self.limited.len() as u32;
+            self.limited.push(limited);
+            self.places.insert_unique(hash, (hash, place), |&(hash, _)| hash);
+            return Seen::Limited(place);
+        };
+        self.limited[place as usize] = limited;
         Seen::Limited(place)
     }
 
@@ -127,7 +140,7 @@ impl ShardGate {
         spend: &mut Spend,
     ) -> Result<(), (usize, Refusal)> {
         let Self { limited, meters, passed, shard, .. } = self;
-        let Limited { entry, limits } = &mut limited[place];
+        let Limited { entry, limits, .. } = &mut limited[place];
         passed.clear();
         for (number, limit) in limits.iter_mut().enumerate() {
             let units = units[limit.meter].as_ref().and_then(Option::as_ref).map_or(0, |units| units[at]);
@@ -159,7 +172,7 @@ impl Gate for ShardGate {
     ) -> Spend {
         let tenants = batch.tenants();
         // A batch that was cut by shard still has all tenants' names in its dictionary, so only those in rows are looked up.
-        let mut seen: Vec<Option<Seen>> = tenants.values.iter().map(|_| None).collect();
+        let (mut seen, mut rejections) = (vec![Seen::NotYet; tenants.values.iter().len()], Vec::new());
         let mut units = Units::new();
         let (now_us, times) = (self.clock.now_us(), batch.times().values());
         let mut said: HashMap<(usize, usize, Refusal), Rejection> = HashMap::new();
@@ -170,20 +183,20 @@ impl Gate for ShardGate {
                 continue;
             };
             let tenant = tenants.values.value(key);
-            let seen = seen[key].get_or_insert_with(|| {
-                let seen = self.look(tenant);
-                if let Seen::Limited(place) = seen {
-                    self.weigh(place, batch, measure, &mut units);
+            if let Seen::NotYet = seen[key] {
+                seen[key] = self.look(tenant, &mut rejections);
+                if let Seen::Limited(place) = seen[key] {
+                    self.weigh(place as usize, batch, measure, &mut units);
                 }
-                seen
-            });
-            match &*seen {
-                Seen::Free => {}
-                Seen::Closed(rejection) => {
+            }
+            match seen[key] {
+                Seen::NotYet | Seen::Free => {}
+                Seen::Closed(which) => {
                     *open = false;
-                    reject(at, rejection.clone());
+                    reject(at, rejections[which as usize].clone());
                 }
-                &Seen::Limited(place) => {
+                Seen::Limited(place) => {
+                    let place = place as usize;
                     let row = Row { units: 0, time_us: times[at], now_us };
                     let whose = (place, tenant, at);
                     if let Err((limit, refusal)) = self.pass(whose, &units, row, measure, &mut spend) {

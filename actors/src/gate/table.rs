@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use engine::calendar::Interval;
-use xxhash_rust::xxh3::{Xxh3Builder, xxh3_64};
+use hashbrown::{HashTable, hash_table};
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::ledger::{LeaseView, Ledger};
 use crate::facets::lifecycle::Status;
@@ -20,7 +21,15 @@ pub struct GateTable {
     parts: Vec<RwLock<Part>>,
 }
 
-type Part = HashMap<String, Arc<Entry>, Xxh3Builder>;
+type Part = HashTable<Named>;
+
+/// A tenant's entry under its name. The hash is computed once, for the part and the place in it.
+#[derive(Debug)]
+struct Named {
+    hash: u64,
+    name: Box<str>,
+    entry: Arc<Entry>,
+}
 
 /// What the gate knows of one tenant. Replaced whole when status or limits change; the ledgers go with the limits.
 #[derive(Debug)]
@@ -51,27 +60,38 @@ impl Default for GateTable {
 }
 
 impl GateTable {
-    fn part(&self, tenant: &str) -> &RwLock<Part> {
+    fn part(&self, hash: u64) -> &RwLock<Part> {
         // Not the bits that place a key within its part.
-        &self.parts[(xxh3_64(tenant.as_bytes()) >> 40) as usize % PARTS]
+        &self.parts[(hash >> 40) as usize % PARTS]
     }
 
     /// A tenant's actor says what holds from now on.
     pub fn set(&self, tenant: &str, status: Status, limits: Limits) {
-        let mut part = self.part(tenant).write().unwrap_or_else(PoisonError::into_inner);
-        let known = part.get(tenant);
-        let same_limits = known.is_some_and(|entry| *entry.limits == limits);
+        let hash = Self::hash(tenant);
+        let mut part = self.part(hash).write().unwrap_or_else(PoisonError::into_inner);
+        let place = part.entry(hash, |named| named.is(hash, tenant), |named| named.hash);
+        let known = match &place {
+            hash_table::Entry::Occupied(known) => Some(Arc::clone(&known.get().entry)),
+            hash_table::Entry::Vacant(_) => None,
+        };
+        let same_limits = known.as_ref().is_some_and(|entry| *entry.limits == limits);
         let entry = Entry {
             status,
-            version: match known {
+            version: match &known {
                 Some(entry) if same_limits => entry.version,
                 _ => VERSIONS.fetch_add(1, Ordering::Relaxed),
             },
-            quarantined: AtomicBool::new(known.is_some_and(|entry| entry.quarantined.load(Ordering::Relaxed))),
-            ledgers: known.filter(|_| same_limits).map(|entry| Arc::clone(&entry.ledgers)).unwrap_or_default(),
+            quarantined: AtomicBool::new(known.as_ref().is_some_and(|entry| entry.quarantined.load(Ordering::Relaxed))),
+            ledgers: known.as_ref().filter(|_| same_limits).map(|entry| Arc::clone(&entry.ledgers)).unwrap_or_default(),
             limits: Arc::new(limits),
         };
-        part.insert(tenant.to_owned(), Arc::new(entry));
+        let entry = Arc::new(entry);
+        match place {
+            hash_table::Entry::Occupied(mut known) => known.get_mut().entry = entry,
+            hash_table::Entry::Vacant(new) => {
+                new.insert(Named { hash, name: tenant.into(), entry });
+            }
+        }
     }
 
     /// A tenant is kept out after repeated failures of its actor, or let in again (I11).
@@ -89,7 +109,24 @@ impl GateTable {
     }
 
     pub(super) fn entry(&self, tenant: &str) -> Option<Arc<Entry>> {
-        self.part(tenant).read().unwrap_or_else(PoisonError::into_inner).get(tenant).cloned()
+        self.look(Self::hash(tenant), tenant, Arc::clone)
+    }
+
+    /// What names are found by.
+    pub(super) fn hash(tenant: &str) -> u64 {
+        xxh3_64(tenant.as_bytes())
+    }
+
+    /// What `read` makes of a tenant's entry: shards look at many that they need not hold.
+    pub(super) fn look<T>(&self, hash: u64, tenant: &str, read: impl FnOnce(&Arc<Entry>) -> T) -> Option<T> {
+        let part = self.part(hash).read().unwrap_or_else(PoisonError::into_inner);
+        part.find(hash, |named| named.is(hash, tenant)).map(|named| read(&named.entry))
+    }
+}
+
+impl Named {
+    fn is(&self, hash: u64, tenant: &str) -> bool {
+        self.hash == hash && *self.name == *tenant
     }
 }
 

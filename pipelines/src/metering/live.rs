@@ -221,7 +221,7 @@ impl Table {
             drained.push(Drained { meter: member.meter.clone(), panes, counts });
         }
         self.keys.clear();
-        self.symbols = Symbols::default();
+        self.symbols.clear();
         Ok(drained)
     }
 }
