@@ -156,24 +156,35 @@ pub(super) fn merge<'a>(
     Ok(RecordBatch::try_new(meter.pane_schema.clone(), texts)?)
 }
 
-/// Adds a delta and merges the smallest ones.
-pub(super) fn push(meter: &CompiledMeter, deltas: &mut Vec<Arc<Delta>>, panes: RecordBatch) -> Result<()> {
-    if panes.num_rows() == 0 {
-        return Ok(());
+/// Adds a delta.
+pub(super) fn push(meter: &CompiledMeter, deltas: &mut Vec<Arc<Delta>>, panes: RecordBatch) {
+    if panes.num_rows() > 0 {
+        deltas.push(Delta::new(panes, meter.states(), false));
     }
-    deltas.push(Delta::new(panes, meter.states(), false));
-    loop {
-        let tier = |delta: &Arc<Delta>| delta.len().checked_ilog(FANOUT).unwrap_or_default();
-        let last = deltas.last().map(tier).unwrap_or_default();
-        let same = deltas.iter().rev().take_while(|delta| tier(delta) <= last).count();
-        if same < FANOUT {
-            return Ok(());
+}
+
+/// The last deltas that are to be merged into one: where they begin and how many rows they have.
+fn due(deltas: &[Arc<Delta>]) -> Option<(usize, usize)> {
+    let tier = |delta: &&Arc<Delta>| delta.len().checked_ilog(FANOUT).unwrap_or_default();
+    let last = tier(&deltas.last()?);
+    let same = deltas.iter().rev().take_while(|delta| tier(delta) <= last).count();
+    let from = deltas.len() - same;
+    (same >= FANOUT).then(|| (from, deltas[from..].iter().map(|delta| delta.len()).sum()))
+}
+
+/// Merges what is due, until about `rows` rows are merged; how many that were, and whether nothing is due any more.
+pub(super) fn merge_due(meter: &CompiledMeter, deltas: &mut Vec<Arc<Delta>>, rows: usize) -> Result<(usize, bool)> {
+    let mut merged = 0;
+    while let Some((from, due)) = due(deltas) {
+        if merged >= rows {
+            return Ok((merged, false));
         }
-        let from = deltas.len() - same;
-        let merged = merge_resident(meter, &deltas[from..], |_| true)?;
+        let panes = merge_resident(meter, &deltas[from..], |_| true)?;
         deltas.truncate(from);
-        deltas.push(Delta::new(merged, meter.states(), false));
+        push(meter, deltas, panes);
+        merged += due;
     }
+    Ok((merged, true))
 }
 
 /// Splits what starts before `cutoff_us` off into a cold delta, if that is at least `rows_min` rows.
@@ -196,7 +207,7 @@ pub(super) fn split(
     let cold = merge_resident(meter, deltas, is_cold)?;
     let hot = merge_resident(meter, deltas, |start| !is_cold(start))?;
     deltas.clear();
-    push(meter, deltas, hot)?;
+    push(meter, deltas, hot);
     Ok(Some(Delta::new(cold, meter.states(), true)))
 }
 

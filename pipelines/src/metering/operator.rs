@@ -32,6 +32,9 @@ use super::wanted::Wanted;
 /// States that were made by a meter's accumulators can be merged by them.
 pub(super) const OWN_STATES: &str = "states come from the same meter's accumulators";
 
+/// About so many rows are merged at a publish.
+const MERGED_ROWS: usize = 1 << 16;
+
 /// How much a shard keeps at hand.
 #[derive(Debug, Clone)]
 pub struct MeteringOptions {
@@ -62,6 +65,8 @@ pub struct MeteringOperator {
     /// By [`Definition::key`].
     meters: BTreeMap<String, MeterPanes>,
     tenants: Tenants,
+    /// Which meter's deltas are merged first at the next publish.
+    turn: usize,
     live: Vec<Table>,
     /// Whether something was folded into `live` since it was drained.
     is_dirty: bool,
@@ -79,6 +84,7 @@ impl MeteringOperator {
             watermark_us: i64::MIN,
             meters: BTreeMap::new(),
             tenants: Tenants::default(),
+            turn: 0,
             live: Vec::new(),
             is_dirty: false,
             is_backfill: false,
@@ -115,7 +121,24 @@ impl MeteringOperator {
         for drained in self.live.iter_mut().flat_map(|table| table.drain(&mut self.tenants, new).expect(OWN_STATES)) {
             if let Some(panes) = self.meters.get_mut(&drained.meter.key) {
                 panes.counts += drained.counts;
-                merge::push(&panes.meter, &mut panes.deltas, drained.panes).expect(OWN_STATES);
+                merge::push(&panes.meter, &mut panes.deltas, drained.panes);
+            }
+        }
+        self.merge_some();
+    }
+
+    /// Merges deltas, but only so much at a time: meters that are fed alike have their large merges due at once, and
+    /// nothing is published meanwhile.
+    fn merge_some(&mut self) {
+        let (mut left, first) = (MERGED_ROWS, self.turn);
+        for is_before in [false, true] {
+            for (at, panes) in self.meters.values_mut().enumerate().filter(|(at, _)| (*at < first) == is_before) {
+                let (merged, all) = merge::merge_due(&panes.meter, &mut panes.deltas, left).expect(OWN_STATES);
+                left = left.saturating_sub(merged);
+                if !all || left == 0 {
+                    self.turn = if all { at + 1 } else { at };
+                    return;
+                }
             }
         }
     }

@@ -6,12 +6,12 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions};
-use arrow::compute::filter_record_batch;
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions, UInt64Array};
+use arrow::compute::{filter_record_batch, take_record_batch};
 use arrow::datatypes::{DataType, Int32Type, SchemaRef};
 use arrow::error::ArrowError;
 use arrow_select::dictionary::garbage_collect_any_dictionary;
@@ -106,9 +106,9 @@ impl ExecutionPlan for ViewScan {
                     }
                 };
                 for from in (0..kept.num_rows()).step_by(batch_rows) {
-                    let slice = kept.slice(from, batch_rows.min(kept.num_rows() - from));
                     // The receiver is gone when the query was cancelled or has enough.
-                    if queue.blocking_send(Ok(slice)).is_err() {
+                    let piece = piece(&kept, from..kept.num_rows().min(from + batch_rows));
+                    if queue.blocking_send(piece.map_err(Into::into)).is_err() {
                         return ControlFlow::Break(());
                     }
                 }
@@ -127,6 +127,15 @@ impl ExecutionPlan for ViewScan {
         });
         Ok(stream.build())
     }
+}
+
+/// Some rows of `batch`, copied if they are not all: a slice would count as the whole wherever it waits, and a few of them
+/// would have a statement put rows aside, or end, that fit its share of memory many times.
+fn piece(batch: &RecordBatch, rows: Range<usize>) -> Result<RecordBatch, ArrowError> {
+    if rows.len() == batch.num_rows() || batch.num_columns() == 0 {
+        return Ok(batch.slice(rows.start, rows.len()));
+    }
+    take_record_batch(batch, &UInt64Array::from_iter_values(rows.start as u64..rows.end as u64))
 }
 
 /// What a scan lets through.
@@ -201,6 +210,18 @@ mod tests {
     use super::*;
     use crate::catalog::Visibility;
     use crate::views::column::label;
+
+    #[test]
+    fn pieces_hold_no_more_than_their_rows() {
+        let schema = Arc::new(Schema::new(vec![Field::new("text", DataType::Utf8, false)]));
+        let texts = StringArray::from_iter_values((0..10_000).map(|row| row.to_string()));
+        let batch = RecordBatch::try_new(schema, vec![Arc::new(texts)]).unwrap();
+        let ten = piece(&batch, 50..60).unwrap();
+        assert_eq!(ten, batch.slice(50, 10));
+        assert!(ten.get_array_memory_size() * 10 < batch.get_array_memory_size());
+        let none = batch.project(&[]).unwrap();
+        assert_eq!(piece(&none, 50..60).unwrap().num_rows(), 10);
+    }
 
     fn check(tenants: [&str; 3], sources: [&str; 3], expect: &[&str]) {
         let fields = [TENANT, "source"].map(|name| Field::new(name, label(), false));
