@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use engine::event::split::shard_of;
 use pipelines::catalog::{CatalogError, Visibility};
 
 use super::generate::{Random, batches, meters, tenants};
@@ -149,6 +150,18 @@ async fn a_tenants_facts_are_shown() {
     assert_eq!(rows(&session, meter).await, [["request", "$.value", "sum", r#"{"ok":"$.ok","region":"$.region"}"#]]);
     let engine = "SELECT epoch, freshness_ms, \"offset\" - revision FROM engine";
     assert_eq!(rows(&session, engine).await, [["1", "1000", "1"]]);
+    // Its own shard's watermark, and not the platform's, which is the least of all shards'.
+    let watermark = "SELECT watermark, watermark_lag_ms > 0 FROM engine";
+    let of_shard = format!(
+        "SELECT watermark, watermark_lag_ms > 0 FROM engine_shards WHERE shard = {}",
+        shard_of(OWN, super::node::SHARDS)
+    );
+    let expect = rows(&node.session(Visibility::Platform), &of_shard).await;
+    assert_eq!(rows(&session, watermark).await, expect);
+    let least = "SELECT min(watermark), true FROM engine_shards";
+    let least = rows(&node.session(Visibility::Platform), least).await;
+    assert_eq!(rows(&node.session(Visibility::Platform), watermark).await, least);
+    assert_ne!(least, expect, "two shards of one watermark tell nothing");
     let shards = "SELECT shard, \"offset\" > 0, lag, watermark_lag_ms > 0 FROM engine_shards ORDER BY shard LIMIT 1";
     assert_eq!(rows(&node.session(Visibility::Platform), shards).await, [["0", "true", "0", "true"]]);
 }
