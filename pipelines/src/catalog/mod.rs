@@ -14,6 +14,7 @@ pub mod cut;
 mod planner;
 mod schema;
 mod information_schema;
+mod columns;
 mod own_threads;
 mod share;
 mod threads;

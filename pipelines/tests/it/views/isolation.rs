@@ -175,7 +175,18 @@ async fn views_and_columns_have_comments() {
     assert_eq!(rows(&session, without).await, Vec::<Vec<String>>::new());
     let one = "SELECT ordinal_position, data_type, column_comment FROM information_schema.columns \
                WHERE table_name = 'usage' AND column_name = 'value'";
-    assert_eq!(rows(&session, one).await[0][2], "the aggregate, in the meter's unit");
+    assert_eq!(rows(&session, one).await, [["6", "numeric", "the aggregate, in the meter's unit"]]);
+    let kinds = "SELECT DISTINCT data_type, udt_name, numeric_precision, numeric_scale, datetime_precision \
+                 FROM information_schema.columns WHERE table_schema = 'public' ORDER BY data_type";
+    let expect = [
+        ["bigint", "int8", "64", "0", "NULL"],
+        ["boolean", "bool", "NULL", "NULL", "NULL"],
+        ["integer", "int4", "32", "0", "NULL"],
+        ["numeric", "numeric", "38", "9", "NULL"],
+        ["text", "text", "NULL", "NULL", "NULL"],
+        ["timestamp with time zone", "timestamptz", "NULL", "NULL", "6"],
+    ];
+    assert_eq!(rows(&session, kinds).await, expect);
     let dimension = "SELECT column_comment FROM information_schema.columns \
                      WHERE table_name = 'meter_amount' AND column_name = 'region'";
     assert_eq!(rows(&session, dimension).await, [["dimension $.region of data"]]);
