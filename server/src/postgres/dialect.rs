@@ -16,7 +16,7 @@ use datafusion_postgres::pgwire::api::Type;
 use datafusion_postgres::pgwire::error::{PgWireError, PgWireResult};
 
 use super::introspection::{self, Scope, argument};
-use super::{comments, settings, sqlstate};
+use super::{comments, parameters, settings, sqlstate};
 
 /// Parses statements.
 #[derive(Debug, Default)]
@@ -49,8 +49,12 @@ fn rewritten(mut statement: Statement) -> Statement {
     comments::replace_functions(&mut statement);
     let scope = Scope::of(&statement.to_string());
     let _ = statement.visit(&mut Rewrite { scope });
-    match &statement {
+    match &mut statement {
         Statement::ShowVariable { variable } => shown(variable).unwrap_or(statement),
+        Statement::Set(set) => {
+            parameters::plain(set);
+            statement
+        }
         _ => statement,
     }
 }

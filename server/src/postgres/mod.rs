@@ -18,6 +18,7 @@ mod introspection;
 mod reading;
 mod views;
 mod settings;
+mod parameters;
 mod functions;
 mod commands;
 mod cursors;

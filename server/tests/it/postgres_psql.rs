@@ -239,12 +239,57 @@ async fn errors_carry_their_state_and_writes_are_refused() {
         ("copy tenants from stdin", "25006"),
         ("create external table t stored as csv location '/etc/passwd'", ""),
         ("set datafusion.execution.batch_size = 1", "25006"),
+        ("set nonsense = 1", "42704"),
+        ("show nonsense", "42704"),
+        ("reset nonsense", "42704"),
+        ("select current_setting('nonsense')", "42704"),
+        ("set server_version = '17'", "55P02"),
+        ("set client_encoding = 'LATIN1'", "22023"),
+        ("set role globex", "42501"),
         ("select count(*) from generate_series(1, 100000000000) a", "57014"),
     ] {
         let told = house.failure("acme", &key, sql).await;
         assert!(told.contains(state), "{sql}: not {state}: {told}");
         assert!(state != "25006" || told.contains("HINT:  "), "{sql}: {told}");
     }
+    house.serving.drain().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_clients_set_is_taken() {
+    if !has_psql() {
+        return;
+    }
+    let house = House::open(&[]).await;
+    let (_, key) = house.key("acme", 2).await;
+    for sql in [
+        "set client_encoding = 'UTF8'",
+        "set names 'utf8'",
+        "set datestyle = ISO, MDY",
+        "set session extra_float_digits = 3",
+        "set application_name = 'tool'",
+        "set local lock_timeout = 1000",
+        "set search_path = \"$user\", public",
+        "set time zone 'UTC'",
+        "set timezone to 'UTC'",
+        "set standard_conforming_strings = on",
+        "set session characteristics as transaction read only",
+        "set session characteristics as transaction isolation level repeatable read",
+        "set app.tenant = 'acme'",
+        "reset all",
+        "reset application_name",
+    ] {
+        let told = house.rows("acme", &key, sql).await;
+        assert!(["SET\n", "RESET\n"].contains(&told.as_str()), "{sql}: {told}");
+    }
+    // Of the session without saying so, and in words instead of a text.
+    let own = ["-At", "-c", "set session intervalstyle = iso_8601", "-c", "select interval '1 day 2 hours'"];
+    let told = house.psql("acme", &key, &own).await;
+    assert_eq!(String::from_utf8_lossy(&told.stdout), "SET\nP1DT2H\n", "{told:?}");
+    let bounded = ["-c", "set session statement_timeout = '50ms'", "-c"];
+    let endless = "select count(*) from generate_series(1, 100000000000) a";
+    let told = house.psql("acme", &key, &[&bounded[..], &[endless]].concat()).await;
+    assert!(String::from_utf8_lossy(&told.stderr).contains("57014"), "{told:?}");
     house.serving.drain().await.unwrap();
 }
 
