@@ -15,6 +15,7 @@ mod planner;
 mod schema;
 mod information_schema;
 mod columns;
+mod json_get;
 mod own_threads;
 mod share;
 mod threads;

@@ -23,6 +23,7 @@ mod functions;
 mod commands;
 mod cursors;
 mod copy;
+mod texts;
 mod bounds;
 mod cancel;
 mod sqlstate;

@@ -4,10 +4,11 @@ use std::process::{Command, Output};
 use std::sync::Arc;
 
 use actors::api_key::ApiKey;
-use actors::facets::keys::{KeysCommand, Scopes};
+use actors::facets::keys::{KeysCommand, Scope, Scopes};
 use actors::scram::ScramVerifier;
 use actors::{Command as TenantCommand, PLATFORM};
-use engine::clock::SystemClock;
+use engine::clock::{Clock, SystemClock};
+use engine::event::builder::{Attributes, EventBatchBuilder};
 use server::config::{Config, Layers};
 use server::serving::Serving;
 
@@ -47,18 +48,42 @@ impl House {
 
     /// A new key: its id and its text.
     async fn key(&self, tenant: &str, number: u8) -> (String, String) {
+        self.key_for(tenant, number, None).await
+    }
+
+    /// One that sees `tenants` only, if they are said.
+    async fn key_for(&self, tenant: &str, number: u8, tenants: Option<&[&str]>) -> (String, String) {
         let (ApiKey { id, hash }, text) = ApiKey::generate([number; 8], [number; 32]);
         let create = KeysCommand::Create {
             id: id.clone(),
             hash,
             scram: ScramVerifier::derive(tenant, &text),
-            scopes: Scopes::all(),
+            scopes: if tenants.is_some() { [Scope::Query].into_iter().collect() } else { Scopes::all() },
             label: String::new(),
             expires_at_us: None,
-            tenants: None,
+            tenants: tenants.map(|tenants| tenants.iter().map(|&name| name.to_owned()).collect()),
         };
         self.serving.node.command(tenant, TenantCommand::Keys(create), PRINCIPAL).await.unwrap();
         (id, text)
+    }
+
+    /// One event of each of `tenants`, in sight of queries.
+    fn fill(&self, tenants: &[&str]) {
+        let mut builder = EventBatchBuilder::new();
+        for tenant in tenants {
+            builder.text("/secret", &format!("of {tenant}"));
+            builder.commit(Attributes {
+                tenant,
+                id: tenant,
+                source: "/test",
+                event_type: "call",
+                subject: None,
+                time_us: SystemClock.now_us(),
+            });
+        }
+        let receipt = self.serving.node.engine.submit_and_wait(builder.finish()).unwrap();
+        assert_eq!(receipt.tally().admitted, tenants.len() as u64);
+        self.serving.node.engine.cut().unwrap();
     }
 
     async fn psql(&self, user: &str, key: &str, args: &[&str]) -> Output {
@@ -108,6 +133,38 @@ async fn a_key_sees_its_tenant_and_the_platform_sees_all() {
     assert_eq!(house.rows("acme", &acme, around).await, "0\n");
     let plan = house.rows("acme", &acme, "explain select value from usage where tenant <> 'globex'").await;
     assert!(plan.contains("ViewScan: view=usage, tenant=[acme]"), "{plan}");
+    house.serving.drain().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_of_several_tenants_sees_those() {
+    if !has_psql() {
+        return;
+    }
+    let house = House::open(&[]).await;
+    house.serving.node.tenants.create_many(&["zeta".to_owned()], PRINCIPAL).await.unwrap();
+    let (_, platform) = house.key(PLATFORM, 1).await;
+    let (_, several) = house.key_for(PLATFORM, 2, Some(&["acme", "zeta"])).await;
+    let view = "create materialized view by_source as select source, count(*) as n from events group by source";
+    house.rows(PLATFORM, &platform, view).await;
+    house.fill(&["acme", "globex", "zeta"]);
+    for (sql, expect) in [
+        ("select tenant from tenants order by 1", "acme\nzeta\n"),
+        ("select data ->> 'secret' from events order by 1", "of acme\nof zeta\n"),
+        ("select count(*) from events where tenant = 'globex'", "0\n"),
+        // A view that names no tenant is made of theirs.
+        ("select source, n from by_source", "/test|2\n"),
+        ("select watermark is not null, epoch > 0, \"offset\" > 0 from engine", "t|t|t\n"),
+    ] {
+        assert_eq!(house.rows(PLATFORM, &several, sql).await, expect, "{sql}");
+    }
+    assert_eq!(house.rows(PLATFORM, &platform, "select n from by_source").await, "3\n");
+    for (sql, state) in [("select * from engine_shards", "42P01"), (&view.replace("by_source", "other"), "42501")] {
+        let told = house.failure(PLATFORM, &several, sql).await;
+        assert!(told.contains(state) && !told.contains("globex"), "{sql}: {told}");
+    }
+    let told = house.failure("acme", &several, "select 1").await;
+    assert!(!told.contains("zeta"), "{told}");
     house.serving.drain().await.unwrap();
 }
 
