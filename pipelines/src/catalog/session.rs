@@ -32,6 +32,9 @@ pub(super) fn template(source: &Arc<dyn Source>, options: &CatalogOptions) -> Se
         .with_target_partitions(options.partitions);
     // So that errors can say where they are.
     config.options_mut().sql_parser.collect_spans = true;
+    // A comment is metadata of its column, and a union of it with a column without one is planned with it here and without
+    // it there; grouping would refuse that.
+    config.options_mut().execution.skip_physical_aggregate_schema_check = true;
     let state = SessionStateBuilder::new()
         .with_config(config)
         .with_runtime_env(runtime(options))

@@ -193,6 +193,10 @@ async fn views_and_columns_have_comments() {
     let tables = "SELECT count(*), count(table_comment) FROM information_schema.tables WHERE table_schema = 'public'";
     let counted = rows(&session, tables).await;
     assert_eq!(counted[0][0], counted[0][1]);
+    // They are in nobody's way.
+    let union = "SELECT DISTINCT c FROM (SELECT coalesce(state, sqlstate) AS c FROM queries WHERE state = 'x' UNION ALL \
+                 SELECT string_agg(v, ',') FROM (VALUES ('y')) AS t(v))";
+    assert_eq!(rows(&session, union).await, [["y"]]);
     // What clients ask for is still there.
     assert!(!rows(&session, "SHOW TABLES").await.is_empty());
     assert!(!rows(&session, "SHOW COLUMNS FROM usage").await.is_empty());
