@@ -120,6 +120,11 @@ impl Catalog {
         session::public(&self.source, visibility).descriptions()
     }
 
+    /// The names of the materialized views, which everybody may know, as of now.
+    pub fn materialized_views(&self) -> Vec<String> {
+        self.source.views().into_iter().map(|row| row.view.name).collect()
+    }
+
     /// Plans one statement for `visibility`, verified to be read-only. Nothing runs until the frame is executed.
     pub async fn query(&self, visibility: &Visibility, sql: &str) -> Result<DataFrame, CatalogError> {
         let session = self.session(visibility)?;

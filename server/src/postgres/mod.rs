@@ -29,6 +29,7 @@ mod cancel;
 mod sqlstate;
 mod place;
 mod comments;
+mod kinds;
 mod sizes;
 mod scram;
 

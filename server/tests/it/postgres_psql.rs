@@ -438,10 +438,23 @@ async fn materialized_views_are_made_read_and_dropped() {
     assert_eq!(house.rows(PLATFORM, &platform, "select * from by_type").await, "");
     let columns = house.rows(PLATFORM, &platform, "\\d by_type").await;
     assert!(columns.contains("type|") && columns.contains("n|"), "{columns}");
+    for (command, expect) in [
+        ("\\dm", "public|by_type|materialized view|"),
+        ("\\dm+", "A materialized view: SELECT type"),
+        ("\\d", "public|by_type|materialized view|"),
+        ("\\d+ by_type", "n|"),
+    ] {
+        let told = house.rows(PLATFORM, &platform, command).await;
+        assert!(told.contains(expect), "{command}: {told}");
+    }
+    let plain = house.rows(PLATFORM, &platform, "\\dv").await;
+    assert!(plain.contains("public|usage|view|") && !plain.contains("by_type"), "{plain}");
     let refresh = "refresh materialized view by_type";
     assert_eq!(house.rows(PLATFORM, &platform, refresh).await, "REFRESH MATERIALIZED VIEW\n");
     for (user, key, sql, state) in [
         (PLATFORM, &platform, create.to_owned(), "42P07"),
+        (PLATFORM, &platform, create.replace("create", "create or replace"), "0A000"),
+        (PLATFORM, &platform, create.replace("create", "create or replace"), "drop the view and create it again"),
         (PLATFORM, &platform, create.replace("by_type as", "x as") + " having count(*) > 1", "0A000"),
         (PLATFORM, &platform, "create materialized view x as selec".to_owned(), "42601"),
         (PLATFORM, &platform, "drop materialized view nothing".to_owned(), "42P01"),
