@@ -197,6 +197,7 @@ fn what_can_not_be_kept_is_refused_with_its_name_and_a_way_out() {
         assert!(refusal.reason.contains(reason), "{query}: {refusal}");
     }
     check("SELECT source, max(data) FROM events GROUP BY source", "data", "json_value(data, '$.member')");
+    check("SELECT data ->> 'a' AS a FROM events GROUP BY 1", "->>", "json_value(data, '$.member')");
     check("SELECT source, max(revision) FROM events GROUP BY source", "revision", "not of the event itself");
     check("SELECT source, max(json_value(data, 'x')) FROM events GROUP BY source", "SELECT", "not a path");
     check("SELECT source AS tenant FROM events GROUP BY source", "AS tenant", "another name");
