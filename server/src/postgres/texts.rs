@@ -152,6 +152,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_portal_gets_texts_and_has_a_format_for_each() {
+        let types = vec![Some(Type::JSONB), Some(Type::INT4)];
+        let statement = Arc::new(StoredStatement::new("s".to_owned(), (), types));
+        let sent = |formats: &[i16]| {
+            let values = vec![Some(Bytes::from_static(b"\x01{}")), None];
+            Bind::new(None, None, formats.to_vec(), values, Vec::new())
+        };
+        let portal = bind(sent(&[1]), Arc::clone(&statement)).unwrap();
+        assert_eq!(portal.statement.parameter_types, [Some(Type::TEXT), Some(Type::INT4)]);
+        assert_eq!(portal.parameters[0].as_deref(), Some(&b"{}"[..]));
+        assert!(bind(sent(&[1, 1, 1]), statement).is_err());
+    }
+
+    #[test]
     fn elements_become_text() {
         let uuid = one(&Type::UUID, &(0..16).collect::<Vec<u8>>()).unwrap();
         assert_eq!(uuid, "00010203-0405-0607-0809-0a0b0c0d0e0f");
