@@ -13,6 +13,7 @@ mod permits;
 mod ingest;
 pub mod query;
 mod listening;
+pub mod tls;
 pub mod statements;
 pub mod http;
 pub mod postgres;

@@ -66,7 +66,7 @@ impl Serving {
         door.open(Arc::clone(&node));
         let postgres = match config.postgres.address {
             Some(address) => {
-                let bound = Postgres::bind(address, &config.postgres, &config.data, Arc::clone(&node), queries.clone());
+                let bound = Postgres::bind(address, config, Arc::clone(&node), queries.clone());
                 Some(bound.await?)
             }
             None => None,

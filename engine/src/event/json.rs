@@ -56,8 +56,15 @@ pub fn data_json(batch: &EventBatch) -> StringArray {
 }
 
 /// The JSON text of the member of the object `data` to which `path` leads, the outermost name first.
-pub fn member<'a>(data: &'a str, path: &[String]) -> Option<Cow<'a, str>> {
-    sonic_rs::get(data, path).ok().map(|value| value.as_raw_cow())
+pub fn member<'a, N: AsRef<str>>(data: &'a str, path: &[N]) -> Option<Cow<'a, str>> {
+    sonic_rs::get(data, path.iter().map(AsRef::as_ref)).ok().map(|value| value.as_raw_cow())
+}
+
+/// The JSON text of the element `at` of the array `array`, from 0; negative: from the end.
+pub fn element(array: &str, at: i64) -> Option<Cow<'_, str>> {
+    let count = || i64::try_from(sonic_rs::to_array_iter(array).take_while(Result::is_ok).count()).ok();
+    let at = if at < 0 { count()?.checked_add(at)? } else { at };
+    sonic_rs::get(array, [usize::try_from(at).ok()?]).ok().map(|value| value.as_raw_cow())
 }
 
 /// Puts the members of one object beside each other.

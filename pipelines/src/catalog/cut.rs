@@ -1,10 +1,12 @@
 //! What one statement reads: pinned once, when it is planned, so that all its views agree.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use engine::event::split::shard_of;
 use engine::meter::Meter;
 use engine::snapshot::Snapshot;
+use engine::watermark::BEGINNING_US;
 
 use super::source::Source;
 use crate::metering::MeteringSnapshot;
@@ -27,6 +29,18 @@ impl Cut {
     /// The latest cut.
     pub fn take(source: &Arc<dyn Source>) -> Self {
         Self { source: Arc::clone(source), snapshot: source.snapshot(), now_us: source.now_us() }
+    }
+
+    /// No earlier event of `tenants` (`None`: of anybody) is expected; `None` before there was one.
+    ///
+    /// A watermark is of a shard, so it also moves with events of the other tenants there; it is what an event of theirs would
+    /// be late by. Other shards are not looked at.
+    pub fn watermark_us(&self, tenants: Option<&BTreeSet<String>>) -> Option<i64> {
+        let shards = &self.snapshot.shards;
+        let count = u16::try_from(shards.len()).unwrap_or(u16::MAX);
+        let own = tenants.map(|tenants| tenants.iter().map(|tenant| shard_of(tenant, count)).collect::<BTreeSet<_>>());
+        let own = shards.iter().filter(|shard| own.as_ref().is_none_or(|own| own.contains(&shard.shard)));
+        own.map(|shard| shard.watermark_us).filter(|us| *us != BEGINNING_US).min()
     }
 
     /// The definitions that the snapshot's windows follow, by name. A definition of just now may not be among them yet.

@@ -1,4 +1,5 @@
-//! `information_schema`: DataFusion's, with the comments of views and columns as a last column of `tables` and `columns`.
+//! `information_schema`: DataFusion's, with the comments of views as a last column of `tables`, and `columns` as Postgres has
+//! it ([`super::columns`]).
 //!
 //! The standard knows no comments; the names `table_comment` and `column_comment` are those that other databases use.
 
@@ -18,7 +19,7 @@ use datafusion::logical_expr::LogicalPlanBuilder;
 use datafusion::prelude::{col, lit};
 
 use super::schema::PublicSchema;
-use super::{CATALOG, SCHEMA};
+use super::{CATALOG, SCHEMA, columns};
 use crate::views::Description;
 
 /// See the module.
@@ -44,34 +45,32 @@ impl InformationSchema {
         Self { catalog, public, functions }
     }
 
-    fn plain(&self) -> Result<InformationSchemaProvider> {
+    fn catalog(&self) -> Result<Arc<MemoryCatalogProvider>> {
         let catalog = self.catalog.upgrade();
-        let catalog = catalog.ok_or_else(|| internal_datafusion_err!("the session of information_schema is gone"))?;
+        catalog.ok_or_else(|| internal_datafusion_err!("the session of information_schema is gone"))
+    }
+
+    fn plain(&self) -> Result<InformationSchemaProvider> {
         let list: Arc<dyn CatalogProviderList> = Arc::new(MemoryCatalogProviderList::new());
-        list.register_catalog(CATALOG.to_owned(), catalog as Arc<dyn CatalogProvider>);
+        list.register_catalog(CATALOG.to_owned(), self.catalog()? as Arc<dyn CatalogProvider>);
         Ok(InformationSchemaProvider::new(list).with_table_functions(self.functions.clone()))
     }
 
-    /// `table` with the comments under the name `comment`; of columns if the table has them.
-    fn commented(&self, table: Arc<dyn TableProvider>, comment: &str) -> Result<Arc<dyn TableProvider>> {
-        let of_columns = table.schema().column_with_name("column_name").is_some();
+    /// `tables` with the views' comments.
+    fn commented(&self, tables: Arc<dyn TableProvider>) -> Result<Arc<dyn TableProvider>> {
         let mut told = self.public.descriptions();
-        told.retain(|each| each.column.is_some() == of_columns);
+        told.retain(|each| each.column.is_none());
         let told = Description::batch(&told)?;
         let told = Arc::new(MemTable::try_new(told.schema(), vec![vec![told]])?);
         let told = LogicalPlanBuilder::scan("told", provider_as_source(told), None)?
-            .project(vec![col("view"), col("column"), lit(SCHEMA).alias("schema"), col("comment").alias(comment)])?
+            .project(vec![col("view"), lit(SCHEMA).alias("schema"), col("comment").alias("table_comment")])?
             .alias("told")?
             .build()?;
-        let names = table.schema().fields().iter().map(|field| col(field.name())).collect::<Vec<_>>();
-        let (mut left, mut right) = (vec!["table_schema", "table_name"], vec!["told.schema", "told.view"]);
-        if of_columns {
-            left.push("column_name");
-            right.push("told.column");
-        }
-        let plan = LogicalPlanBuilder::scan("plain", provider_as_source(table), None)?
-            .join(told, JoinType::Left, (left, right), None)?
-            .project(names.into_iter().chain([col(comment)]))?
+        let names = tables.schema().fields().iter().map(|field| col(field.name())).collect::<Vec<_>>();
+        let on = (vec!["table_schema", "table_name"], vec!["told.schema", "told.view"]);
+        let plan = LogicalPlanBuilder::scan("plain", provider_as_source(tables), None)?
+            .join(told, JoinType::Left, on, None)?
+            .project(names.into_iter().chain([col("table_comment")]))?
             .build()?;
         Ok(Arc::new(ViewTable::new(plan, None)))
     }
@@ -84,11 +83,13 @@ impl SchemaProvider for InformationSchema {
     }
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
-        let Some(table) = self.plain()?.table(name).await? else { return Ok(None) };
-        match name {
-            "tables" => self.commented(table, "table_comment").map(Some),
-            "columns" => self.commented(table, "column_comment").map(Some),
-            _ => Ok(Some(table)),
+        if name == "columns" {
+            return columns::table(self.catalog()?.as_ref()).await.map(Some);
+        }
+        let table = self.plain()?.table(name).await?;
+        match table {
+            Some(tables) if name == "tables" => self.commented(tables).map(Some),
+            table => Ok(table),
         }
     }
 

@@ -14,6 +14,8 @@ pub mod cut;
 mod planner;
 mod schema;
 mod information_schema;
+mod columns;
+mod json_get;
 mod own_threads;
 mod share;
 mod threads;
@@ -116,6 +118,11 @@ impl Catalog {
     /// What the views of `visibility` and their columns say, as of now.
     pub fn descriptions(&self, visibility: &Visibility) -> Vec<Description> {
         session::public(&self.source, visibility).descriptions()
+    }
+
+    /// The names of the materialized views, which everybody may know, as of now.
+    pub fn materialized_views(&self) -> Vec<String> {
+        self.source.views().into_iter().map(|row| row.view.name).collect()
     }
 
     /// Plans one statement for `visibility`, verified to be read-only. Nothing runs until the frame is executed.

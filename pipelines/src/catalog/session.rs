@@ -18,7 +18,7 @@ use super::schema::PublicSchema;
 use super::source::Source;
 use super::threads::Threads;
 use super::visibility::Visibility;
-use super::{CATALOG, CatalogError, CatalogOptions, SCHEMA};
+use super::{CATALOG, CatalogError, CatalogOptions, SCHEMA, json_get};
 use crate::{metering, views};
 
 /// The state that all sessions begin with: functions, limits, planner; no tables.
@@ -32,6 +32,9 @@ pub(super) fn template(source: &Arc<dyn Source>, options: &CatalogOptions) -> Se
         .with_target_partitions(options.partitions);
     // So that errors can say where they are.
     config.options_mut().sql_parser.collect_spans = true;
+    // A comment is metadata of its column, and a union of it with a column without one is planned with it here and without
+    // it there; grouping would refuse that.
+    config.options_mut().execution.skip_physical_aggregate_schema_check = true;
     let state = SessionStateBuilder::new()
         .with_config(config)
         .with_runtime_env(runtime(options))
@@ -50,6 +53,7 @@ pub(super) fn template(source: &Arc<dyn Source>, options: &CatalogOptions) -> Se
     aggregates.extend(metering::functions().into_iter().map(Arc::new));
     let mut scalars = state.scalar_functions().values().cloned().collect::<Vec<_>>();
     scalars.extend(metering::member_functions().into_iter().map(Arc::new));
+    scalars.extend(json_get::functions().map(Arc::new));
     SessionStateBuilder::new_from_existing(state)
         .with_aggregate_functions(aggregates)
         .with_scalar_functions(scalars)

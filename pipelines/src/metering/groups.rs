@@ -1,8 +1,9 @@
 //! Reading a materialized view: the panes of all shards merged into its groups, and those into rows.
 //!
 //! Whoever reads for a tenant restricts the tenants, and then rows name theirs in a column `tenant`, even if the view has
-//! no such column: what lets them through can look at it (I6). Without a restriction, groups are merged over tenants
-//! unless the view groups by them.
+//! no such column: what lets them through can look at it (I6). For several tenants, or without a restriction, groups are
+//! merged over tenants unless the view groups by them; then nobody can look at a row, so each pane's tenant is looked at
+//! before it is folded in.
 
 use std::sync::Arc;
 
@@ -64,19 +65,25 @@ pub fn view_groups(
     };
     let Some(answer) = panes.meter.answer() else { return Err(MeteringError::UnknownMeter(key)) };
     let source = Source::new(shards, &key, filter, Some(answer.reach_us()))?;
-    merged(&source, answer, filter.tenants.is_some()).map_err(|error| source.failed(&error))
+    merged(&source, answer, filter.tenants.as_deref()).map_err(|error| source.failed(&error))
 }
 
 /// Nothing if there are no panes.
-fn merged(source: &Source, answer: &Answer, by_tenant: bool) -> Result<Option<ViewGroups>> {
-    let by_tenant = by_tenant || answer.groups.contains(&Group::Tenant);
+fn merged(source: &Source, answer: &Answer, tenants: Option<&[String]>) -> Result<Option<ViewGroups>> {
+    let one = tenants.is_some_and(|tenants| tenants.len() == 1);
+    let by_tenant = one || answer.groups.contains(&Group::Tenant);
+    let wanted = |tenant: &str| tenants.is_none_or(|tenants| tenants.iter().any(|wanted| wanted == tenant));
     let dimensions = source.meter.dimensions.len();
     let texts = (if by_tenant { 0 } else { 1 }..=dimensions).collect();
     let mut fold = Fold::new(&source.meter, texts);
     for (panes, range) in &source.parts {
         let starts = Layout::of(panes.schema_ref(), source.meter.states()).starts(panes);
         let windows = answer.windows(&starts[range.clone()])?;
-        fold.add(panes, range.clone(), &mut |pane, starts| starts.push(windows[pane.row - range.start]))?;
+        fold.add(panes, range.clone(), &mut |pane, starts| {
+            if wanted(pane.tenant) {
+                starts.push(windows[pane.row - range.start]);
+            }
+        })?;
     }
     if fold.is_empty() {
         return Ok(None);

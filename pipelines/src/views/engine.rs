@@ -22,6 +22,13 @@ pub const COLUMNS: &[Column] = &[
     Column::required("published_at", instant, "the node's clock at the cut"),
     Column::required("freshness_ms", whole, "how old the cut is, milliseconds"),
     Column::required("archived_until", whole, "every event before this offset is in the lake"),
+    Column::optional(
+        "watermark",
+        instant,
+        "no earlier event of the tenants that you see is expected: the least of their shards', which others' events there \
+         move too; null before the first event",
+    ),
+    Column::optional("watermark_lag_ms", whole, "the node's clock minus the watermark, milliseconds"),
 ];
 
 /// See the module.
@@ -41,20 +48,26 @@ impl View for Engine {
         schema_of(COLUMNS)
     }
 
-    fn produce(&self, cut: &Cut, _: &Ask, emit: &mut Emit<'_>) -> Result<(), ViewError> {
+    fn produce(&self, cut: &Cut, ask: &Ask, emit: &mut Emit<'_>) -> Result<(), ViewError> {
         let snapshot = &cut.snapshot;
         let offset = rows::revision(snapshot.offset);
         let whole = |value: i64| -> ArrayRef { Arc::new(Int64Array::from_value(value, 1)) };
-        let published_at = TimestampMicrosecondArray::from_value(snapshot.published_at_us, 1).with_timezone("UTC");
+        let instant =
+            |us: Option<i64>| -> ArrayRef { Arc::new(TimestampMicrosecondArray::from_iter([us]).with_timezone("UTC")) };
+        // No filter narrows it: the view has no column `tenant`, so these are the tenants that may be seen.
+        let watermark_us = cut.watermark_us(ask.tenants());
+        let lag_ms = watermark_us.map(|us| cut.now_us.saturating_sub(us) / 1000);
         let batch = RecordBatch::try_new(
             self.schema(),
             vec![
                 whole(offset),
                 whole(offset - 1),
                 whole(i64::from(snapshot.epoch)),
-                Arc::new(published_at),
+                instant(Some(snapshot.published_at_us)),
                 whole(cut.now_us.saturating_sub(snapshot.published_at_us) / 1000),
                 whole(rows::revision(snapshot.archive.until)),
+                instant(watermark_us),
+                Arc::new(Int64Array::from_iter([lag_ms])),
             ],
         )?;
         let _ = emit(batch);

@@ -1,17 +1,15 @@
 //! The rows of one materialized view: those of its `SELECT` over `events`, from groups that are kept current.
 //!
 //! A view need not have the column `tenant`. In a tenant's session it is then computed from that tenant's events alone,
-//! and its rows name the tenant for the scan, which lets through no others (I6). Several tenants' rows would have to be
-//! merged before anybody could look whose they are, so whoever sees several and not all is refused.
+//! and its rows name the tenant for the scan, which lets through no others (I6). For several tenants they are computed from
+//! those tenants' panes, and name nobody.
 
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
-use datafusion::error::DataFusionError;
 use engine::calendar::Interval;
 use engine::view::{View as Definition, ViewRefusal};
 
-use super::ask::TENANT;
 use super::{Ask, Emit, SharedView, View, ViewError};
 use crate::catalog::Cut;
 use crate::metering::{self, MeteringError, WindowFilter};
@@ -47,11 +45,6 @@ impl View for MaterializedView {
     }
 
     fn produce(&self, cut: &Cut, ask: &Ask, emit: &mut Emit<'_>) -> Result<(), ViewError> {
-        if ask.tenants().is_some_and(|tenants| tenants.len() > 1) && self.columns.schema.index_of(TENANT).is_err() {
-            let reason =
-                format!("{} has no column tenant: it takes a key of one tenant, or of the whole platform", self.name);
-            return Err(DataFusionError::Plan(reason).into());
-        }
         let tenants = ask.tenants().map(|tenants| tenants.iter().cloned().collect());
         let starts = self.columns.window.as_ref().map(|window| ask.range(window));
         let starts = starts.filter(|starts| *starts != (i64::MIN, i64::MAX));

@@ -10,7 +10,6 @@ use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicr
 use arrow::datatypes::SchemaRef;
 use engine::definition::view_key;
 use engine::view::View as Definition;
-use engine::watermark::BEGINNING_US;
 
 use super::column::{Column, instant, schema_of, text, whole};
 use super::{Ask, Emit, View, ViewError};
@@ -34,7 +33,7 @@ pub const COLUMNS: &[Column] = &[
     Column::optional(
         "watermark",
         instant,
-        "events before this are in its rows, unless they come late; null without events",
+        "events before this are in the rows that you see, unless they come late; null without events",
     ),
     Column::optional("events", whole, "events that its rows are made of"),
     Column::optional("panes", whole, "rows of state held"),
@@ -65,8 +64,7 @@ impl View for MaterializedViews {
         views.retain(|row| ask.may_be("name", &row.view.name));
         let statistics = if self.statistics { metering::meter_statistics(&cut.snapshot.shards) } else { Vec::new() };
         let statistics = statistics.into_iter().map(|of| (of.meter.clone(), of)).collect::<HashMap<_, _>>();
-        let seen = cut.snapshot.shards.iter().map(|shard| shard.watermark_us).filter(|us| *us != BEGINNING_US);
-        let watermark_us = seen.min();
+        let watermark_us = cut.watermark_us(ask.tenants());
         let count = |of: fn(&MeterStatistics) -> u64| -> ArrayRef {
             let counts = views.iter().map(|row| statistics.get(&view_key(&row.view.name)).map(of));
             Arc::new(counts.map(|count| count.and_then(|count| i64::try_from(count).ok())).collect::<Int64Array>())

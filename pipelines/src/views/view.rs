@@ -23,6 +23,7 @@ pub type Emit<'a> = dyn FnMut(RecordBatch) -> ControlFlow<()> + 'a;
 /// # Contract
 /// - A view whose rows belong to tenants produces the column `tenant`, whether it shows it or not; every row that is not
 ///   of one tenant's making is in a view without it, which [`all`](super::all) gives only to those who may see it (I6).
+///   What several tenants' events make together is made of the tenants asked for only ([`super::materialized_view`]).
 /// - [`View::produce`] emits every row that satisfies the bounds of `ask`; it may emit more, which the scan cuts away,
 ///   and may leave out columns that `ask` does not want. It stops when `emit` says so.
 /// - It runs on a blocking thread and holds no more than it needs for the batch at hand, or for its slice of the

@@ -289,6 +289,6 @@ mod tests {
         );
         refused(layers("", &[("TENANTRY_ENGINE_SHARDS", "x")], &[]), "engine.shards: expected an integer, found \"x\"");
         refused(layers("", &[], &[("--set", "log.format", "xml")]), "flag --set: log.format: ");
-        refused(layers("", &[], &[("--set", "postgres.tls_key", "k.pem")]), "go together");
+        refused(layers("", &[], &[("--set", "tls.key", "k.pem")]), "go together");
     }
 }

@@ -33,6 +33,8 @@ pub struct Config {
     pub postgres: Postgres,
     /// Arrow Flight SQL.
     pub flight: Flight,
+    /// The certificate that the doors for SQL show.
+    pub tls: Tls,
     /// Shards, log, watermarks, checkpoints.
     pub engine: Engine,
     /// What is accepted as an event.
@@ -75,10 +77,16 @@ pub struct Postgres {
     pub connections_max: usize,
     /// Whether clients on other machines may do without TLS.
     pub plaintext_remote: bool,
-    /// PEM file of the certificate chain; empty: the node makes its own.
-    pub tls_certificate: PathBuf,
-    /// PEM file of the certificate's PKCS #8 key; empty: the node makes its own.
-    pub tls_key: PathBuf,
+}
+
+/// The certificate that the doors for SQL show.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// PEM file of the certificate chain; empty: the node makes its own for Postgres.
+    pub certificate: PathBuf,
+    /// PEM file of the certificate's PKCS #8 key; empty: the same.
+    pub key: PathBuf,
 }
 
 /// Arrow Flight SQL.
@@ -278,9 +286,8 @@ impl Config {
         if let Some((key, _)) = intervals.into_iter().find(|(_, value)| *value == 0) {
             return Some((key, "must be at least 1".into()));
         }
-        let certificate = self.postgres.tls_certificate.as_os_str().is_empty();
-        if certificate != self.postgres.tls_key.as_os_str().is_empty() {
-            return Some(("postgres.tls_key", "tls_certificate and tls_key go together".into()));
+        if self.tls.certificate.as_os_str().is_empty() != self.tls.key.as_os_str().is_empty() {
+            return Some(("tls.key", "certificate and key go together".into()));
         }
         None
     }

@@ -41,10 +41,9 @@ use crate::http::HttpServer;
 use crate::http::server::{ServerOptions, Wire};
 use crate::node::Node;
 use crate::permits;
-use crate::postgres::PostgresError;
-use crate::postgres::tls::Tls;
 use crate::query::Queries;
 use crate::telemetry::metrics::Metrics;
+use crate::tls::{Tls, TlsError};
 
 use caller::Entrance;
 use service::Service;
@@ -71,7 +70,7 @@ pub enum FlightError {
     },
     /// Certificate or key can't be used.
     #[error(transparent)]
-    Tls(PostgresError),
+    Tls(#[from] TlsError),
 }
 
 /// The door, open; drop closes it at once, [`Flight::drain`] in order.
@@ -106,7 +105,7 @@ impl Flight {
         metrics: Arc<Metrics>,
     ) -> Result<Self, FlightError> {
         let limits = config.flight.clone();
-        let tls = Tls::configured(&config.postgres, ALPN).map_err(FlightError::Tls)?;
+        let tls = Tls::configured(&config.tls, ALPN)?;
         let wire = Wire::Http2(tls.map(|tls| tls.acceptor));
         let sockets = ServerOptions { connections_max: limits.connections_max, ..ServerOptions::default() };
         let message_bytes_max = limits.message_bytes_max;

@@ -23,9 +23,12 @@ use datafusion::sql::sqlparser::parser::Parser;
 use pipelines::catalog::{Catalog, SCHEMA, Visibility};
 use pipelines::views::Description;
 
-const PG_DESCRIPTION: &str = "pg_description";
+use super::kinds;
 
-/// `pg_catalog` with a `pg_description` that tells what the views say.
+const PG_DESCRIPTION: &str = "pg_description";
+const PG_CLASS: &str = "pg_class";
+
+/// `pg_catalog` with a `pg_description` that tells what the views say, and a `pg_class` that knows materialized ones.
 pub(super) struct Commented {
     pub(super) plain: Arc<dyn SchemaProvider>,
     pub(super) catalog: Arc<Catalog>,
@@ -80,6 +83,10 @@ impl SchemaProvider for Commented {
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
         match name {
             PG_DESCRIPTION => self.pg_description().await.map(Some),
+            PG_CLASS => {
+                let pg_class = self.plain.table(name).await?;
+                pg_class.map(|table| kinds::told(table, self.catalog.materialized_views())).transpose()
+            }
             _ => self.plain.table(name).await,
         }
     }

@@ -6,8 +6,8 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    CastKind, DataType, Expr, FunctionArg, FunctionArguments, Ident, ObjectName, Query, Select, SelectItem, SetExpr,
-    Statement, TableFactor, Value, VisitMut, VisitorMut, visit_expressions_mut,
+    BinaryOperator, CastKind, DataType, Expr, FunctionArg, FunctionArguments, Ident, ObjectName, Query, Select,
+    SelectItem, SetExpr, Statement, TableFactor, Value, VisitMut, VisitorMut, visit_expressions_mut,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
@@ -16,7 +16,7 @@ use datafusion_postgres::pgwire::api::Type;
 use datafusion_postgres::pgwire::error::{PgWireError, PgWireResult};
 
 use super::introspection::{self, Scope, argument};
-use super::{comments, settings, sqlstate};
+use super::{comments, parameters, settings, sqlstate};
 
 /// Parses statements.
 #[derive(Debug, Default)]
@@ -49,8 +49,12 @@ fn rewritten(mut statement: Statement) -> Statement {
     comments::replace_functions(&mut statement);
     let scope = Scope::of(&statement.to_string());
     let _ = statement.visit(&mut Rewrite { scope });
-    match &statement {
+    match &mut statement {
         Statement::ShowVariable { variable } => shown(variable).unwrap_or(statement),
+        Statement::Set(set) => {
+            parameters::plain(set);
+            statement
+        }
         _ => statement,
     }
 }
@@ -82,6 +86,12 @@ fn rewrite(expression: &mut Expr) {
         }
         Expr::TypedString(typed) if matches!(typed.data_type, DataType::JSON | DataType::JSONB | DataType::Uuid) => {
             typed.data_type = DataType::Text;
+        }
+        Expr::BinaryOp { left, op: operator @ (BinaryOperator::Arrow | BinaryOperator::LongArrow), right } => {
+            let function = if *operator == BinaryOperator::Arrow { "json_get" } else { "json_get_text" };
+            if let Some(member) = call(function, vec![argument((**left).clone()), argument((**right).clone())]) {
+                *expression = member;
+            }
         }
         Expr::Function(function) if function.name.to_string().eq_ignore_ascii_case("array") => {
             if let FunctionArguments::Subquery(query) = &function.args
@@ -201,6 +211,10 @@ mod tests {
     fn what_clients_write_is_planned_to_the_same_effect() {
         check("select '{}'::jsonb", "SELECT '{}'::TEXT");
         check("select uuid '0'", "SELECT TEXT '0'");
+        check(
+            "select 1 from t where d -> 'a' ->> 0 = 'x'",
+            "SELECT 1 FROM t WHERE json_get_text(json_get(d, 'a'), 0) = 'x'",
+        );
         check("select array(select a from t)", "SELECT (SELECT array_agg(a) FROM t)");
         check(
             "select array(select a from t order by a)",

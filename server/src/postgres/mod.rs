@@ -18,22 +18,22 @@ mod introspection;
 mod reading;
 mod views;
 mod settings;
+mod parameters;
 mod functions;
 mod commands;
 mod cursors;
 mod copy;
+mod texts;
 mod bounds;
 mod cancel;
 mod sqlstate;
 mod place;
 mod comments;
+mod kinds;
 mod sizes;
 mod scram;
-pub(crate) mod tls;
-mod self_signed;
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,10 +46,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::config;
+use crate::config::Config;
 use crate::listening::listen;
 use crate::node::Node;
 use crate::query::Queries;
+use crate::tls::{Tls, TlsError};
 
 use cancel::{CancelStatements, Registry};
 use dialect::Dialect;
@@ -57,7 +58,6 @@ use session::{PgCatalog, Session};
 use sqlstate::SqlStates;
 use startup::Startup;
 use statements::Statements;
-use tls::Tls;
 
 /// What libpq's direct TLS (sslnegotiation=direct) calls the protocol.
 const ALPN: &str = "postgresql";
@@ -80,13 +80,8 @@ pub enum PostgresError {
         source: std::io::Error,
     },
     /// Certificate or key can't be used.
-    #[error("{file}: {reason}")]
-    Tls {
-        /// Which file.
-        file: String,
-        /// What is wrong with it.
-        reason: String,
-    },
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The catalog of Postgres itself can't be set up.
     #[error("pg_catalog: {0}")]
     Catalog(#[from] datafusion::error::DataFusionError),
@@ -113,18 +108,17 @@ struct Door {
 
 impl Postgres {
     /// Listens on `address` (port 0: a free one) and answers from `node`; each statement is one of `queries`. A certificate
-    /// that is not configured is made in `data`.
+    /// that is not configured is made in the data folder.
     ///
     /// # Errors
     /// If the address is taken or the certificate can't be used.
     pub async fn bind(
         address: SocketAddr,
-        options: &config::Postgres,
-        data: &Path,
+        config: &Config,
         node: Arc<Node>,
         queries: Queries,
     ) -> Result<Self, PostgresError> {
-        let tls = Tls::open(options, data, ALPN)?;
+        let tls = Tls::open(&config.tls, &config.data, ALPN)?;
         let pg_catalog = PgCatalog::new(&node.catalog)?;
         let failed = |source| PostgresError::Bind { address, source };
         let listener = listen(address).map_err(failed)?;
@@ -135,12 +129,12 @@ impl Postgres {
             pg_catalog,
             dialect: Dialect::default(),
             registry: Arc::default(),
-            plaintext_remote: options.plaintext_remote,
+            plaintext_remote: config.postgres.plaintext_remote,
             end_point: tls.end_point,
         });
         let (stop, stopped) = watch::channel(None);
         // Owned: `closed` and `drain` notice its end, dropping the door aborts it.
-        let task = tokio::spawn(accept(listener, tls.acceptor, door, options.connections_max, stopped));
+        let task = tokio::spawn(accept(listener, tls.acceptor, door, config.postgres.connections_max, stopped));
         Ok(Self { address, stop, task })
     }
 

@@ -14,12 +14,12 @@ use datafusion_postgres::arrow_pg::datatypes::df::{deserialize_parameters_with_s
 use datafusion_postgres::pgwire::api::portal::{Format, Portal};
 use datafusion_postgres::pgwire::api::query::{ExtendedQueryHandler, SimpleQueryHandler, send_describe_response};
 use datafusion_postgres::pgwire::api::results::{DescribePortalResponse, FieldInfo, Response};
-use datafusion_postgres::pgwire::api::stmt::{QueryParser, StoredStatement};
-use datafusion_postgres::pgwire::api::store::PortalStore;
+use datafusion_postgres::pgwire::api::stmt::QueryParser;
+use datafusion_postgres::pgwire::api::store::{Entry, PortalStore};
 use datafusion_postgres::pgwire::api::{ClientInfo, ClientPortalStore, DEFAULT_NAME, Type};
 use datafusion_postgres::pgwire::error::{PgWireError, PgWireResult};
 use datafusion_postgres::pgwire::messages::PgWireBackendMessage;
-use datafusion_postgres::pgwire::messages::extendedquery::{Describe, Parse, ParseComplete, TARGET_TYPE_BYTE_PORTAL};
+use datafusion_postgres::pgwire::messages::extendedquery::{Bind, BindComplete, Describe, TARGET_TYPE_BYTE_PORTAL};
 use datafusion_postgres::pgwire::types::format::FormatOptions;
 use futures::{Sink, SinkExt};
 
@@ -28,7 +28,7 @@ use crate::query::Door;
 use super::bounds::Bounds;
 use super::place::placed;
 use super::session::{Asker, Session};
-use super::{commands, copy, cursors, dialect, reading, sqlstate, views};
+use super::{commands, copy, cursors, dialect, reading, sqlstate, texts, views};
 
 /// Text and plan of a prepared statement, as the library keeps them.
 type Prepared = (String, Option<(Statement, LogicalPlan)>);
@@ -139,23 +139,28 @@ impl ExtendedQueryHandler for Statements {
         Arc::new(Planner(Arc::clone(&self.0)))
     }
 
-    async fn on_parse<C>(&self, client: &mut C, mut message: Parse) -> PgWireResult<()>
+    async fn on_bind<C>(&self, client: &mut C, message: Bind) -> PgWireResult<()>
     where
         C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
         C::PortalStore: PortalStore<Statement = Prepared>,
         C::Error: std::fmt::Debug,
         PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
     {
-        // They are text here ([`dialect`]), and so arrive what drivers send for them.
-        let as_text = [Type::JSON, Type::JSONB].map(|kind| kind.oid());
-        for oid in message.type_oids.iter_mut().filter(|oid| as_text.contains(oid)) {
-            *oid = Type::TEXT.oid();
+        let name = message.statement_name.as_deref().unwrap_or(DEFAULT_NAME);
+        match client.portal_store().get_statement(name) {
+            Some(Entry::Value(statement)) => {
+                let portal = texts::bind(message, statement)?;
+                client.portal_store().put_portal(Arc::new(portal));
+            }
+            Some(Entry::Empty) => {
+                if !message.parameters.is_empty() {
+                    return Err(sqlstate::error("08P01", "an empty statement takes no parameters"));
+                }
+                client.portal_store().put_empty_portal(message.portal_name.as_deref().unwrap_or(DEFAULT_NAME));
+            }
+            None => return Err(PgWireError::StatementNotFound(name.to_owned())),
         }
-        match StoredStatement::parse(client, &message, self.query_parser()).await? {
-            Some(statement) => client.portal_store().put_statement(Arc::new(statement)),
-            None => client.portal_store().put_empty_statement(message.name.as_deref().unwrap_or(DEFAULT_NAME)),
-        }
-        client.send(PgWireBackendMessage::ParseComplete(ParseComplete::new())).await?;
+        client.send(PgWireBackendMessage::BindComplete(BindComplete::new())).await?;
         Ok(())
     }
 

@@ -127,6 +127,9 @@ impl From<&DataFusionError> for Failure {
                     .hint("filter before joining, and join on equal columns: a join without can't put rows aside")
             }
             DataFusionError::ArrowError(arrow, _) => Self::new(of_arrow(arrow), arrow.to_string()),
+            DataFusionError::Execution(reason) if reason.starts_with("unrecognized configuration parameter") => {
+                Self::new("42704", told())
+            }
             DataFusionError::Execution(_) => Self::new("22000", told()),
             DataFusionError::External(inner) if inner.is::<Exceeded>() => {
                 inner.downcast_ref::<Exceeded>().copied().map_or_else(|| Self::new("XX000", told()), Self::from)

@@ -18,6 +18,7 @@ mod full_disk;
 mod real_input;
 mod http;
 mod clients;
+mod isolation;
 mod cli;
 mod cli_help;
 mod cli_config;

@@ -4,10 +4,11 @@ use std::process::{Command, Output};
 use std::sync::Arc;
 
 use actors::api_key::ApiKey;
-use actors::facets::keys::{KeysCommand, Scopes};
+use actors::facets::keys::{KeysCommand, Scope, Scopes};
 use actors::scram::ScramVerifier;
 use actors::{Command as TenantCommand, PLATFORM};
-use engine::clock::SystemClock;
+use engine::clock::{Clock, SystemClock};
+use engine::event::builder::{Attributes, EventBatchBuilder};
 use server::config::{Config, Layers};
 use server::serving::Serving;
 
@@ -47,18 +48,42 @@ impl House {
 
     /// A new key: its id and its text.
     async fn key(&self, tenant: &str, number: u8) -> (String, String) {
+        self.key_for(tenant, number, None).await
+    }
+
+    /// One that sees `tenants` only, if they are said.
+    async fn key_for(&self, tenant: &str, number: u8, tenants: Option<&[&str]>) -> (String, String) {
         let (ApiKey { id, hash }, text) = ApiKey::generate([number; 8], [number; 32]);
         let create = KeysCommand::Create {
             id: id.clone(),
             hash,
             scram: ScramVerifier::derive(tenant, &text),
-            scopes: Scopes::all(),
+            scopes: if tenants.is_some() { [Scope::Query].into_iter().collect() } else { Scopes::all() },
             label: String::new(),
             expires_at_us: None,
-            tenants: None,
+            tenants: tenants.map(|tenants| tenants.iter().map(|&name| name.to_owned()).collect()),
         };
         self.serving.node.command(tenant, TenantCommand::Keys(create), PRINCIPAL).await.unwrap();
         (id, text)
+    }
+
+    /// One event of each of `tenants`, in sight of queries.
+    fn fill(&self, tenants: &[&str]) {
+        let mut builder = EventBatchBuilder::new();
+        for tenant in tenants {
+            builder.text("/secret", &format!("of {tenant}"));
+            builder.commit(Attributes {
+                tenant,
+                id: tenant,
+                source: "/test",
+                event_type: "call",
+                subject: None,
+                time_us: SystemClock.now_us(),
+            });
+        }
+        let receipt = self.serving.node.engine.submit_and_wait(builder.finish()).unwrap();
+        assert_eq!(receipt.tally().admitted, tenants.len() as u64);
+        self.serving.node.engine.cut().unwrap();
     }
 
     async fn psql(&self, user: &str, key: &str, args: &[&str]) -> Output {
@@ -108,6 +133,38 @@ async fn a_key_sees_its_tenant_and_the_platform_sees_all() {
     assert_eq!(house.rows("acme", &acme, around).await, "0\n");
     let plan = house.rows("acme", &acme, "explain select value from usage where tenant <> 'globex'").await;
     assert!(plan.contains("ViewScan: view=usage, tenant=[acme]"), "{plan}");
+    house.serving.drain().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_of_several_tenants_sees_those() {
+    if !has_psql() {
+        return;
+    }
+    let house = House::open(&[]).await;
+    house.serving.node.tenants.create_many(&["zeta".to_owned()], PRINCIPAL).await.unwrap();
+    let (_, platform) = house.key(PLATFORM, 1).await;
+    let (_, several) = house.key_for(PLATFORM, 2, Some(&["acme", "zeta"])).await;
+    let view = "create materialized view by_source as select source, count(*) as n from events group by source";
+    house.rows(PLATFORM, &platform, view).await;
+    house.fill(&["acme", "globex", "zeta"]);
+    for (sql, expect) in [
+        ("select tenant from tenants order by 1", "acme\nzeta\n"),
+        ("select data ->> 'secret' from events order by 1", "of acme\nof zeta\n"),
+        ("select count(*) from events where tenant = 'globex'", "0\n"),
+        // A view that names no tenant is made of theirs.
+        ("select source, n from by_source", "/test|2\n"),
+        ("select watermark is not null, epoch > 0, \"offset\" > 0 from engine", "t|t|t\n"),
+    ] {
+        assert_eq!(house.rows(PLATFORM, &several, sql).await, expect, "{sql}");
+    }
+    assert_eq!(house.rows(PLATFORM, &platform, "select n from by_source").await, "3\n");
+    for (sql, state) in [("select * from engine_shards", "42P01"), (&view.replace("by_source", "other"), "42501")] {
+        let told = house.failure(PLATFORM, &several, sql).await;
+        assert!(told.contains(state) && !told.contains("globex"), "{sql}: {told}");
+    }
+    let told = house.failure("acme", &several, "select 1").await;
+    assert!(!told.contains("zeta"), "{told}");
     house.serving.drain().await.unwrap();
 }
 
@@ -239,12 +296,57 @@ async fn errors_carry_their_state_and_writes_are_refused() {
         ("copy tenants from stdin", "25006"),
         ("create external table t stored as csv location '/etc/passwd'", ""),
         ("set datafusion.execution.batch_size = 1", "25006"),
+        ("set nonsense = 1", "42704"),
+        ("show nonsense", "42704"),
+        ("reset nonsense", "42704"),
+        ("select current_setting('nonsense')", "42704"),
+        ("set server_version = '17'", "55P02"),
+        ("set client_encoding = 'LATIN1'", "22023"),
+        ("set role globex", "42501"),
         ("select count(*) from generate_series(1, 100000000000) a", "57014"),
     ] {
         let told = house.failure("acme", &key, sql).await;
         assert!(told.contains(state), "{sql}: not {state}: {told}");
         assert!(state != "25006" || told.contains("HINT:  "), "{sql}: {told}");
     }
+    house.serving.drain().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_clients_set_is_taken() {
+    if !has_psql() {
+        return;
+    }
+    let house = House::open(&[]).await;
+    let (_, key) = house.key("acme", 2).await;
+    for sql in [
+        "set client_encoding = 'UTF8'",
+        "set names 'utf8'",
+        "set datestyle = ISO, MDY",
+        "set session extra_float_digits = 3",
+        "set application_name = 'tool'",
+        "set local lock_timeout = 1000",
+        "set search_path = \"$user\", public",
+        "set time zone 'UTC'",
+        "set timezone to 'UTC'",
+        "set standard_conforming_strings = on",
+        "set session characteristics as transaction read only",
+        "set session characteristics as transaction isolation level repeatable read",
+        "set app.tenant = 'acme'",
+        "reset all",
+        "reset application_name",
+    ] {
+        let told = house.rows("acme", &key, sql).await;
+        assert!(["SET\n", "RESET\n"].contains(&told.as_str()), "{sql}: {told}");
+    }
+    // Of the session without saying so, and in words instead of a text.
+    let own = ["-At", "-c", "set session intervalstyle = iso_8601", "-c", "select interval '1 day 2 hours'"];
+    let told = house.psql("acme", &key, &own).await;
+    assert_eq!(String::from_utf8_lossy(&told.stdout), "SET\nP1DT2H\n", "{told:?}");
+    let bounded = ["-c", "set session statement_timeout = '50ms'", "-c"];
+    let endless = "select count(*) from generate_series(1, 100000000000) a";
+    let told = house.psql("acme", &key, &[&bounded[..], &[endless]].concat()).await;
+    assert!(String::from_utf8_lossy(&told.stderr).contains("57014"), "{told:?}");
     house.serving.drain().await.unwrap();
 }
 
@@ -336,10 +438,23 @@ async fn materialized_views_are_made_read_and_dropped() {
     assert_eq!(house.rows(PLATFORM, &platform, "select * from by_type").await, "");
     let columns = house.rows(PLATFORM, &platform, "\\d by_type").await;
     assert!(columns.contains("type|") && columns.contains("n|"), "{columns}");
+    for (command, expect) in [
+        ("\\dm", "public|by_type|materialized view|"),
+        ("\\dm+", "A materialized view: SELECT type"),
+        ("\\d", "public|by_type|materialized view|"),
+        ("\\d+ by_type", "n|"),
+    ] {
+        let told = house.rows(PLATFORM, &platform, command).await;
+        assert!(told.contains(expect), "{command}: {told}");
+    }
+    let plain = house.rows(PLATFORM, &platform, "\\dv").await;
+    assert!(plain.contains("public|usage|view|") && !plain.contains("by_type"), "{plain}");
     let refresh = "refresh materialized view by_type";
     assert_eq!(house.rows(PLATFORM, &platform, refresh).await, "REFRESH MATERIALIZED VIEW\n");
     for (user, key, sql, state) in [
         (PLATFORM, &platform, create.to_owned(), "42P07"),
+        (PLATFORM, &platform, create.replace("create", "create or replace"), "0A000"),
+        (PLATFORM, &platform, create.replace("create", "create or replace"), "drop the view and create it again"),
         (PLATFORM, &platform, create.replace("by_type as", "x as") + " having count(*) > 1", "0A000"),
         (PLATFORM, &platform, "create materialized view x as selec".to_owned(), "42601"),
         (PLATFORM, &platform, "drop materialized view nothing".to_owned(), "42P01"),

@@ -1,10 +1,14 @@
 //! What a view's statement may hold, by its syntax: one `SELECT … FROM events [WHERE …] GROUP BY …`.
 //!
-//! Looked at before planning, so that a refusal names what was written. Not here: expressions.
+//! Looked at before planning, so that a refusal names what was written. Not here: expressions, but for operators that are not
+//! planned at all.
+
+use std::ops::ControlFlow;
 
 use datafusion::sql::parser::Statement as DfStatement;
 use datafusion::sql::sqlparser::ast::{
-    Expr, GroupByExpr, ObjectName, Query, Select, SetExpr, Statement, TableFactor, TableWithJoins,
+    BinaryOperator, Expr, GroupByExpr, ObjectName, Query, Select, SetExpr, Statement, TableFactor, TableWithJoins,
+    visit_expressions,
 };
 use engine::view::ViewRefusal;
 
@@ -19,7 +23,20 @@ pub(super) fn check(statement: &DfStatement) -> Result<(), ViewRefusal> {
         },
         _ => return Err(ViewRefusal::new("AS", "a view is defined by a SELECT")),
     };
-    check_select(check_query(query)?)
+    check_select(check_query(query)?)?;
+    let operator = visit_expressions(query, |expression| match expression {
+        Expr::BinaryOp { op: operator @ (BinaryOperator::Arrow | BinaryOperator::LongArrow), .. } => {
+            ControlFlow::Break(operator.to_string())
+        }
+        _ => ControlFlow::Continue(()),
+    });
+    match operator {
+        ControlFlow::Break(operator) => {
+            let instead = "is read as json_value(data, '$.member') or json_number(data, '$.member')";
+            Err(ViewRefusal::new(operator, instead))
+        }
+        ControlFlow::Continue(()) => Ok(()),
+    }
 }
 
 /// The query's one `SELECT`.

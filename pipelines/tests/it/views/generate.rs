@@ -9,31 +9,12 @@ use engine::units::Units;
 use pipelines::views::tenants::TenantRow;
 
 use super::node::tenant;
+pub(crate) use super::random::Random;
 
 /// 2026-03-28T20:00:00Z: the night in which Europe's clocks go forward.
 const START_US: i64 = 1_774_728_000_000_000;
 const MINUTE_US: i64 = 60_000_000;
 const TENANTS: [&str; 5] = ["acme", "globex", "initech", "umbrella", "größe"];
-
-/// Xorshift: the same seed gives the same events everywhere.
-pub(crate) struct Random(u64);
-
-impl Random {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
-    }
-
-    pub(crate) fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % bound
-    }
-
-    pub(crate) fn pick<'a>(&mut self, of: &[&'a str]) -> &'a str {
-        of[self.below(of.len() as u64) as usize]
-    }
-}
 
 /// `count` events in batches of random size; ids start at `first`.
 pub(crate) fn batches(random: &mut Random, first: usize, count: usize) -> Vec<EventBatch> {

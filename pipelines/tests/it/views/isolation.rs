@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use engine::event::split::shard_of;
 use pipelines::catalog::{CatalogError, Visibility};
 
 use super::generate::{Random, batches, meters, tenants};
@@ -149,6 +150,18 @@ async fn a_tenants_facts_are_shown() {
     assert_eq!(rows(&session, meter).await, [["request", "$.value", "sum", r#"{"ok":"$.ok","region":"$.region"}"#]]);
     let engine = "SELECT epoch, freshness_ms, \"offset\" - revision FROM engine";
     assert_eq!(rows(&session, engine).await, [["1", "1000", "1"]]);
+    // Its own shard's watermark, and not the platform's, which is the least of all shards'.
+    let watermark = "SELECT watermark, watermark_lag_ms > 0 FROM engine";
+    let of_shard = format!(
+        "SELECT watermark, watermark_lag_ms > 0 FROM engine_shards WHERE shard = {}",
+        shard_of(OWN, super::node::SHARDS)
+    );
+    let expect = rows(&node.session(Visibility::Platform), &of_shard).await;
+    assert_eq!(rows(&session, watermark).await, expect);
+    let least = "SELECT min(watermark), true FROM engine_shards";
+    let least = rows(&node.session(Visibility::Platform), least).await;
+    assert_eq!(rows(&node.session(Visibility::Platform), watermark).await, least);
+    assert_ne!(least, expect, "two shards of one watermark tell nothing");
     let shards = "SELECT shard, \"offset\" > 0, lag, watermark_lag_ms > 0 FROM engine_shards ORDER BY shard LIMIT 1";
     assert_eq!(rows(&node.session(Visibility::Platform), shards).await, [["0", "true", "0", "true"]]);
 }
@@ -162,13 +175,28 @@ async fn views_and_columns_have_comments() {
     assert_eq!(rows(&session, without).await, Vec::<Vec<String>>::new());
     let one = "SELECT ordinal_position, data_type, column_comment FROM information_schema.columns \
                WHERE table_name = 'usage' AND column_name = 'value'";
-    assert_eq!(rows(&session, one).await[0][2], "the aggregate, in the meter's unit");
+    assert_eq!(rows(&session, one).await, [["6", "numeric", "the aggregate, in the meter's unit"]]);
+    let kinds = "SELECT DISTINCT data_type, udt_name, numeric_precision, numeric_scale, datetime_precision \
+                 FROM information_schema.columns WHERE table_schema = 'public' ORDER BY data_type";
+    let expect = [
+        ["bigint", "int8", "64", "0", "NULL"],
+        ["boolean", "bool", "NULL", "NULL", "NULL"],
+        ["integer", "int4", "32", "0", "NULL"],
+        ["numeric", "numeric", "38", "9", "NULL"],
+        ["text", "text", "NULL", "NULL", "NULL"],
+        ["timestamp with time zone", "timestamptz", "NULL", "NULL", "6"],
+    ];
+    assert_eq!(rows(&session, kinds).await, expect);
     let dimension = "SELECT column_comment FROM information_schema.columns \
                      WHERE table_name = 'meter_amount' AND column_name = 'region'";
     assert_eq!(rows(&session, dimension).await, [["dimension $.region of data"]]);
     let tables = "SELECT count(*), count(table_comment) FROM information_schema.tables WHERE table_schema = 'public'";
     let counted = rows(&session, tables).await;
     assert_eq!(counted[0][0], counted[0][1]);
+    // They are in nobody's way.
+    let union = "SELECT DISTINCT c FROM (SELECT coalesce(state, sqlstate) AS c FROM queries WHERE state = 'x' UNION ALL \
+                 SELECT string_agg(v, ',') FROM (VALUES ('y')) AS t(v))";
+    assert_eq!(rows(&session, union).await, [["y"]]);
     // What clients ask for is still there.
     assert!(!rows(&session, "SHOW TABLES").await.is_empty());
     assert!(!rows(&session, "SHOW COLUMNS FROM usage").await.is_empty());

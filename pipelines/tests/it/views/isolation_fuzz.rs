@@ -2,7 +2,7 @@
 //! neighbours, and none changes when everything that the neighbours did is something else.
 //!
 //! The second says what the first can't: that no count, sum or comparison is about others' rows. What a tenant may know
-//! of the whole is left out of it: the view `engine`. One seed gives one run; `TENANTRY_ISOLATION_QUERIES` makes it
+//! of the whole is left out of it: the view `engine`. The doors are searched by the server's tests. One seed gives one run; `TENANTRY_ISOLATION_QUERIES` makes it
 //! longer, `TENANTRY_ISOLATION_SEED` another.
 
 mod expression;
@@ -18,8 +18,9 @@ use datafusion::common::DataFusionError;
 use futures::FutureExt;
 use pipelines::catalog::{Catalog, Visibility};
 
-use grammar::{Grammar, Kind, Table};
-use neighbourhood::{CANARIES, NEIGHBOURS, Neighbourhood, OWN, PARROTS};
+use super::generate::Random;
+use grammar::{Grammar, OWN, Table};
+use neighbourhood::{CANARIES, NEIGHBOURS, Neighbourhood, PARROTS};
 
 const QUERIES: u64 = 1000;
 const SEED: u64 = 1;
@@ -98,31 +99,15 @@ fn unbound_scan(plan: &str) -> Option<&str> {
     scans.find(|scan| !scan.contains(&format!(", tenant=[{OWN}]")) && !scan.contains(", tenant=[],"))
 }
 
-/// The views of a tenant's session and those of `information_schema`, their columns by kind.
 async fn tables(catalog: &Catalog) -> Vec<Table> {
     let sql = "SELECT table_name, column_name, data_type FROM information_schema.columns \
                WHERE table_schema = 'public' ORDER BY table_name";
     let answer = ask(catalog, &own(), sql).await;
-    let mut tables = Vec::<Table>::new();
-    for line in answer.text.lines().skip(1) {
+    let columns = answer.text.lines().skip(1).map(|line| {
         let [table, column, data_type] = line.split('\t').take(3).collect::<Vec<_>>()[..] else { panic!("{line}") };
-        let kind = match data_type {
-            of if of.contains("Utf8") => Kind::Text,
-            of if of.contains("Timestamp") => Kind::Time,
-            of if of.contains("Boolean") => Kind::Flag,
-            _ => Kind::Number,
-        };
-        if tables.last().is_none_or(|last| last.name != table) {
-            tables.push(Table { name: table.into(), columns: Vec::new() });
-        }
-        tables.last_mut().unwrap().columns.push((column.into(), kind));
-    }
-    let texts = |columns: &[&str]| columns.iter().map(|name| ((*name).to_owned(), Kind::Text)).collect();
-    let named = |name: &str, columns: &[&str]| Table { name: name.into(), columns: texts(columns) };
-    tables.push(named("information_schema.tables", &["table_catalog", "table_schema", "table_name", "table_type"]));
-    tables.push(named("information_schema.columns", &["table_name", "column_name", "column_default", "data_type"]));
-    tables.push(named("information_schema.views", &["table_name", "definition"]));
-    tables
+        [table, column, data_type].map(str::to_owned)
+    });
+    grammar::tables(columns)
 }
 
 fn setting(name: &str, default: u64) -> u64 {

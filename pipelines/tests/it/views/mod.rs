@@ -1,6 +1,7 @@
 //! The catalog and its views over a node in memory.
 
 mod node;
+mod random;
 mod generate;
 mod isolation;
 mod isolation_fuzz;

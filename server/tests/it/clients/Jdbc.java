@@ -9,10 +9,15 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.sql.Types;
+import java.time.LocalDate;
 import java.time.OffsetDateTime;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import org.postgresql.util.PGInterval;
+import org.postgresql.util.PGobject;
 
 public class Jdbc {
     static void check(boolean holds, Object found) {
@@ -93,6 +98,49 @@ public class Jdbc {
         }
     }
 
+    // Each type goes there and comes back; in binary, if the connection has that, after a few executions.
+    static void goesThereAndBack(Connection connection) throws SQLException {
+        PGobject json = new PGobject();
+        json.setType("jsonb");
+        json.setValue("{\"a\": 1}");
+        UUID uuid = new UUID(0, 5);
+        OffsetDateTime time = OffsetDateTime.parse("2026-01-02T03:04:05.678901Z");
+        Map<String, Object> values = Map.ofEntries(
+            Map.entry("?::smallint", (short) 7), Map.entry("?::int", 41), Map.entry("?::bigint", 1L << 40),
+            Map.entry("?::numeric(20, 5)", new BigDecimal("123.45678")), Map.entry("?::float8", 1.5), Map.entry("?::real", 1.5f),
+            Map.entry("?::text", "h\u00e9"), Map.entry("?::bool", true), Map.entry("?::date", LocalDate.parse("2026-01-02")),
+            Map.entry("?::timestamptz", time), Map.entry("?::interval", new PGInterval(0, 0, 1, 2, 0, 5)),
+            Map.entry("?::uuid", uuid), Map.entry("?::jsonb", json));
+        for (Map.Entry<String, Object> each : values.entrySet()) {
+            Object value = each.getValue();
+            try (PreparedStatement statement = connection.prepareStatement("select " + each.getKey())) {
+                for (int execution = 0; execution < 8; execution++) {
+                    statement.setObject(1, value);
+                    ResultSet row = statement.executeQuery();
+                    check(row.next(), "a row");
+                    Object found = value instanceof OffsetDateTime || value instanceof LocalDate ? row.getObject(1, value.getClass())
+                        : value instanceof PGInterval || value instanceof BigDecimal ? row.getObject(1) : row.getString(1);
+                    String told = value instanceof OffsetDateTime ? ((OffsetDateTime) found).toInstant().toString() : found.toString();
+                    String expect = value instanceof OffsetDateTime ? time.toInstant().toString()
+                        : value instanceof Boolean ? "t" : value.toString();
+                    check(told.equals(expect), each.getKey() + " " + told + " after " + execution);
+                }
+            }
+        }
+        try (PreparedStatement statement = connection.prepareStatement("select ?::int[], ?::text[], ? = any(?)")) {
+            for (int execution = 0; execution < 8; execution++) {
+                statement.setArray(1, connection.createArrayOf("int4", new Integer[] {1, 2}));
+                statement.setArray(2, connection.createArrayOf("text", new String[] {"a,b", null}));
+                statement.setObject(3, uuid);
+                statement.setArray(4, connection.createArrayOf("uuid", new UUID[] {uuid}));
+                ResultSet row = statement.executeQuery();
+                check(row.next() && row.getBoolean(3), "a UUID among UUIDs");
+                check(Arrays.equals((Object[]) row.getArray(1).getArray(), new Object[] {1, 2}), row.getString(1));
+                check(Arrays.equals((Object[]) row.getArray(2).getArray(), new Object[] {"a,b", null}), row.getString(2));
+            }
+        }
+    }
+
     static void readsInPortions(Connection connection) throws SQLException {
         connection.setAutoCommit(false);
         try (Statement first = connection.createStatement(); Statement second = connection.createStatement()) {
@@ -127,8 +175,14 @@ public class Jdbc {
         try (Connection connection = DriverManager.getConnection(url, System.getenv("PGUSER"), System.getenv("PGPASSWORD"))) {
             describes(connection);
             prepares(connection);
+            goesThereAndBack(connection);
             readsInPortions(connection);
             cancels(connection);
+        }
+        String asText = url + "&binaryTransfer=false";
+        try (Connection connection = DriverManager.getConnection(asText, System.getenv("PGUSER"), System.getenv("PGPASSWORD"))) {
+            prepares(connection);
+            goesThereAndBack(connection);
         }
     }
 }

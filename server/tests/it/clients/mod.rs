@@ -5,7 +5,7 @@
 //! What a client needs is made once in the user's cache folder, pinned; where Python or Java is missing the tests say so and
 //! skip, but fail under `CI=true`.
 
-mod tools;
+pub(crate) mod tools;
 mod psql;
 mod psycopg;
 mod sqlalchemy;

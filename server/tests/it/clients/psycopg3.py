@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import psycopg
 from psycopg import errors
-from psycopg.types.json import Jsonb
+from psycopg.types.json import Json, Jsonb
 
 UTC = dt.timezone.utc
 ROWS = "select v from generate_series(1, 1000) s(v)"
@@ -31,19 +31,41 @@ ONE_TYPE_EACH = [
     ("%s::int[]", [1, 2, 3]),
     ("%s::text[]", ["a", "b"]),
     ("%s::numeric(10, 1)[]", [Decimal("1.5")]),
+    ("%s::float8[]", [1.5, None]),
+    ("%s::bool[]", [True, False]),
     ("%s::text", None),
+]
+# JSON and UUIDs are text here.
+FIVE = uuid.UUID(int=5)
+TEXTS = [
+    ("%s::jsonb", Jsonb({"a": 1}), '{"a": 1}'),
+    ("%s::json", Json({"a": 1}), '{"a": 1}'),
+    ("%s::text", Jsonb(None), "null"),
+    ("%s::uuid", FIVE, str(FIVE)),
+    ("%s::uuid", str(FIVE), str(FIVE)),
+    ("%s::text[]", [FIVE], [str(FIVE)]),
+    ("%s::text[]", [Jsonb({"a": 1}), None], ['{"a": 1}', None]),
+    (f"'{FIVE}' = %s", FIVE, True),
+    (f"'{FIVE}' = any(%s)", [uuid.UUID(int=4), FIVE], True),
+    ("%s::jsonb ->> 'a'", Jsonb({"a": 1}), "1"),
+    ("(%s::jsonb -> 'a') ->> -1", Jsonb({"a": [1, "x"]}), "x"),
 ]
 
 
-def types(connection, binary):
+def types(connection, binary, placeholder):
     def one(sql, *parameters):
-        return connection.execute(sql, parameters, binary=binary).fetchone()[0]
+        row = connection.execute(sql.replace("%s", placeholder), parameters, binary=binary).fetchone()
+        return row[0]
 
     for sql, value in ONE_TYPE_EACH:
         assert one("select " + sql, value) == value, (sql, value, one("select " + sql, value))
-    # JSON and UUIDs are text here.
-    assert one("select %s::jsonb", Jsonb({"a": 1})) == '{"a": 1}'
-    assert one("select %s::uuid", str(uuid.UUID(int=5))) == str(uuid.UUID(int=5))
+    for sql, value, expect in TEXTS:
+        assert one("select " + sql, value) == expect, (sql, value, one("select " + sql, value))
+    first = "select array[time, null] from events where tenant = %s"
+    assert one(first, "globex") == [dt.datetime(2026, 11, 23, 11, 30, tzinfo=UTC), None]
+    assert one("select data from events where tenant = %s", "globex") == '{"model":"small","tokens":100}'
+    assert one("select count(*) from events where data ->> 'model' = %s", "small") == 31
+    assert one("select sum((data ->> 'tokens')::numeric) from events where tenant = %s", "globex") == 100
     assert one("select %s + 1", 41) == 42
     assert one("select count(*) from usage where value > %s", 30) == 31
     assert one("select count(*) from usage where value > %s", Decimal("30.5")) == 31
@@ -144,8 +166,10 @@ def main():
     proved()
     with psycopg.connect(autocommit=True) as connection:
         assert connection.info.server_version == 160006
-        types(connection, binary=False)
-        types(connection, binary=True)
+        # Parameters as the driver chooses, as text and in binary; so each result.
+        for placeholder in ["%s", "%t", "%b"]:
+            types(connection, False, placeholder)
+            types(connection, True, placeholder)
         cursors(connection)
         transactions(connection)
         pipelines(connection)

@@ -23,6 +23,16 @@ assert kinds["tenant"] is sa.TEXT and kinds["final"] is sa.BOOLEAN and kinds["re
 assert issubclass(kinds["value"], sa.Numeric), kinds
 assert usage.c.window_start.type.timezone and not usage.c.tenant.nullable
 
+# What tools that know no dialect go by; SQLAlchemy itself asks pg_catalog.
+information = sa.table("columns", *map(sa.column, ["table_name", "column_name", "data_type", "udt_name", "numeric_scale"]), schema="information_schema")
+described = sa.select(information.c["column_name", "data_type", "udt_name", "numeric_scale"]).where(information.c.table_name == "usage")
+with engine.connect() as connection:
+    described = {name: tuple(rest) for name, *rest in connection.execute(described)}
+assert described["tenant"] == ("text", "text", None), described
+assert described["window_start"] == ("timestamp with time zone", "timestamptz", None), described
+assert described["value"] == ("numeric", "numeric", 9), described
+assert described["revision"] == ("bigint", "int8", 0) and described["final"] == ("boolean", "bool", None), described
+
 with engine.connect() as connection:
     total = sa.select(usage.c.tenant, sa.func.sum(usage.c.value)).group_by(usage.c.tenant).order_by(usage.c.tenant)
     assert connection.execute(total).fetchall() == [("acme", 1830), ("globex", 100)]

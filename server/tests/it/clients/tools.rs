@@ -23,14 +23,14 @@ assert hashlib.sha256(data).hexdigest() == sys.argv[2], 'another file than was p
 open(sys.argv[3], 'wb').write(data)";
 
 /// Whether `program` is there.
-pub(super) fn has(program: &str) -> bool {
+pub(crate) fn has(program: &str) -> bool {
     let argument = if program == "java" { "-version" } else { "--version" };
     let found = Command::new(program).arg(argument).output().is_ok_and(|output| output.status.success());
     found || missing(&format!("{program} is not installed"))
 }
 
 /// A Python that has the packages.
-pub(super) fn python() -> Option<PathBuf> {
+pub(crate) fn python() -> Option<PathBuf> {
     if !has("python3") {
         return None;
     }
@@ -45,7 +45,7 @@ pub(super) fn python() -> Option<PathBuf> {
 }
 
 /// The JDBC driver, if there is a Java to run it.
-pub(super) fn jdbc() -> Option<PathBuf> {
+pub(crate) fn jdbc() -> Option<PathBuf> {
     if !has("java") || !has("python3") {
         return None;
     }
@@ -61,7 +61,7 @@ pub(super) fn jdbc() -> Option<PathBuf> {
 }
 
 /// A file beside this one.
-pub(super) fn script(name: &str) -> PathBuf {
+pub(crate) fn script(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/clients").join(name)
 }
 

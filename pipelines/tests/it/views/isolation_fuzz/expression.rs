@@ -1,8 +1,7 @@
 //! Random expressions of one kind: values, predicates, aggregates, windows; many that fail on values or try to undo a
 //! bound on `tenant`.
 
-use super::grammar::{Grammar, Kind, Table};
-use super::neighbourhood::OWN;
+use super::grammar::{Grammar, Kind, OWN, Table};
 
 impl Grammar {
     /// A column of `kind`, or a literal if there is none.

@@ -1,9 +1,12 @@
 //! Random statements over the views: joins, subqueries, set operations, grouping, names that mislead.
 //!
-//! Columns and literals are chosen by kind, so that most statements can be planned. Expressions are in `expression`.
+//! Columns and literals are chosen by kind, so that most statements can be planned. Expressions are in `expression`. The
+//! server's tests include both files and ask the same through its doors.
 
-use super::super::generate::Random;
-use super::neighbourhood::OWN;
+use super::Random;
+
+/// The tenant that asks.
+pub(super) const OWN: &str = "mallory";
 
 /// What an expression gives, as far as it decides where it can stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +35,31 @@ impl Table {
     fn has(&self, column: &str) -> bool {
         self.columns.iter().any(|(name, _)| name == column)
     }
+}
+
+/// The views of a tenant's session, from what `information_schema.columns` says of each column (table, column, data type,
+/// by table), and those of `information_schema` itself.
+pub(super) fn tables(columns: impl IntoIterator<Item = [String; 3]>) -> Vec<Table> {
+    let mut tables = Vec::<Table>::new();
+    for [table, column, data_type] in columns {
+        let kind = match data_type.as_str() {
+            "text" => Kind::Text,
+            "timestamp with time zone" => Kind::Time,
+            "boolean" => Kind::Flag,
+            "bigint" | "integer" | "numeric" => Kind::Number,
+            other => panic!("{table}.{column} is {other}"),
+        };
+        if tables.last().is_none_or(|last| last.name != table) {
+            tables.push(Table { name: table, columns: Vec::new() });
+        }
+        tables.last_mut().unwrap().columns.push((column, kind));
+    }
+    let texts = |columns: &[&str]| columns.iter().map(|name| ((*name).to_owned(), Kind::Text)).collect();
+    let named = |name: &str, columns: &[&str]| Table { name: name.into(), columns: texts(columns) };
+    tables.push(named("information_schema.tables", &["table_catalog", "table_schema", "table_name", "table_type"]));
+    tables.push(named("information_schema.columns", &["table_name", "column_name", "column_default", "data_type"]));
+    tables.push(named("information_schema.views", &["table_name", "definition"]));
+    tables
 }
 
 /// A generator; the same seed and tables give the same statements.

@@ -24,8 +24,8 @@ use pipelines::views::tenants::TenantRow;
 
 use super::super::generate::{Random, meters};
 use super::super::node::{NOW_US, SHARDS, TestNode, tenant};
+use super::grammar::OWN;
 
-pub(super) const OWN: &str = "mallory";
 pub(super) const NEIGHBOURS: u64 = 50;
 /// Everything that is counted has this type: a number, so that casts succeed on the asking tenant's rows.
 const EVENT_TYPE: &str = "1";

@@ -32,6 +32,22 @@ async fn adbc_reads_lists_and_binds() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn adbc_speaks_tls() {
+    let Some(python) = tools::python() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let [certificate, secret] = ["certificate.pem", "key.pem"].map(|file| folder.path().join(file));
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
+    std::fs::write(&certificate, made.cert.pem()).unwrap();
+    std::fs::write(&secret, made.signing_key.serialize_pem()).unwrap();
+    let [certificate, secret] = [certificate, secret].map(|file| file.display().to_string());
+    let house = House::open(&[("tls.certificate", &certificate), ("tls.key", &secret)]).await;
+    house.fill("acme", 3);
+    let acme = house.key("acme", 1).await;
+    run(python, "tls.py", &house, &[&acme, &certificate]).await;
+    house.serving.drain().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn arrow_batches_come_in_like_any_events() {
     let Some(python) = tools::python() else { return };
     let house = House::open(&[]).await;

@@ -1,7 +1,9 @@
 //! TLS for the Postgres wire and for Flight, with the certificate that is configured; the Postgres wire has one of the node's
 //! own else.
 //!
-//! Not here: when it is required (each door says so), how the node's own is made ([`super::self_signed`]).
+//! Not here: when it is required (each door says so), how the node's own is made ([`self_signed`]).
+
+mod self_signed;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,22 +18,29 @@ use x509_certificate::{SignatureAlgorithm, X509Certificate};
 
 use crate::config;
 
-use super::PostgresError;
-use super::self_signed;
-
 /// Folder, inside the data folder, of the certificate that the node makes itself.
 const FOLDER: &str = "tls";
+
+/// Certificate or key can't be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{file}: {reason}")]
+pub struct TlsError {
+    /// Which file.
+    pub file: String,
+    /// What is wrong with it.
+    pub reason: String,
+}
 
 /// What connections are encrypted with.
 pub(crate) struct Tls {
     pub(crate) acceptor: TlsAcceptor,
     /// The hash by which a login can be bound to the certificate (RFC 5929, `tls-server-end-point`), if there is one.
-    pub(super) end_point: Option<Vec<u8>>,
+    pub(crate) end_point: Option<Vec<u8>>,
 }
 
 impl Tls {
     /// For connections that agree to speak `protocol`; a certificate that is not configured is kept in `data`.
-    pub(super) fn open(options: &config::Postgres, data: &Path, protocol: &str) -> Result<Self, PostgresError> {
+    pub(crate) fn open(options: &config::Tls, data: &Path, protocol: &str) -> Result<Self, TlsError> {
         if let Some(configured) = Self::configured(options, protocol)? {
             return Ok(configured);
         }
@@ -41,14 +50,14 @@ impl Tls {
     }
 
     /// The same, but `None` if no certificate is configured.
-    pub(crate) fn configured(options: &config::Postgres, protocol: &str) -> Result<Option<Self>, PostgresError> {
-        if options.tls_certificate.as_os_str().is_empty() {
+    pub(crate) fn configured(options: &config::Tls, protocol: &str) -> Result<Option<Self>, TlsError> {
+        if options.certificate.as_os_str().is_empty() {
             return Ok(None);
         }
-        Self::load(&options.tls_certificate, &options.tls_key, protocol).map(Some)
+        Self::load(&options.certificate, &options.key, protocol).map(Some)
     }
 
-    fn load(certificate: &Path, key: &Path, protocol: &str) -> Result<Self, PostgresError> {
+    fn load(certificate: &Path, key: &Path, protocol: &str) -> Result<Self, TlsError> {
         let chain = CertificateDer::pem_file_iter(certificate)
             .and_then(Iterator::collect::<Result<Vec<_>, _>>)
             .map_err(|error| fail(certificate, error.to_string()))?;
@@ -82,8 +91,8 @@ fn end_point(certificate: &[u8]) -> Option<Vec<u8>> {
     Some(digest::digest(algorithm, certificate).as_ref().to_vec())
 }
 
-fn fail(file: &Path, reason: String) -> PostgresError {
-    PostgresError::Tls { file: file.display().to_string(), reason }
+fn fail(file: &Path, reason: String) -> TlsError {
+    TlsError { file: file.display().to_string(), reason }
 }
 
 /// As other tools print fingerprints.

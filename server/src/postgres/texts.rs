@@ -1,0 +1,214 @@
+//! Parameters that the library can't read: what drivers send as `uuid`, `json` and `jsonb`, alone and in arrays, becomes the
+//! text that Postgres would show, in both formats, since they are text here; and an `interval` in words gets those that the
+//! library knows.
+//!
+//! Not here: casts to these types ([`super::dialect`]).
+
+use std::sync::Arc;
+
+use bytes::{BufMut, Bytes, BytesMut};
+use datafusion_postgres::pgwire::api::Type;
+use datafusion_postgres::pgwire::api::portal::Portal;
+use datafusion_postgres::pgwire::api::stmt::StoredStatement;
+use datafusion_postgres::pgwire::error::{PgWireError, PgWireResult};
+use datafusion_postgres::pgwire::messages::extendedquery::Bind;
+
+use super::sqlstate;
+
+/// What `jsonb` begins with in binary.
+const JSONB_VERSION: u8 = 1;
+/// Bytes of a number in binary.
+const WORD: usize = 4;
+/// Of an interval, as JDBC writes it, and as the library reads it.
+const UNITS: [(&str, &str); 4] = [("mins", "minutes"), ("min", "minute"), ("secs", "seconds"), ("sec", "second")];
+/// After which digits of a UUID a hyphen stands.
+const HYPHENS: [usize; 4] = [8, 12, 16, 20];
+
+/// The portal that `bind` opens on `statement`.
+pub(super) fn bind<S: Clone>(mut bind: Bind, statement: Arc<StoredStatement<S>>) -> PgWireResult<Portal<S>> {
+    // The library would look for the format of each.
+    let (formats, values) = (bind.parameter_format_codes.len(), bind.parameters.len());
+    if formats > 1 && formats != values {
+        return Err(sqlstate::error("08P01", format!("{formats} formats for {values} parameters")));
+    }
+    if !statement.parameter_types.iter().flatten().any(|kind| *kind == Type::INTERVAL || text_of(kind).is_some()) {
+        return Portal::try_new(&bind, statement);
+    }
+    let binary = Portal::try_new(&bind, Arc::clone(&statement))?.parameter_format;
+    let mut types = statement.parameter_types.clone();
+    for (at, (kind, value)) in types.iter_mut().zip(&mut bind.parameters).enumerate() {
+        let Some(told) = kind.as_ref() else { continue };
+        if *told == Type::INTERVAL && binary.is_text(at) {
+            *value = value.take().map(interval);
+            continue;
+        }
+        let Some((element, text)) = text_of(told) else { continue };
+        if let Some(bytes) = value.as_ref() {
+            let converted = match (binary.is_binary(at), text == Type::TEXT) {
+                (true, true) => one(&element, bytes),
+                (true, false) => array(&element, bytes),
+                (false, _) if element == Type::UUID => uuids(bytes),
+                (false, _) => Some(bytes.clone()),
+            };
+            *value = Some(converted.ok_or_else(|| malformed(told))?);
+        }
+        *kind = Some(text);
+    }
+    let statement = StoredStatement::new(statement.id.clone(), statement.statement.clone(), types);
+    Portal::try_new(&bind, Arc::new(statement))
+}
+
+/// The type of an element, and what takes the place of `kind`.
+fn text_of(kind: &Type) -> Option<(Type, Type)> {
+    match *kind {
+        Type::UUID | Type::JSON | Type::JSONB => Some((kind.clone(), Type::TEXT)),
+        Type::UUID_ARRAY => Some((Type::UUID, Type::TEXT_ARRAY)),
+        Type::JSON_ARRAY => Some((Type::JSON, Type::TEXT_ARRAY)),
+        Type::JSONB_ARRAY => Some((Type::JSONB, Type::TEXT_ARRAY)),
+        _ => None,
+    }
+}
+
+fn uuid(number: u128) -> String {
+    let mut digits = format!("{number:032x}");
+    HYPHENS.iter().rev().for_each(|at| digits.insert(*at, '-'));
+    digits
+}
+
+/// UUIDs as text, one or an array of them, in the one spelling that is compared: drivers leave out hyphens.
+fn uuids(text: &[u8]) -> Option<Bytes> {
+    let text = str::from_utf8(text).ok()?.trim();
+    let spelled = |text: &str| {
+        let digits = text.replace('-', "");
+        let number = u128::from_str_radix(&digits, 16).ok().filter(|_| digits.len() == 2 * size_of::<u128>());
+        number.map(uuid)
+    };
+    let Some(elements) = text.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) else {
+        return spelled(text).map(Bytes::from);
+    };
+    let spelled = |element: &str| match element.trim_matches('"') {
+        null if null.eq_ignore_ascii_case("null") => Some(null.to_owned()),
+        text => spelled(text),
+    };
+    let elements = elements.split(',').filter(|element| !element.is_empty()).map(spelled);
+    Some(Bytes::from(format!("{{{}}}", elements.collect::<Option<Vec<_>>>()?.join(","))))
+}
+
+fn interval(text: Bytes) -> Bytes {
+    let Ok(words) = str::from_utf8(&text) else { return text };
+    let known =
+        words.split(' ').map(|word| UNITS.iter().find(|(unit, _)| *unit == word).map_or(word, |(_, known)| known));
+    Bytes::from(known.collect::<Vec<_>>().join(" "))
+}
+
+fn one(kind: &Type, bytes: &[u8]) -> Option<Bytes> {
+    match *kind {
+        Type::UUID => {
+            let bytes = <[u8; 16]>::try_from(bytes).ok()?;
+            Some(Bytes::from(uuid(u128::from_be_bytes(bytes))))
+        }
+        Type::JSONB => match bytes {
+            [JSONB_VERSION, text @ ..] => Some(Bytes::copy_from_slice(text)),
+            _ => None,
+        },
+        _ => Some(Bytes::copy_from_slice(bytes)),
+    }
+}
+
+/// Dimensions, whether there are nulls, type of the elements; for each dimension its length and first index; then each
+/// element with its length, -1 for null.
+fn array(element: &Type, bytes: &[u8]) -> Option<Bytes> {
+    let mut rest = bytes;
+    let mut made = BytesMut::with_capacity(bytes.len());
+    let dimensions = usize::try_from(word(&mut rest)?).ok()?;
+    made.put_i32(i32::try_from(dimensions).ok()?);
+    made.put_i32(word(&mut rest)?);
+    word(&mut rest)?;
+    made.put_u32(Type::TEXT.oid());
+    made.put_slice(rest.split_off(..dimensions.checked_mul(2 * WORD)?)?);
+    while !rest.is_empty() {
+        let length = word(&mut rest)?;
+        if length < 0 {
+            made.put_i32(length);
+            continue;
+        }
+        let text = one(element, rest.split_off(..usize::try_from(length).ok()?)?)?;
+        made.put_i32(i32::try_from(text.len()).ok()?);
+        made.put_slice(&text);
+    }
+    Some(made.freeze())
+}
+
+fn word(rest: &mut &[u8]) -> Option<i32> {
+    Some(i32::from_be_bytes(*rest.split_off(..WORD)?.as_array()?))
+}
+
+fn malformed(kind: &Type) -> PgWireError {
+    sqlstate::error("22P03", format!("a parameter is no {}", kind.name()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_portal_gets_texts_and_has_a_format_for_each() {
+        let types = vec![Some(Type::JSONB), Some(Type::INT4)];
+        let statement = Arc::new(StoredStatement::new("s".to_owned(), (), types));
+        let sent = |formats: &[i16]| {
+            let values = vec![Some(Bytes::from_static(b"\x01{}")), None];
+            Bind::new(None, None, formats.to_vec(), values, Vec::new())
+        };
+        let portal = bind(sent(&[1]), Arc::clone(&statement)).unwrap();
+        assert_eq!(portal.statement.parameter_types, [Some(Type::TEXT), Some(Type::INT4)]);
+        assert_eq!(portal.parameters[0].as_deref(), Some(&b"{}"[..]));
+        assert!(bind(sent(&[1, 1, 1]), statement).is_err());
+    }
+
+    #[test]
+    fn elements_become_text() {
+        let uuid = one(&Type::UUID, &(0..16).collect::<Vec<u8>>()).unwrap();
+        assert_eq!(uuid, "00010203-0405-0607-0809-0a0b0c0d0e0f");
+        assert_eq!(one(&Type::JSONB, b"\x01{}").unwrap(), "{}");
+        assert_eq!(one(&Type::JSON, b"{}").unwrap(), "{}");
+        for (kind, bytes) in [(Type::UUID, &[0; 15][..]), (Type::JSONB, b"\x02{}"), (Type::JSONB, b"")] {
+            assert_eq!(one(&kind, bytes), None, "{kind} {bytes:?}");
+        }
+    }
+
+    #[test]
+    fn uuids_have_one_spelling() {
+        let check = |text: &str, expect: Option<&str>| {
+            assert_eq!(uuids(text.as_bytes()).as_deref(), expect.map(str::as_bytes), "{text}");
+        };
+        let five = "00000000-0000-0000-0000-000000000005";
+        check(five, Some(five));
+        check("00000000000000000000000000000005", Some(five));
+        check(&format!("{{{five},NULL,\"{five}\"}}"), Some(&format!("{{{five},NULL,{five}}}")));
+        check("{}", Some("{}"));
+        check("5", None);
+        check("{x}", None);
+    }
+
+    #[test]
+    fn intervals_get_the_words_that_are_known() {
+        let sent = Bytes::from("0 years 1 mons 2 days 3 hours 4 mins 5.5 secs");
+        assert_eq!(interval(sent), "0 years 1 mons 2 days 3 hours 4 minutes 5.5 seconds");
+    }
+
+    #[test]
+    fn arrays_become_arrays_of_text() {
+        let words = |words: &[i32]| words.iter().flat_map(|word| word.to_be_bytes()).collect::<Vec<_>>();
+        let of = |oid: u32| words(&[1, 1, oid as i32, 2, 1]);
+        let sent = [of(Type::JSONB.oid()), words(&[3]), b"\x01{}".to_vec(), words(&[-1])].concat();
+        let expect = [of(Type::TEXT.oid()), words(&[2]), b"{}".to_vec(), words(&[-1])].concat();
+        assert_eq!(array(&Type::JSONB, &sent).unwrap(), expect);
+        for cut in 0..sent.len() {
+            // What is cut between elements is no array of that length; the library says so.
+            let whole = [20, 27].contains(&cut);
+            assert_eq!(array(&Type::JSONB, &sent[..cut]).is_some(), whole, "{cut}");
+        }
+        assert_eq!(array(&Type::JSONB, &words(&[i32::MAX, 0, 0])), None);
+        assert_eq!(array(&Type::JSONB, &words(&[-1, 0, 0])), None);
+    }
+}
