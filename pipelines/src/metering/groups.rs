@@ -5,6 +5,7 @@
 //! merged over tenants unless the view groups by them; then nobody can look at a row, so each pane's tenant is looked at
 //! before it is folded in.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
@@ -72,7 +73,8 @@ pub fn view_groups(
 fn merged(source: &Source, answer: &Answer, tenants: Option<&[String]>) -> Result<Option<ViewGroups>> {
     let one = tenants.is_some_and(|tenants| tenants.len() == 1);
     let by_tenant = one || answer.groups.contains(&Group::Tenant);
-    let wanted = |tenant: &str| tenants.is_none_or(|tenants| tenants.iter().any(|wanted| wanted == tenant));
+    let tenants: Option<HashSet<&str>> = tenants.map(|tenants| tenants.iter().map(String::as_str).collect());
+    let wanted = |tenant: &str| tenants.as_ref().is_none_or(|tenants| tenants.contains(tenant));
     let dimensions = source.meter.dimensions.len();
     let texts = (if by_tenant { 0 } else { 1 }..=dimensions).collect();
     let mut fold = Fold::new(&source.meter, texts);
