@@ -141,17 +141,22 @@ impl Units {
 
 impl fmt::Display for Units {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let size = self.0.unsigned_abs();
-        let whole = size / ONE.unsigned_abs();
-        let nanos = size % ONE.unsigned_abs();
-        if self.0 < 0 {
-            f.write_str("-")?;
+        let sign = if self.0 < 0 { "-" } else { "" };
+        let (size, one) = (self.0.unsigned_abs(), ONE.unsigned_abs());
+        // Dividing what fits 64 bits takes a fraction of the time.
+        let (whole, nanos) = match u64::try_from(size) {
+            Ok(size) => (u128::from(size / one as u64), size % one as u64),
+            Err(_) => (size / one, (size % one) as u64),
+        };
+        match u64::try_from(whole) {
+            Ok(whole) => write!(f, "{sign}{whole}")?,
+            Err(_) => write!(f, "{sign}{whole}")?,
         }
         if nanos == 0 {
-            return write!(f, "{whole}");
+            return Ok(());
         }
         let fraction = format!("{nanos:09}");
-        write!(f, "{whole}.{}", fraction.trim_end_matches('0'))
+        write!(f, ".{}", fraction.trim_end_matches('0'))
     }
 }
 

@@ -264,6 +264,9 @@ impl Manifests {
         // A file that can't be could never be removed, and garbage behind it would stay.
         for file in manifest.files() {
             check_name(file).map_err(|error| corrupt(error.to_string()))?;
+            if self.generation(file).is_some() {
+                return Err(corrupt(format!("it names the manifest {file} as one of its files")));
+            }
         }
         Ok(manifest)
     }
@@ -280,6 +283,8 @@ impl Manifests {
 
     fn generation(&self, name: &str) -> Option<u64> {
         let own = name.strip_prefix(&self.folder)?.strip_prefix("/manifest-")?;
-        own.strip_suffix(".json")?.parse().ok()
+        let generation = own.strip_suffix(".json")?.parse().ok()?;
+        // Other spellings of the number are other files.
+        (self.name(generation) == name).then_some(generation)
     }
 }

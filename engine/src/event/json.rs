@@ -4,9 +4,9 @@
 //! (`1.50` as `1.5`). Not here: attributes.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::fmt::Write;
 
-use arrow::array::{Array, ArrayRef, AsArray, StringArray, StringBuilder};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Decimal128Array, StringArray, StringBuilder};
 use arrow::datatypes::{DataType, Decimal128Type, Int32Type};
 
 use super::batch::{EventBatch, Texts};
@@ -18,41 +18,107 @@ use crate::units::Units;
 /// The `data` of each event as JSON text, null where the event had none.
 pub fn data_json(batch: &EventBatch) -> StringArray {
     let schema = batch.record_batch().schema();
-    let mut columns: Vec<(&str, &ArrayRef)> = schema.fields()[FIXED..]
-        .iter()
-        .zip(&batch.record_batch().columns()[FIXED..])
-        .filter(|(field, _)| field.name() != REST)
-        .map(|(field, column)| (field.name().as_str(), column))
-        .collect();
-    columns.sort_by(|(a, _), (b, _)| by_member(a, b));
+    let columns = schema.fields()[FIXED..].iter().zip(&batch.record_batch().columns()[FIXED..]);
+    let columns = columns.filter(|(field, _)| field.name() != REST);
+    let mut columns: Vec<Column<'_>> = columns.map(|(field, array)| Column::new(field.name(), array)).collect();
+    columns.sort_by(|a, b| by_member(a.pointer, b.pointer));
 
     let mut rows = StringBuilder::with_capacity(batch.len(), batch.len() * 64);
     let mut json = String::new();
     for row in 0..batch.len() {
-        let mut members: Vec<(String, String)> = columns
-            .iter()
-            .filter(|(_, column)| column.is_valid(row))
-            .map(|(pointer, column)| ((*pointer).to_owned(), cell_json(column, row)))
-            .collect();
-        if let Some(leftovers) = batch.rest().filter(|column| column.is_valid(row)) {
-            let data = rest::members(leftovers.value(row)).filter(|(name, _)| rest::is_data(name));
-            let in_columns = members.len();
-            members.extend(data.map(|(name, json)| (name.into_owned(), json.into_owned())));
-            if members.len() > in_columns {
-                members.sort_by(|(a, _), (b, _)| by_member(a, b));
-            }
+        json.clear();
+        let leftovers = batch.rest().filter(|column| column.is_valid(row)).map(|column| column.value(row));
+        match leftovers.filter(|leftovers| rest::members(leftovers).any(|(name, _)| rest::is_data(&name))) {
+            None => push_cells(&mut json, &columns, row),
+            Some(leftovers) => push_mixed(&mut json, &columns, leftovers, row),
         }
-        match members.as_slice() {
-            [] => rows.append_null(),
-            [(whole, json)] if whole.is_empty() => rows.append_value(json),
-            members => {
-                json.clear();
-                push_object(&mut json, members);
-                rows.append_value(&json);
-            }
-        }
+        if json.is_empty() { rows.append_null() } else { rows.append_value(&json) }
     }
     rows.finish()
+}
+
+/// A member of `data` that has a column.
+struct Column<'a> {
+    pointer: &'a str,
+    /// The names that lead to it, as they stand in JSON: quoted, with a colon.
+    names: Vec<String>,
+    array: &'a ArrayRef,
+    cells: Cells<'a>,
+}
+
+enum Cells<'a> {
+    Flags(&'a BooleanArray),
+    Numbers(&'a Decimal128Array),
+    Texts(Texts<'a>),
+}
+
+impl<'a> Column<'a> {
+    fn new(pointer: &'a str, array: &'a ArrayRef) -> Self {
+        let cells = match array.data_type() {
+            DataType::Boolean => Cells::Flags(array.as_boolean()),
+            DataType::Decimal128(..) => Cells::Numbers(array.as_primitive::<Decimal128Type>()),
+            _ => Cells::Texts(Texts::new(array.as_dictionary::<Int32Type>())),
+        };
+        let names = pointer.split('/').skip(1).map(|escaped| {
+            let mut name = String::new();
+            push_name(&mut name, escaped);
+            name
+        });
+        Self { pointer, names: names.collect(), array, cells }
+    }
+
+    fn push(&self, json: &mut String, row: usize) {
+        match &self.cells {
+            Cells::Flags(flags) => json.push_str(if flags.value(row) { "true" } else { "false" }),
+            Cells::Numbers(numbers) => {
+                write!(json, "{}", Units(numbers.value(row))).expect("a string takes all that is written");
+            }
+            Cells::Texts(texts) => push_text(json, texts.get(row).unwrap_or_default()),
+        }
+    }
+}
+
+/// Writes the cells of a row, whose columns are sorted [`by_member`]; nothing if there are none.
+fn push_cells(json: &mut String, columns: &[Column<'_>], row: usize) {
+    let mut last: Option<&Column<'_>> = None;
+    let mut open = 0;
+    for column in columns.iter().filter(|column| column.array.is_valid(row)) {
+        let Some((leaf, parents)) = column.names.split_last() else {
+            // All of `data` is one value.
+            return column.push(json, row);
+        };
+        let before = last.map_or(&[][..], |last| &last.names[..open]);
+        let shared = before.iter().zip(parents).take_while(|(a, b)| a == b).count();
+        json.push_str(if last.is_none() { "{" } else { "" });
+        (shared..open).for_each(|_| json.push('}'));
+        for parent in &parents[shared..] {
+            push_comma(json);
+            json.push_str(parent);
+            json.push('{');
+        }
+        push_comma(json);
+        json.push_str(leaf);
+        column.push(json, row);
+        (open, last) = (parents.len(), Some(column));
+    }
+    (0..=open).filter(|_| last.is_some()).for_each(|_| json.push('}'));
+}
+
+/// The same for a row of which some members are among the leftovers.
+fn push_mixed(json: &mut String, columns: &[Column<'_>], leftovers: &str, row: usize) {
+    let cells = columns.iter().filter(|column| column.array.is_valid(row)).map(|column| {
+        let mut json = String::new();
+        column.push(&mut json, row);
+        (column.pointer.to_owned(), json)
+    });
+    let data = rest::members(leftovers).filter(|(name, _)| rest::is_data(name));
+    let data = data.map(|(name, json)| (name.into_owned(), json.into_owned()));
+    let mut members: Vec<(String, String)> = cells.chain(data).collect();
+    members.sort_by(|(a, _), (b, _)| by_member(a, b));
+    match members.as_slice() {
+        [(whole, value)] if whole.is_empty() => json.push_str(value),
+        members => push_object(json, members),
+    }
 }
 
 /// The JSON text of the member of the object `data` to which `path` leads, the outermost name first.
@@ -72,18 +138,6 @@ fn by_member(a: &str, b: &str) -> std::cmp::Ordering {
     a.split('/').cmp(b.split('/'))
 }
 
-fn cell_json(column: &Arc<dyn Array>, row: usize) -> String {
-    match column.data_type() {
-        DataType::Boolean => column.as_boolean().value(row).to_string(),
-        DataType::Decimal128(..) => Units(column.as_primitive::<Decimal128Type>().value(row)).to_string(),
-        _ => {
-            let mut json = String::new();
-            push_text(&mut json, Texts::new(column.as_dictionary::<Int32Type>()).get(row).unwrap_or_default());
-            json
-        }
-    }
-}
-
 /// Writes members, sorted [`by_member`], as nested objects.
 fn push_object(json: &mut String, members: &[(String, String)]) {
     let mut open: Vec<&str> = Vec::new();
@@ -97,10 +151,12 @@ fn push_object(json: &mut String, members: &[(String, String)]) {
         }
         open.truncate(shared);
         for member in &path[shared..] {
+            push_comma(json);
             push_name(json, member);
             json.push('{');
             open.push(member);
         }
+        push_comma(json);
         push_name(json, leaf);
         json.push_str(value);
     }
@@ -109,10 +165,13 @@ fn push_object(json: &mut String, members: &[(String, String)]) {
     }
 }
 
-fn push_name(json: &mut String, escaped: &str) {
+fn push_comma(json: &mut String) {
     if !json.ends_with('{') {
         json.push(',');
     }
+}
+
+fn push_name(json: &mut String, escaped: &str) {
     push_text(json, &escaped.replace("~1", "/").replace("~0", "~"));
     json.push(':');
 }

@@ -5,12 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
-use std::sync::Arc;
 
-use arrow::array::{AsArray, RecordBatch, UInt32Array};
-use arrow::compute::{SortColumn, concat_batches, lexsort_to_indices, take_record_batch};
+use arrow::array::{Array, AsArray, RecordBatch, StringArray, UInt32Array};
+use arrow::compute::{concat_batches, take_record_batch};
 use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
 use bytes::Bytes;
+use engine::event::batch::Texts;
 use engine::log::{LogError, Offset, Record};
 use engine::snapshot::ArchiveFile;
 use engine::storage::Storage;
@@ -124,8 +124,26 @@ impl Generation {
 
 /// By tenant, time and offset: a tenant's rows lie together, and equal input gives equal files.
 fn sorted(rows: &RecordBatch) -> Result<RecordBatch, LakeError> {
-    let keys = [TENANT, TIME, REVISION].map(|name| SortColumn { values: Arc::clone(&rows[name]), options: None });
-    Ok(take_record_batch(rows, &lexsort_to_indices(&keys, None)?)?)
+    let tenants = Texts::new(rows[TENANT].as_dictionary());
+    let ranks = ranks(tenants.values);
+    let times = rows[TIME].as_primitive::<TimestampMicrosecondType>().values();
+    let revisions = rows[REVISION].as_primitive::<Int64Type>().values();
+    let key = |row: usize| (tenants.key(row).map(|key| ranks[key]), times[row], revisions[row], row as u32);
+    let mut keys: Vec<_> = (0..rows.num_rows()).map(key).collect();
+    keys.sort_unstable();
+    let order = UInt32Array::from_iter_values(keys.into_iter().map(|(_, _, _, row)| row));
+    Ok(take_record_batch(rows, &order)?)
+}
+
+/// Where each text stands in their order; a text that is there twice has one place.
+fn ranks(texts: &StringArray) -> Vec<u32> {
+    let mut order: Vec<usize> = (0..texts.len()).collect();
+    order.sort_unstable_by_key(|&at| texts.value(at));
+    let mut ranks = vec![0; texts.len()];
+    for two in order.windows(2) {
+        ranks[two[1]] = ranks[two[0]] + u32::from(texts.value(two[0]) != texts.value(two[1]));
+    }
+    ranks
 }
 
 /// Writes sorted `rows` of one day of event time to a new file.
