@@ -1,10 +1,11 @@
 //! A split-block Bloom filter: says of most absent keys that they are absent, with one cache line looked at.
 //!
-//! Eight words of 32 bits a block, one bit set in each; at ten bits a key about 1 % of absent keys pass. The construction is
-//! that of Parquet's, without its hash: keys are hashes already. Not here: exactness.
+//! Eight words of 32 bits a block, one bit set in each; at sixteen bits a key about 0.1 % of absent keys pass. At ten it would
+//! be 1 %, and with hundreds of millions of ids, in tens of runs, every fifth new id would read a block of some file for
+//! nothing. The construction is that of Parquet's, without its hash: keys are hashes already. Not here: exactness.
 
 /// Bits for each key.
-const BITS_PER_KEY: usize = 10;
+const BITS_PER_KEY: usize = 16;
 const WORDS: usize = 8;
 const BLOCK_BITS: usize = WORDS * 32;
 
@@ -59,6 +60,6 @@ mod tests {
         (0..100_000).for_each(|n| filter.insert(key(n)));
         assert!((0..100_000).all(|n| filter.may_contain(key(n))));
         let passed = (100_000..200_000).filter(|n| filter.may_contain(key(*n))).count();
-        assert!(passed < 2_000, "{passed} of 100000 absent keys pass");
+        assert!(passed < 400, "{passed} of 100000 absent keys pass");
     }
 }
