@@ -71,14 +71,11 @@ pub(super) struct Stand {
 
 impl Stand {
     /// Only the rows whose flag is set.
-    pub(super) fn filter(&self, kept: &BooleanArray) -> Self {
-        fn pick<T: Copy>(values: &[T], kept: &BooleanArray) -> Vec<T> {
-            values.iter().enumerate().filter(|(row, _)| kept.value(*row)).map(|(_, value)| *value).collect()
-        }
+    pub(super) fn filter(&self, flags: &BooleanArray) -> Self {
         Self {
-            groups: pick(&self.groups, kept),
-            offsets: pick(&self.offsets, kept),
-            times: pick(&self.times, kept),
+            groups: kept(&self.groups, flags),
+            offsets: kept(&self.offsets, flags),
+            times: kept(&self.times, flags),
             partial: true,
             ..*self
         }
@@ -179,7 +176,7 @@ impl Marks {
     }
 
     /// Those of the groups whose flag is set.
-    pub(super) fn retain(self, flags: &[bool]) -> Self {
+    pub(super) fn retain(self, flags: &BooleanArray) -> Self {
         let [revision, watermark, first, last] =
             [self.revision, self.watermark, self.first, self.last].map(|marks| kept(&marks, flags));
         Self { revision, watermark, first, last }
@@ -193,6 +190,6 @@ impl Marks {
 }
 
 /// Those whose flag is set.
-pub(super) fn kept<T: Copy>(values: &[T], flags: &[bool]) -> Vec<T> {
-    values.iter().zip(flags).filter(|(_, flag)| **flag).map(|(value, _)| *value).collect()
+pub(super) fn kept<T: Copy>(values: &[T], flags: &BooleanArray) -> Vec<T> {
+    values.iter().zip(flags.values()).filter(|(_, flag)| *flag).map(|(value, _)| *value).collect()
 }

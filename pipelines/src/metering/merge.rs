@@ -118,10 +118,9 @@ impl<'m> Fold<'m> {
 
 impl Folded {
     /// Only the groups whose flag is set.
-    pub(super) fn retain(self, flags: &[bool]) -> Result<Self> {
-        let mask = BooleanArray::from(flags.to_vec());
+    pub(super) fn retain(self, flags: &BooleanArray) -> Result<Self> {
         let filter =
-            |columns: &[ArrayRef]| columns.iter().map(|column| filter(column, &mask)).collect::<Result<_, _>>();
+            |columns: &[ArrayRef]| columns.iter().map(|column| filter(column, flags)).collect::<Result<_, _>>();
         Ok(Self {
             texts: filter(&self.texts)?,
             starts: kept(&self.starts, flags),

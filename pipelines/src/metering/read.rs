@@ -247,8 +247,9 @@ impl Source {
         let mut folded = fold.values()?;
         let mut intervals = intervals(&folded);
         if let Some(time) = time {
-            let wanted: Vec<bool> = intervals.iter().map(|&interval| overlap(interval, time)).collect();
-            if wanted.contains(&false) {
+            let wanted = intervals.iter().map(|&interval| overlap(interval, time)).collect::<Vec<_>>();
+            let wanted = BooleanArray::from(wanted);
+            if wanted.true_count() < intervals.len() {
                 intervals = kept(&intervals, &wanted);
                 folded = folded.retain(&wanted)?;
             }

@@ -242,3 +242,32 @@ fn rejections_are_counted_and_survive_a_restart() {
     assert_eq!((of_zeta.num_rows(), of_zeta.column(0).as_string::<i32>().value(0)), (1, "zeta"));
     assert_eq!(of_zeta.column(4).null_count(), 0);
 }
+
+#[test]
+fn meters_that_are_fed_alike_are_all_merged_in_time() {
+    const SERIES: usize = 8_000;
+    const PUBLISHES: usize = 64;
+    let meters = ["a", "b", "c"].map(|name| named(name, Aggregation::Count));
+    let mut shard = Shard::new(&meters);
+    for publish in 0..PUBLISHES {
+        let mut builder = EventBatchBuilder::new();
+        for series in 0..SERIES {
+            builder.commit(Attributes {
+                tenant: &format!("tenant-{series}"),
+                id: &format!("{publish}-{series}"),
+                source: "test",
+                event_type: "call",
+                subject: None,
+                time_us: BASE,
+            });
+        }
+        shard.operator.apply(&builder.finish(), position(publish));
+        shard.view();
+    }
+    // Four deltas of a tier are more than a publish merges at most, of one meter. Unmerged it would be all publishes' rows.
+    for statistics in meter_statistics(&[shard.view()]) {
+        let copies = statistics.panes / SERIES as u64;
+        assert_eq!(statistics.matched, (SERIES * PUBLISHES) as u64);
+        assert!(copies <= 8, "{}: each pane is held {copies} times", statistics.meter);
+    }
+}
