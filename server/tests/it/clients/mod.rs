@@ -15,6 +15,7 @@ mod grafana;
 mod flight;
 
 use std::fmt::Write;
+use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -27,6 +28,7 @@ use jiff::Timestamp;
 use serde_json::json;
 use server::config::Layers;
 use server::serving::Serving;
+use tokio::runtime::Runtime;
 
 use crate::answer;
 
@@ -38,7 +40,7 @@ const NOW: &str = "2026-11-23T12:00:00Z";
 /// A node with rows, and keys for its tenants.
 struct Rig {
     serving: Option<Serving>,
-    runtime: tokio::runtime::Runtime,
+    runtime: Runtime,
     platform: String,
     acme: String,
     _folder: tempfile::TempDir,
@@ -57,21 +59,27 @@ fn rig() -> Arc<Rig> {
     rig
 }
 
+/// A node in `folder` that serves HTTP and Postgres on free ports, at [`NOW`].
+pub(crate) fn served(folder: &Path) -> (Runtime, Serving) {
+    let data = folder.join("node").display().to_string();
+    let flags = [
+        ("data", data.as_str()),
+        ("http.address", "127.0.0.1:0"),
+        ("postgres.address", "127.0.0.1:0"),
+        ("flight.address", ""),
+    ];
+    let flags = flags.map(|(name, value)| ("test".into(), name.into(), value.into())).to_vec();
+    let config = Layers { flags, ..Layers::default() }.merge().unwrap().config;
+    let clock = ManualClock::new(NOW.parse::<Timestamp>().unwrap().as_microsecond());
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let serving = runtime.block_on(Serving::open(&config, Arc::new(clock))).unwrap();
+    (runtime, serving)
+}
+
 impl Rig {
     fn open() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let data = folder.path().join("node").display().to_string();
-        let flags = [
-            ("data", data.as_str()),
-            ("http.address", "127.0.0.1:0"),
-            ("postgres.address", "127.0.0.1:0"),
-            ("flight.address", ""),
-        ];
-        let flags = flags.map(|(name, value)| ("test".into(), name.into(), value.into())).to_vec();
-        let config = Layers { flags, ..Layers::default() }.merge().unwrap().config;
-        let clock = ManualClock::new(NOW.parse::<Timestamp>().unwrap().as_microsecond());
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-        let serving = runtime.block_on(Serving::open(&config, Arc::new(clock))).unwrap();
+        let (runtime, serving) = served(folder.path());
         let tenants = ["acme".to_owned(), "globex".to_owned()];
         runtime.block_on(serving.node.tenants.create_many(&tenants, "test")).unwrap();
         let mut rig =

@@ -2,27 +2,23 @@
 
 use std::fmt::Write;
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use actors::api_key::ApiKey;
 use actors::facets::keys::{KeysCommand, Scopes};
 use actors::scram::ScramVerifier;
 use actors::{Command, PLATFORM};
-use engine::clock::ManualClock;
-use jiff::Timestamp;
 use serde_json::{Value, json};
-use server::config::Layers;
 use server::serving::Serving;
 
 use super::grammar::OWN;
 use crate::answer::{self, Answer};
+use crate::clients::served;
 
 const NEIGHBOURS: u64 = 50;
 /// Of those, the first may be named in statements, so that their names are no marks.
 pub(super) const NAMED: u64 = 5;
 /// In all texts of theirs, and the begin of all their numbers. Postgres' own catalogs know canaries, as islands.
 const MARKS: [&str; 2] = ["kanari", "3133773133"];
-const NOW: &str = "2026-11-23T12:00:00Z";
 const EVENTS: u64 = 260;
 
 /// See the module.
@@ -53,18 +49,7 @@ pub(super) fn shown_in(text: &str) -> Option<String> {
 impl Neighbours {
     pub(super) fn open() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let data = folder.path().join("node").display().to_string();
-        let flags = [
-            ("data", data.as_str()),
-            ("http.address", "127.0.0.1:0"),
-            ("postgres.address", "127.0.0.1:0"),
-            ("flight.address", ""),
-        ];
-        let flags = flags.map(|(name, value)| ("test".into(), name.into(), value.into())).to_vec();
-        let config = Layers { flags, ..Layers::default() }.merge().unwrap().config;
-        let clock = ManualClock::new(NOW.parse::<Timestamp>().unwrap().as_microsecond());
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-        let serving = runtime.block_on(Serving::open(&config, Arc::new(clock))).unwrap();
+        let (runtime, serving) = served(folder.path());
         let mut node = Self {
             serving: Some(serving),
             runtime,
