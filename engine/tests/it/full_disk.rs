@@ -52,8 +52,10 @@ fn batch(ids: std::ops::Range<u32>) -> EventBatch {
 }
 
 fn full_for(faulty: &FaultyStorage, name_contains: &str) {
-    let (operation, name_contains, fault) = (Operation::CreateNew, name_contains.to_owned(), Fault::Full);
-    faulty.inject(Rule { operation, name_contains, skip: 0, times: u64::MAX, fault });
+    for operation in [Operation::CreateNew, Operation::Append] {
+        let (name_contains, fault) = (name_contains.to_owned(), Fault::Full);
+        faulty.inject(Rule { operation, name_contains, skip: 0, times: u64::MAX, fault });
+    }
 }
 
 /// Three attempts fail; what they were for, which is what the files that must not be left are named after.
@@ -100,6 +102,7 @@ fn ids_written_before_the_disk_was_full_are_removed_again() {
     handle.checkpoint().expect_err("the disk is full");
     faulty.heal();
     // Too few to be merged with what waits already: the next attempt writes two files, and the second one does not fit.
+    // Of that one the name is there already when its content is refused.
     handle.submit_and_wait(batch(1000..1010)).unwrap();
     full_for(&faulty, "dedup-1");
     fails_and_leaves_nothing(&handle, &faulty, "checkpoints", "dedup");
@@ -129,4 +132,18 @@ fn what_has_no_room_in_the_lake_at_once_moves_there_bit_by_bit() {
     }
     assert_eq!(at, 40);
     recovers(&handle, &faulty, 40);
+}
+
+#[test]
+fn a_start_moves_nothing_to_the_lake() {
+    let faulty = Arc::new(FaultyStorage::new(Arc::new(MemoryStorage::new())));
+    let handle = open(&faulty);
+    handle.submit_and_wait(batch(0..10)).unwrap();
+    drop(handle);
+    full_for(&faulty, "lake/");
+    let handle = open(&faulty);
+    assert_eq!(handle.failure(), None);
+    handle.checkpoint().expect_err("the disk is full");
+    recovers(&handle, &faulty, 10);
+    assert!(!faulty.list("lake/events").unwrap().is_empty());
 }

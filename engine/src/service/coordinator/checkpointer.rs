@@ -168,7 +168,8 @@ impl Checkpointer {
     ) -> Result<Arc<Archive>, EngineError> {
         let archive = self.archive.get();
         let from = archive.until.max(self.ground.log.start());
-        let is_large = self.ground.log.bytes() >= self.archive_above_bytes && from < until;
+        // A start waits for the epoch's first, which therefore takes no longer and needs no more room than it must.
+        let is_large = self.attempts > 1 && self.ground.log.bytes() >= self.archive_above_bytes && from < until;
         if erased.is_empty() && !is_large {
             return Ok(archive);
         }
