@@ -4,7 +4,7 @@
 //! Not here: what the content means.
 
 use super::CheckpointError;
-use crate::storage::{Storage, StorageError};
+use crate::storage::{AppendFile, Storage, StorageError};
 
 const TRAILER_BYTES: usize = 16;
 const MAGIC: [u8; 4] = *b"ckp1";
@@ -16,15 +16,56 @@ const CHUNK_BYTES: usize = 1 << 20;
 /// # Errors
 /// [`StorageError::Exists`] if the name is taken; whatever the storage says.
 pub fn write(storage: &dyn Storage, name: &str, mut content: Vec<u8>) -> Result<(), StorageError> {
-    let length = content.len() as u64;
-    let crc = trailer_crc(crc32c::crc32c(&content), length);
-    content.extend_from_slice(&length.to_le_bytes());
-    content.extend_from_slice(&crc.to_le_bytes());
-    content.extend_from_slice(&MAGIC);
+    let trailer = trailer(crc32c::crc32c(&content), content.len() as u64);
+    content.extend_from_slice(&trailer);
     storage.create_new(name, &content)
 }
 
-/// The content of a file that [`write`] made.
+/// A file that is written bit by bit, because its content is larger than what should be in memory at once.
+///
+/// It is there under its name from the start, but only [`FileWriter::finish`] makes it one that [`verify`] takes. If that
+/// is not reached, whoever began it removes it.
+pub struct FileWriter {
+    file: Box<dyn AppendFile>,
+    crc: u32,
+    length: u64,
+}
+
+impl FileWriter {
+    /// Begins a file under a new name.
+    ///
+    /// # Errors
+    /// [`StorageError::Exists`] if the name is taken; whatever the storage says.
+    pub fn create(storage: &dyn Storage, name: &str) -> Result<Self, StorageError> {
+        match storage.size(name) {
+            Err(StorageError::NotFound { .. }) => {}
+            Err(error) => return Err(error),
+            Ok(_) => return Err(StorageError::Exists { name: name.to_owned() }),
+        }
+        Ok(Self { file: storage.open_append(name)?, crc: 0, length: 0 })
+    }
+
+    /// Appends to the content.
+    ///
+    /// # Errors
+    /// Whatever the storage says; the file is of no use then.
+    pub fn append(&mut self, bytes: &[u8]) -> Result<(), StorageError> {
+        self.crc = crc32c::crc32c_append(self.crc, bytes);
+        self.length += bytes.len() as u64;
+        self.file.append(bytes)
+    }
+
+    /// Puts the trailer behind the content and makes all of it durable.
+    ///
+    /// # Errors
+    /// Whatever the storage says; the file is of no use then.
+    pub fn finish(mut self) -> Result<(), StorageError> {
+        self.file.append(&trailer(self.crc, self.length))?;
+        self.file.sync()
+    }
+}
+
+/// The content of a file that [`write`] or a [`FileWriter`] made.
 ///
 /// # Errors
 /// [`CheckpointError::Corrupt`] if it is missing or not what was written.
@@ -69,6 +110,14 @@ fn check(name: &str, crc: u32, length: u64, trailer: &[u8]) -> Result<(), Checkp
     Ok(())
 }
 
+fn trailer(content_crc: u32, length: u64) -> [u8; TRAILER_BYTES] {
+    let mut trailer = [0; TRAILER_BYTES];
+    trailer[..8].copy_from_slice(&length.to_le_bytes());
+    trailer[8..12].copy_from_slice(&trailer_crc(content_crc, length).to_le_bytes());
+    trailer[12..].copy_from_slice(&MAGIC);
+    trailer
+}
+
 fn trailer_crc(content_crc: u32, length: u64) -> u32 {
     crc32c::crc32c_append(content_crc, &length.to_le_bytes())
 }
@@ -101,7 +150,16 @@ mod tests {
             write(&storage, "f", content.clone()).unwrap();
             assert_eq!(read(&storage, "f").unwrap(), content, "{length} bytes");
             verify(&storage, "f").unwrap();
-            assert_eq!(write(&storage, "f", content), Err(StorageError::Exists { name: "f".into() }));
+            let taken = StorageError::Exists { name: "f".into() };
+            assert_eq!(write(&storage, "f", content.clone()), Err(taken.clone()));
+            assert_eq!(FileWriter::create(&storage, "f").err(), Some(taken));
+
+            let mut bit_by_bit = FileWriter::create(&storage, "g").unwrap();
+            content.chunks(7).for_each(|chunk| bit_by_bit.append(chunk).unwrap());
+            verify(&storage, "g").expect_err("it is not finished");
+            bit_by_bit.finish().unwrap();
+            storage.crash();
+            assert_eq!(storage.read("g"), storage.read("f"), "{length} bytes");
         }
     }
 

@@ -20,6 +20,7 @@
 
 mod filter;
 mod mark;
+mod merge;
 mod run;
 mod seal;
 mod table;
@@ -44,14 +45,14 @@ pub struct DedupOptions {
     pub horizon_us: i64,
     /// Ids in the hot table; a full one is frozen.
     pub hot_max: usize,
-    /// Memory for the marks of written runs; older ones stay on file. Filters and indexes (about 10.6 bits an id) come on
-    /// top, and so do ids that are not written yet.
+    /// Memory for the marks of written runs of one shard; older ones stay on file. Filters and indexes (2.1 bytes an id)
+    /// come on top, and so do ids that are not written yet.
     pub resident_bytes_max: usize,
 }
 
 impl Default for DedupOptions {
     fn default() -> Self {
-        Self { horizon_us: 34 * 86_400 * 1_000_000, hot_max: 1 << 20, resident_bytes_max: 512 << 20 }
+        Self { horizon_us: 34 * 86_400 * 1_000_000, hot_max: 1 << 20, resident_bytes_max: 128 << 20 }
     }
 }
 

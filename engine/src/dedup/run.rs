@@ -2,9 +2,10 @@
 //!
 //! A file is a sequence of blocks of 4 KiB: up to 170 marks, padding of zeros, and in the last four bytes the CRC32C of
 //! the others; all blocks but the last are full; behind them the trailer of a checkpoint's file. The manifest says how many
-//! marks there are. Every block is checked each
-//! time it is read, since a flipped bit would let an event count twice (I2). Not here: merging, expiry.
+//! marks there are. Every block is checked each time it is read, since a flipped bit would let an event count twice (I2).
+//! Not here: what a run is made of (`merge`), expiry (`seal`).
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -12,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::DedupError;
 use super::filter::Filter;
 use super::mark::{self, Mark};
-use crate::checkpoint::file;
+use crate::checkpoint::file::FileWriter;
 use crate::shard::operator::RestoreError;
 use crate::storage::{Storage, StorageError};
 
@@ -36,6 +37,12 @@ pub(super) struct Entry {
     pub(super) newest_us: i64,
 }
 
+impl Entry {
+    fn damaged(&self, block: usize) -> DedupError {
+        DedupError::Damaged { file: self.file.to_string(), block }
+    }
+}
+
 /// Sorted marks with what finds one of them fast.
 #[derive(Debug, Clone)]
 pub(super) struct Run {
@@ -48,26 +55,6 @@ pub(super) struct Run {
 }
 
 impl Run {
-    /// Writes `marks`, sorted by distinct keys, to the new file of `entry`.
-    pub(super) fn write(entry: Entry, marks: Vec<Mark>, storage: &dyn Storage) -> Result<Self, StorageError> {
-        let mut bytes = Vec::with_capacity((marks.len().div_ceil(BLOCK_MARKS) + 1) * BLOCK_BYTES);
-        let mut filter = Filter::with_capacity(marks.len());
-        let mut firsts = Vec::with_capacity(marks.len().div_ceil(BLOCK_MARKS));
-        for block in marks.chunks(BLOCK_MARKS) {
-            let start = bytes.len();
-            firsts.push(block[0].key());
-            for mark in block {
-                filter.insert(mark.key());
-                bytes.extend_from_slice(&mark.to_bytes());
-            }
-            bytes.resize(start + BLOCK_BYTES - CRC_BYTES, 0);
-            let crc = crc32c::crc32c(&bytes[start..]);
-            bytes.extend_from_slice(&crc.to_le_bytes());
-        }
-        file::write(storage, &entry.file, bytes)?;
-        Ok(Self { entry, filter: Arc::new(filter), firsts: firsts.into(), resident: Some(Arc::new(marks)) })
-    }
-
     /// Reads and checks the whole file of `entry`; keeps its marks if `resident`.
     pub(super) fn open(entry: &Entry, storage: &dyn Storage, resident: bool) -> Result<Self, RestoreError> {
         let fail = |reason: String| RestoreError { file: entry.file.to_string(), reason };
@@ -152,16 +139,106 @@ impl Run {
         }
     }
 
-    /// All marks, in order of key.
-    pub(super) fn marks(&self, storage: &dyn Storage) -> Result<Vec<Mark>, DedupError> {
+    /// The marks that come at `at` in order of key, as many as are at hand together; none behind the last.
+    pub(super) fn marks_from(&self, at: usize, storage: &dyn Storage) -> Result<Cow<'_, [Mark]>, DedupError> {
         if let Some(marks) = &self.resident {
-            return Ok(marks.as_ref().clone());
+            return Ok(Cow::Borrowed(&marks[at..]));
         }
-        let mut marks = Vec::with_capacity(self.len());
-        for block in 0..self.firsts.len() {
-            marks.extend(read_block(&self.entry, block, storage)?);
+        debug_assert!(at.is_multiple_of(BLOCK_MARKS) || at == self.len(), "only whole blocks are read");
+        let first = at.div_ceil(BLOCK_MARKS);
+        let until = self.firsts.len().min(first + BLOCKS_AHEAD);
+        let offset = (first * BLOCK_BYTES) as u64;
+        let bytes = storage.read_at(&self.entry.file, offset, (until - first) * BLOCK_BYTES)?;
+        if bytes.len() < (until - first) * BLOCK_BYTES {
+            return Err(self.entry.damaged(first + bytes.len() / BLOCK_BYTES));
         }
-        Ok(marks)
+        let mut marks = Vec::with_capacity((until - first) * BLOCK_MARKS);
+        for (block, bytes) in (first..until).zip(bytes.chunks(BLOCK_BYTES)) {
+            marks.extend(marks_of(&self.entry, block, bytes)?);
+        }
+        Ok(Cow::Owned(marks))
+    }
+}
+
+/// A run while it is written; of its marks no more are in memory than it keeps.
+pub(super) struct RunWriter {
+    file: FileWriter,
+    name: Arc<str>,
+    ids: usize,
+    filter: Filter,
+    firsts: Vec<u128>,
+    /// Blocks that are not appended yet; the last one may have room.
+    bytes: Vec<u8>,
+    kept: Option<Vec<Mark>>,
+}
+
+impl RunWriter {
+    /// Begins the new file `name` for at most `ids_max` marks, and keeps them in memory too if `resident`.
+    pub(super) fn create(
+        name: &str,
+        ids_max: usize,
+        resident: bool,
+        storage: &dyn Storage,
+    ) -> Result<Self, StorageError> {
+        Ok(Self {
+            file: FileWriter::create(storage, name)?,
+            name: name.into(),
+            ids: 0,
+            filter: Filter::with_capacity(ids_max),
+            firsts: Vec::with_capacity(ids_max.div_ceil(BLOCK_MARKS)),
+            bytes: Vec::with_capacity(BLOCKS_AHEAD * BLOCK_BYTES),
+            kept: resident.then(|| Vec::with_capacity(ids_max)),
+        })
+    }
+
+    /// Puts the mark with the next larger key behind the others.
+    pub(super) fn push(&mut self, mark: Mark) -> Result<(), StorageError> {
+        if self.ids.is_multiple_of(BLOCK_MARKS) {
+            self.end_block();
+            if self.bytes.len() == BLOCKS_AHEAD * BLOCK_BYTES {
+                self.append()?;
+            }
+            self.firsts.push(mark.key());
+        }
+        self.ids += 1;
+        self.filter.insert(mark.key());
+        self.bytes.extend_from_slice(&mark.to_bytes());
+        if let Some(kept) = &mut self.kept {
+            kept.push(mark);
+        }
+        Ok(())
+    }
+
+    /// The run, durable; `None`, and no more than an empty file, if nothing was pushed.
+    pub(super) fn finish(mut self, oldest_us: i64, newest_us: i64) -> Result<Option<Run>, StorageError> {
+        self.end_block();
+        self.append()?;
+        self.file.finish()?;
+        if self.ids == 0 {
+            return Ok(None);
+        }
+        Ok(Some(Run {
+            entry: Entry { file: self.name, ids: self.ids, oldest_us, newest_us },
+            filter: Arc::new(self.filter),
+            firsts: self.firsts.into(),
+            resident: self.kept.map(Arc::new),
+        }))
+    }
+
+    fn end_block(&mut self) {
+        let content = self.bytes.len() % BLOCK_BYTES;
+        if content > 0 {
+            let start = self.bytes.len() - content;
+            self.bytes.resize(start + BLOCK_BYTES - CRC_BYTES, 0);
+            let crc = crc32c::crc32c(&self.bytes[start..]);
+            self.bytes.extend_from_slice(&crc.to_le_bytes());
+        }
+    }
+
+    fn append(&mut self) -> Result<(), StorageError> {
+        let appended = self.file.append(&self.bytes);
+        self.bytes.clear();
+        appended
     }
 }
 
@@ -176,7 +253,7 @@ fn read_block(entry: &Entry, block: usize, storage: &dyn Storage) -> Result<Vec<
 
 /// The marks in the bytes of a block, if they are what was written.
 fn marks_of<'a>(entry: &Entry, block: usize, bytes: &'a [u8]) -> Result<impl Iterator<Item = Mark> + 'a, DedupError> {
-    let damaged = || DedupError::Damaged { file: entry.file.to_string(), block };
+    let damaged = || entry.damaged(block);
     let (content, crc) = bytes.split_at_checked(BLOCK_BYTES - CRC_BYTES).ok_or_else(damaged)?;
     if crc != crc32c::crc32c(content).to_le_bytes() {
         return Err(damaged());

@@ -8,15 +8,15 @@ use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize};
 
-use super::mark::Mark;
-use super::run::{self, Entry, Run};
+use super::merge::Merge;
+use super::run::{self, Entry, Run, RunWriter};
 use super::{DedupError, DedupOptions, Level};
 use crate::shard::operator::{RestoreError, Seal, SealedFiles};
 use crate::storage::{Storage, StorageError};
 
 /// A run is merged with the next newer ones unless it is this many times larger than they are.
 const GROWTH: usize = 4;
-/// Largest run that merging makes, in ids: 384 MB while it is written.
+/// Largest run that merging makes, in ids: 384 MB on file.
 const RUN_IDS_MAX: usize = 16 << 20;
 /// Merged runs span at most this part of the horizon.
 const SPANS_PER_HORIZON: i64 = 4;
@@ -76,18 +76,21 @@ impl Seal for DedupSeal {
         }
         let before = levels.clone();
         let mut groups = group(&levels, self.expired_before_us, self.options.horizon_us / SPANS_PER_HORIZON);
+        let residents = residents(&groups, self.options.resident_bytes_max);
         let mut runs = Vec::with_capacity(groups.len());
-        for (ordinal, group) in groups.drain(..).enumerate() {
+        for (ordinal, (group, resident)) in groups.drain(..).zip(residents).enumerate() {
             let file = format!("{prefix}dedup-{ordinal}.run");
-            match group.write(&file, storage, runs.is_empty()) {
+            match group.write(&file, storage, runs.is_empty(), resident) {
                 Ok(run) => runs.extend(run),
                 Err(error) => {
-                    discard(&runs, prefix, storage);
+                    discard(&file, storage);
+                    runs.iter().filter(|run| run.entry().file.starts_with(prefix)).for_each(|run| {
+                        discard(&run.entry().file, storage);
+                    });
                     return Err(error);
                 }
             }
         }
-        let runs = keep_resident(runs, self.options.resident_bytes_max);
 
         let description = Description { runs: runs.iter().map(|run| run.entry().clone()).collect() };
         files.checkpoint.extend(description.runs.iter().map(|entry| entry.file.to_string()));
@@ -98,13 +101,11 @@ impl Seal for DedupSeal {
     }
 }
 
-/// Removes what a seal that fails has written, which nobody uses: the next one writes it again, under another name, and a
-/// disk that is full must not get fuller by trying.
-fn discard(runs: &[Arc<Run>], prefix: &str, storage: &dyn Storage) {
-    for run in runs.iter().filter(|run| run.entry().file.starts_with(prefix)) {
-        if let Err(error) = storage.remove(&run.entry().file) {
-            tracing::warn!(file = &*run.entry().file, %error, "can't remove a file of a checkpoint that failed");
-        }
+/// Removes a file that nobody uses: the next seal writes it again, under another name, and a disk that is full must not
+/// get fuller by trying.
+fn discard(file: &str, storage: &dyn Storage) {
+    if let Err(error) = storage.remove(file) {
+        tracing::warn!(file, %error, "can't remove a file of a checkpoint that failed");
     }
 }
 
@@ -144,64 +145,45 @@ fn group(levels: &[Level], expired_before_us: i64, span_max_us: i64) -> Vec<Grou
 impl Group {
     /// The group as one run, written unless it is one already; `None` if nothing of it is left. Dead marks have nothing
     /// to shadow in the oldest run.
-    fn write(self, file: &str, storage: &dyn Storage, is_oldest: bool) -> Result<Option<Arc<Run>>, StorageError> {
+    fn write(
+        self,
+        file: &str,
+        storage: &dyn Storage,
+        is_oldest: bool,
+        resident: bool,
+    ) -> Result<Option<Arc<Run>>, StorageError> {
         if let [Level::Run(run)] = self.levels.as_slice() {
-            return Ok(Some(Arc::clone(run)));
+            return Ok(Some(if run.is_resident() && !resident { Arc::new(run.on_file()) } else { Arc::clone(run) }));
         }
-        let mut marks: Vec<Mark> = Vec::new();
-        for level in &self.levels {
-            let newer = match level {
-                Level::Table(table) => table.sorted(),
-                Level::Run(run) => run.marks(storage).map_err(into_storage_error)?,
-            };
-            marks = merge(marks, newer);
+        let mut writer = RunWriter::create(file, self.ids, resident, storage)?;
+        let mut marks = Merge::new(&self.levels, storage).map_err(into_storage_error)?;
+        while let Some(mark) = marks.next().map_err(into_storage_error)? {
+            if !(is_oldest && mark.is_dead()) {
+                writer.push(mark)?;
+            }
         }
-        if is_oldest {
-            marks.retain(|mark| !mark.is_dead());
+        let run = writer.finish(self.oldest_us, self.newest_us)?;
+        if run.is_none() {
+            discard(file, storage);
         }
-        if marks.is_empty() {
-            return Ok(None);
-        }
-        let entry = Entry { file: file.into(), ids: marks.len(), oldest_us: self.oldest_us, newest_us: self.newest_us };
-        Run::write(entry, marks, storage).map(|run| Some(Arc::new(run)))
+        Ok(run.map(Arc::new))
     }
 }
 
-/// Both, sorted by key; of two marks with one key, the newer one.
-fn merge(older: Vec<Mark>, newer: Vec<Mark>) -> Vec<Mark> {
-    if older.is_empty() {
-        return newer;
-    }
-    let mut merged = Vec::with_capacity(older.len() + newer.len());
-    let mut older = older.into_iter().peekable();
-    for mark in newer {
-        while let Some(before) = older.next_if(|other| other.key() < mark.key()) {
-            merged.push(before);
-        }
-        older.next_if(|other| other.key() == mark.key());
-        merged.push(mark);
-    }
-    merged.extend(older);
-    merged
-}
-
-/// Newest runs stay in memory as far as the budget goes.
-fn keep_resident(runs: Vec<Arc<Run>>, resident_bytes_max: usize) -> Vec<Arc<Run>> {
+/// Which groups stay in memory as runs: the newest, as far as the budget goes.
+fn residents(groups: &[Group], resident_bytes_max: usize) -> Vec<bool> {
     let mut budget = resident_bytes_max;
-    let mut kept: Vec<Arc<Run>> = Vec::with_capacity(runs.len());
-    for run in runs.into_iter().rev() {
-        let bytes = run::marks_bytes(run.len());
-        if run.is_resident() && bytes <= budget {
-            budget -= bytes;
-            kept.push(run);
-        } else if run.is_resident() {
-            kept.push(Arc::new(run.on_file()));
-        } else {
-            kept.push(run);
-        }
+    let mut residents: Vec<bool> = Vec::with_capacity(groups.len());
+    for group in groups.iter().rev() {
+        let bytes = run::marks_bytes(group.ids);
+        // A run that is on file is not read to have it in memory.
+        let is_on_file = matches!(group.levels.as_slice(), [Level::Run(run)] if !run.is_resident());
+        let fits = !is_on_file && bytes <= budget;
+        budget -= if fits { bytes } else { 0 };
+        residents.push(fits);
     }
-    kept.reverse();
-    kept
+    residents.reverse();
+    residents
 }
 
 /// A checkpoint can't be written because of a run that can't be read.
