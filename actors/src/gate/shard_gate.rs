@@ -171,7 +171,7 @@ impl Gate for ShardGate {
         reject: &mut dyn FnMut(usize, Rejection),
     ) -> Spend {
         let tenants = batch.tenants();
-        // A batch that was cut by shard still has all tenants' names in its dictionary, so only those in rows are looked up.
+        // Only names that open rows have are looked up: duplicates, of a whole batch sent again say, need none.
         let (mut seen, mut rejections) = (vec![Seen::NotYet; tenants.values.iter().len()], Vec::new());
         let mut units = Units::new();
         let (now_us, times) = (self.clock.now_us(), batch.times().values());

@@ -3,7 +3,8 @@
 //! Cheap to clone (columns are shared). Not here: decoding, hashing, verdicts.
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, DictionaryArray, RecordBatch, StringArray, TimestampMicrosecondArray,
+    Array, ArrayRef, AsArray, BooleanArray, DictionaryArray, RecordBatch, RecordBatchOptions, StringArray,
+    TimestampMicrosecondArray,
 };
 use arrow::compute::{filter_record_batch, take_record_batch};
 use arrow::datatypes::{DataType, Int32Type, TimestampMicrosecondType};
@@ -138,6 +139,18 @@ impl EventBatch {
     /// `length` events from `offset` on, without copying.
     pub fn slice(&self, offset: usize, length: usize) -> Self {
         Self(self.0.slice(offset, length))
+    }
+
+    /// The same events in columns of the same types; those that `change` gives nothing for stay as they are.
+    pub(super) fn map_columns(self, change: impl Fn(usize, &ArrayRef) -> Option<ArrayRef>) -> Self {
+        let (schema, mut columns, rows) = self.0.into_parts();
+        for (at, column) in columns.iter_mut().enumerate() {
+            if let Some(changed) = change(at, column) {
+                *column = changed;
+            }
+        }
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        Self(RecordBatch::try_new_with_options(schema, columns, &options).expect("types and lengths are the same"))
     }
 
     fn texts(&self, column: usize) -> Texts<'_> {
