@@ -54,6 +54,8 @@ struct Coordinator<O: Operator> {
     /// The checkpoint that is being written: up to where, and what became of it.
     writing: Option<(Offset, Receiver<Result<(), EngineError>>)>,
     checkpointed_until: Option<Offset>,
+    /// Where the last checkpoint was cut, written or not.
+    tried_until: Offset,
 }
 
 /// A cut, and what makes it durable if that was asked for.
@@ -120,6 +122,7 @@ pub(super) fn start<O: Operator, G: Gate>(
         jobs,
         writing: None,
         checkpointed_until: None,
+        tried_until: 0,
         ground,
     };
     coordinator.checkpoint()?;
@@ -202,7 +205,8 @@ impl<O: Operator> Coordinator<O> {
                     let _ = reply.send(result);
                 }
                 Err(RecvTimeoutError::Timeout) => {
-                    let is_due = Instant::now() >= checkpoint_at;
+                    let is_due =
+                        Instant::now() >= checkpoint_at || self.events_behind() >= self.options.checkpoint_events;
                     if is_due {
                         checkpoint_at = Instant::now() + self.options.checkpoint_every;
                     }
@@ -266,9 +270,15 @@ impl<O: Operator> Coordinator<O> {
         }
     }
 
+    /// Since the last checkpoint that was tried: one that failed is not tried again at once.
+    fn events_behind(&self) -> u64 {
+        self.ground.log.end().saturating_sub(self.tried_until)
+    }
+
     fn hand_over(&mut self, sealed: Sealed<O>, erased: BTreeSet<String>) -> Result<(), EngineError> {
         let (snapshot, seals) = sealed;
         let (done, result) = bounded(1);
+        self.tried_until = snapshot.offset;
         self.writing = Some((snapshot.offset, result));
         let job = Job { snapshot, seals, erased, done };
         self.jobs.send(job).map_err(|_| EngineError::Thread("checkpoint".into()))

@@ -19,6 +19,8 @@ pub struct EngineOptions {
     pub publish_every: Duration,
     /// How often state is checkpointed; bounds the replay after a kill.
     pub checkpoint_every: Duration,
+    /// Events after which it is checkpointed even if that time has not passed, so that under load the replay is bounded too.
+    pub checkpoint_events: u64,
     /// Bytes of log behind the last checkpoint beyond which events move to the lake and the log is trimmed.
     pub archive_above_bytes: u64,
     /// Checkpoints kept.
@@ -33,6 +35,7 @@ impl Default for EngineOptions {
             flight: FlightLimits::default(),
             publish_every: Duration::from_millis(20),
             checkpoint_every: Duration::from_secs(10),
+            checkpoint_events: 4_000_000,
             archive_above_bytes: 2 << 30,
             checkpoints_kept: 2,
         }

@@ -24,6 +24,10 @@ fn open(storage: &SharedStorage, limit: i128) -> Handle<Counting> {
         checkpoint_every: Duration::from_secs(3600),
         ..EngineOptions::default()
     };
+    open_with(options, storage, limit)
+}
+
+fn open_with(options: EngineOptions, storage: &SharedStorage, limit: i128) -> Handle<Counting> {
     let log = SegmentLog::open(Arc::clone(storage), "log/events", SegmentOptions::default()).expect("the log opens");
     let ground = Ground {
         storage: Arc::clone(storage),
@@ -87,6 +91,32 @@ fn a_restart_remembers_events_marks_rejections_and_what_was_used() {
         let receipt = handle.submit_and_wait(batch([("a", 2), ("a", 3), ("a", 4)])).expect("an answer");
         assert_eq!(receipt.outcomes, [Outcome::Duplicate, Outcome::Admitted, Outcome::Rejected]);
         assert_eq!(counts(&handle), (Counts::from([("a".into(), 3), ("b".into(), 3)]), 2));
+    }
+}
+
+#[test]
+fn many_events_are_checkpointed_before_it_is_time() {
+    let storage: SharedStorage = Arc::new(MemoryStorage::new());
+    let options = EngineOptions {
+        publish_every: Duration::from_millis(1),
+        checkpoint_every: Duration::from_secs(3600),
+        checkpoint_events: 5,
+        ..EngineOptions::default()
+    };
+    let handle = open_with(options, &storage, i128::MAX);
+    let checkpointed = || {
+        let names = storage.list("checkpoints").expect("a list");
+        let newest = names.iter().rfind(|name| name.ends_with(".json")).expect("the epoch's first");
+        String::from_utf8(storage.read(newest).expect("a manifest")).expect("JSON")
+    };
+    handle.submit_and_wait(batch((0..4).map(|id| ("a", id)))).expect("an answer");
+    std::thread::sleep(Duration::from_millis(50));
+    assert!(checkpointed().contains("\"log_offset\": 0,"), "four are too few");
+    handle.submit_and_wait(batch([("a", 4)])).expect("an answer");
+    let deadline = std::time::Instant::now() + Duration::from_secs(30);
+    while !checkpointed().contains("\"log_offset\": 5,") {
+        assert!(std::time::Instant::now() < deadline, "{}", checkpointed());
+        std::thread::sleep(Duration::from_millis(1));
     }
 }
 

@@ -130,6 +130,8 @@ pub struct Engine {
     pub publish_interval_ms: u64,
     /// Between two checkpoints, milliseconds.
     pub checkpoint_interval_ms: u64,
+    /// Events after which a checkpoint is due before that time has passed.
+    pub checkpoint_events: u64,
     /// Checkpoints kept.
     pub checkpoints_kept: usize,
     /// Bytes of log beyond which events move to the lake.
@@ -279,6 +281,7 @@ impl Config {
             ("engine.segment_bytes", self.engine.segment_bytes),
             ("engine.publish_interval_ms", self.engine.publish_interval_ms),
             ("engine.checkpoint_interval_ms", self.engine.checkpoint_interval_ms),
+            ("engine.checkpoint_events", self.engine.checkpoint_events),
             ("query.timeout_ms", self.query.timeout_ms),
             ("query.result_rows_max", self.query.result_rows_max),
             ("query.result_bytes_max", self.query.result_bytes_max),

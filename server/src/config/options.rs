@@ -40,6 +40,7 @@ impl Config {
                 },
                 publish_every: Duration::from_millis(engine.publish_interval_ms),
                 checkpoint_every: Duration::from_millis(engine.checkpoint_interval_ms),
+                checkpoint_events: engine.checkpoint_events,
                 archive_above_bytes: engine.archive_above_bytes,
                 checkpoints_kept: engine.checkpoints_kept,
                 dedup: DedupOptions {
