@@ -5,7 +5,8 @@
 //! `cargo bench -p benches --bench scale [-- <tenants>…]` prints, for each number of tenants, spread and case: events a
 //! second and per CPU second at full load; then at half of it, how long after its answer an event is seen by a query
 //! (freshness), and how long a query of one tenant and one of all tenants takes; memory; and how long the node takes to
-//! be ready again. `EVENTS` sets how many events the full load is (default 8 million). Without `--bench`, as in `cargo
+//! be ready again after a clean stop. `-- killed` prints how long that takes after a kill, for several times between
+//! checkpoints. `EVENTS` sets how many events the full load is (default 8 million). Without `--bench`, as in `cargo
 //! test --benches`, a small run shows that it works.
 //!
 //! Not here: stages one at a time (`stages`), JSON and HTTP, the peers.
@@ -17,6 +18,7 @@
 
 mod half;
 mod input;
+mod killed;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -38,8 +40,19 @@ const ROWS: usize = 1 << 16;
 const CREATED: usize = 1000;
 
 fn main() {
-    let measures = std::env::args().any(|argument| argument == "--bench");
-    let mut sizes: Vec<u32> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
+    let arguments: Vec<String> = std::env::args().collect();
+    if killed::is_child(&arguments) {
+        return;
+    }
+    let has = |argument: &str| arguments.iter().any(|other| other == argument);
+    let measures = has("--bench");
+    let mut sizes: Vec<u32> = arguments.iter().filter_map(|argument| argument.parse().ok()).collect();
+    if has("killed") || !measures {
+        killed::run(!measures);
+        if measures {
+            return;
+        }
+    }
     if sizes.is_empty() {
         sizes = if measures { vec![1_000, 100_000, 1_000_000] } else { vec![100] };
     }
@@ -65,7 +78,7 @@ fn run(tenants: u32, spread: Spread, case: Case, events: usize, seconds: u64) {
     let (data, runtime) = (tempfile::tempdir().unwrap(), Runtime::new().unwrap());
     let mut input = Input::new(tenants, spread, case);
     let before_mb = process::resident_mb();
-    let node = open(&runtime, data.path());
+    let mut node = open(&runtime, data.path());
     for meter in input::meters(case) {
         let define = Command::Meters(MetersCommand::Define(meter));
         runtime.block_on(node.command(PLATFORM, define, "bench")).unwrap();
@@ -74,6 +87,7 @@ fn run(tenants: u32, spread: Spread, case: Case, events: usize, seconds: u64) {
         runtime.block_on(node.tenants.create_many(names, "bench")).unwrap();
     }
     println!("registered             {:>12.0} MB", process::resident_mb() - before_mb);
+    node = again(&runtime, node, data.path(), "ready with them");
 
     let batches: Vec<Submission> = (0..events.div_ceil(ROWS)).map(|_| input.submission(ROWS)).collect();
     let held_mb = process::resident_mb();
@@ -91,10 +105,16 @@ fn run(tenants: u32, spread: Spread, case: Case, events: usize, seconds: u64) {
 
     half::run(&runtime, &node, &mut input, count / took_s / 2.0, seconds);
 
+    let node = again(&runtime, node, data.path(), "ready with all");
+    runtime.block_on(node.drain()).unwrap();
+}
+
+/// Stops the node and opens it again, which is timed.
+fn again(runtime: &Runtime, node: Arc<Node>, data: &Path, what: &str) -> Arc<Node> {
     runtime.block_on(node.drain()).unwrap();
     drop(node);
     let started = Instant::now();
-    let node = open(&runtime, data.path());
-    println!("ready again            {:>12.2} s", started.elapsed().as_secs_f64());
-    runtime.block_on(node.drain()).unwrap();
+    let node = open(runtime, data);
+    println!("{what:<22} {:>12.2} s", started.elapsed().as_secs_f64());
+    node
 }
