@@ -22,11 +22,14 @@ pub(super) struct Handle {
     /// Schema and one row, a column a parameter; empty if none are bound.
     #[prost(message, repeated, tag = "2")]
     parameters: Vec<FlightData>,
+    /// Tells a ticket from others of the same statement; 0 for a prepared statement, which any number of calls may fetch.
+    #[prost(uint64, tag = "3")]
+    number: u64,
 }
 
 impl Handle {
     pub(super) fn new(sql: impl Into<String>) -> Self {
-        Self { sql: sql.into(), parameters: Vec::new() }
+        Self { sql: sql.into(), ..Self::default() }
     }
 
     /// Reads what [`Handle::encode_to_vec`] wrote, as far as clients let it be.
@@ -39,6 +42,11 @@ impl Handle {
     pub(super) fn bind(self, row: RecordBatch) -> Result<Self, ArrowError> {
         let parameters = batches_to_flight_data(&row.schema(), vec![row])?;
         Ok(Self { parameters, ..self })
+    }
+
+    /// The same statement in a ticket of its own.
+    pub(super) fn numbered(&self, number: u64) -> Self {
+        Self { number, ..self.clone() }
     }
 
     /// The bound row, if there is one.

@@ -128,6 +128,7 @@ static SQL_INFO: LazyLock<SqlInfoData> = LazyLock::new(|| {
     // SQL only reads; bulk ingestion into `events` is the exception that has a flag of its own.
     info.append(SqlInfo::FlightSqlServerReadOnly, true);
     info.append(SqlInfo::FlightSqlServerSql, true);
+    info.append(SqlInfo::FlightSqlServerCancel, true);
     info.append(SqlInfo::FlightSqlServerSubstrait, false);
     info.append(SqlInfo::FlightSqlServerTransaction, SqlSupportedTransaction::None as i32);
     info.append(SqlInfo::FlightSqlServerCancel, false);

@@ -7,20 +7,24 @@
 //!
 //! **What is kept between calls: nothing.** The ticket of a statement and the handle of a prepared one are the statement
 //! itself ([`handle`]), planned anew for whoever presents it: a forged one shows its bearer no more than writing the
-//! statement would, and nothing has to be bounded or forgotten (I8).
+//! statement would, and nothing has to be bounded or forgotten (I8). What is being fetched is known as long as it is, so that
+//! it can be cancelled ([`running`]).
 //!
 //! **What comes in.** Events, by `DoPut` ([`ingest`]), which takes a key with the scope `ingest`.
 //!
 //! Not here: what the views are (`pipelines`), the limits' values (`config`), columns of events (`engine`). What is refused
 //! is worded as over HTTP, [`status`] gives it a code of gRPC.
 
+mod calls;
 mod caller;
+mod cancel;
 mod handle;
 mod ingest;
 mod messages;
 mod metadata;
 mod parameters;
 mod rows;
+mod running;
 mod service;
 mod statements;
 mod status;
@@ -46,6 +50,8 @@ use crate::telemetry::metrics::Metrics;
 use crate::tls::{Tls, TlsError};
 
 use caller::Entrance;
+use calls::Calls;
+use running::Running;
 use service::Service;
 
 /// What TLS calls HTTP/2.
@@ -90,6 +96,7 @@ struct Door {
     limits: config::Flight,
     events: config::Events,
     event_bytes_max: usize,
+    running: Running,
 }
 
 impl Flight {
@@ -119,9 +126,11 @@ impl Flight {
             limits,
             events: config.events.clone(),
             event_bytes_max: config.http.event_bytes_max,
+            running: Running::default(),
         };
         let door = Arc::new(door);
-        let service = FlightServiceServer::new(Service(Arc::clone(&door))).max_decoding_message_size(message_bytes_max);
+        let service =
+            FlightServiceServer::new(Calls(Service(Arc::clone(&door)))).max_decoding_message_size(message_bytes_max);
         let router = Routes::new(InterceptedService::new(service, Entrance(door))).into_axum_router();
         let router = router.layer(RequestBodyTimeoutLayer::new(SILENCE_MAX));
         let bound = HttpServer::bind_wire(address, router, sockets, wire).await;

@@ -23,6 +23,7 @@ use tonic::{Response, Status};
 use crate::http::problem::{Kind, Problem};
 use crate::query::Query;
 
+use super::running::Fetch;
 use super::status;
 
 /// Batches that wait for the reader.
@@ -33,18 +34,30 @@ const MESSAGE_BYTES: usize = 2 << 20;
 /// An answer's messages.
 pub(super) type Messages = Pin<Box<dyn Stream<Item = Result<FlightData, Status>> + Send>>;
 
-/// Answers with `batches` of `query`, announced as `schema`, all of which must have been taken before its time is up.
-pub(super) fn answer(batches: SendableRecordBatchStream, schema: SchemaRef, query: Arc<Query>) -> Response<Messages> {
+/// Answers with `batches` of `query`, announced as `schema`, all of which must have been taken before its time is up, or
+/// `fetch` is cancelled.
+pub(super) fn answer(
+    batches: SendableRecordBatchStream,
+    schema: SchemaRef,
+    query: Arc<Query>,
+    fetch: Fetch,
+) -> Response<Messages> {
     let (sender, receiver) = channel(BATCHES_AHEAD);
     let mut task = JoinSet::new();
     task.spawn(async move {
-        let ended = timeout_at(query.deadline().into(), forward(batches, &query, &sender)).await;
-        if ended.is_err() {
-            let late = Problem::from(query.out_of_time());
-            query.fail(late.sqlstate());
+        let ended = tokio::select! {
+            biased;
+            () = fetch.cancelled() => Err(status::cancelled(&query)),
+            ended = timeout_at(query.deadline().into(), forward(batches, &query, &sender)) => ended.map_err(|_| {
+                let late = Problem::from(query.out_of_time());
+                query.fail(late.sqlstate());
+                status::from(late)
+            }),
+        };
+        if let Err(reason) = ended {
             // The next may run, whoever still has to read why this one ended; a reader that has gone needs no reason.
-            drop(query);
-            let _ = sender.send(Err(status::from(late).into())).await;
+            drop((query, fetch));
+            let _ = sender.send(Err(reason.into())).await;
         }
     });
     let received = stream::unfold((receiver, task), |(mut receiver, mut task)| async move {

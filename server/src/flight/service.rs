@@ -11,13 +11,17 @@ use arrow::datatypes::SchemaRef;
 use arrow_flight::sql::metadata::GetCatalogsBuilder;
 use arrow_flight::sql::server::{FlightSqlService, PeekableFlightDataStream};
 use arrow_flight::sql::{
-    ActionClosePreparedStatementRequest, ActionCreatePreparedStatementRequest, ActionCreatePreparedStatementResult,
-    Any, CommandGetCatalogs, CommandGetCrossReference, CommandGetDbSchemas, CommandGetExportedKeys,
-    CommandGetImportedKeys, CommandGetPrimaryKeys, CommandGetSqlInfo, CommandGetTableTypes, CommandGetTables,
-    CommandPreparedStatementQuery, CommandPreparedStatementUpdate, CommandStatementIngest, CommandStatementQuery,
-    CommandStatementUpdate, DoPutPreparedStatementResult, ProstMessageExt, SqlInfo, TicketStatementQuery,
+    ActionCancelQueryRequest, ActionCancelQueryResult, ActionClosePreparedStatementRequest,
+    ActionCreatePreparedStatementRequest, ActionCreatePreparedStatementResult, Any, CommandGetCatalogs,
+    CommandGetCrossReference, CommandGetDbSchemas, CommandGetExportedKeys, CommandGetImportedKeys,
+    CommandGetPrimaryKeys, CommandGetSqlInfo, CommandGetTableTypes, CommandGetTables, CommandPreparedStatementQuery,
+    CommandPreparedStatementUpdate, CommandStatementIngest, CommandStatementQuery, CommandStatementUpdate,
+    DoPutPreparedStatementResult, ProstMessageExt, SqlInfo, TicketStatementQuery,
 };
-use arrow_flight::{Action, FlightDescriptor, FlightInfo, HandshakeRequest, HandshakeResponse, PutResult, Ticket};
+use arrow_flight::{
+    Action, ActionType, CancelFlightInfoResult, CancelStatus, FlightDescriptor, FlightInfo, HandshakeRequest,
+    HandshakeResponse, PutResult, Ticket,
+};
 use futures::{Stream, StreamExt, stream};
 use pipelines::catalog::{CatalogError, Visibility};
 use prost::Message;
@@ -28,7 +32,7 @@ use crate::identity::{Identity, Scope};
 
 use super::handle::Handle;
 use super::rows::{self, Messages};
-use super::{Door, caller, ingest, messages, metadata, statements, status};
+use super::{Door, caller, cancel, ingest, messages, metadata, statements, status};
 
 /// Answers the calls of all connections.
 pub(super) struct Service(pub(super) Arc<Door>);
@@ -103,6 +107,31 @@ impl FlightSqlService for Service {
         request: Request<Action>,
     ) -> Result<(), Status> {
         Self::asker(&request).map(|_| ())
+    }
+
+    async fn do_action_cancel_query(
+        &self,
+        asked: ActionCancelQueryRequest,
+        request: Request<Action>,
+    ) -> Result<ActionCancelQueryResult, Status> {
+        cancel::encoded(&self.0.running, &Self::asker(&request)?, &asked.info)?;
+        // Of the same values as the newer one, which the library shows.
+        Ok(ActionCancelQueryResult { result: CancelStatus::Cancelled.into() })
+    }
+
+    async fn do_action_fallback(&self, request: Request<Action>) -> Answers<arrow_flight::Result> {
+        let asker = Self::asker(&request)?;
+        let action = request.into_inner();
+        if action.r#type != cancel::CANCEL_FLIGHT_INFO {
+            return Err(status::from(Kind::NotFound.with(format!("there is no action {:?}", action.r#type))));
+        }
+        cancel::request(&self.0.running, &asker, &action.body)?;
+        let body = CancelFlightInfoResult::new(CancelStatus::Cancelled).encode_to_vec().into();
+        Ok(Response::new(Box::pin(stream::iter([Ok(arrow_flight::Result { body })]))))
+    }
+
+    async fn list_custom_actions(&self) -> Option<Vec<Result<ActionType, Status>>> {
+        Some(vec![Ok(cancel::action())])
     }
 
     async fn do_put_prepared_statement_query(

@@ -34,6 +34,7 @@ pub(super) async fn info(
     descriptor: FlightDescriptor,
 ) -> Result<Response<FlightInfo>, Status> {
     let frame = announced(door, asker, handle).await?;
+    let handle = handle.numbered(door.running.number());
     let ticket = TicketStatementQuery { statement_handle: handle.encode_to_vec().into() };
     announce(columns(&frame), &ticket, descriptor)
 }
@@ -44,8 +45,14 @@ pub(super) async fn run(door: &Door, asker: &Identity, handle: &Handle) -> Resul
     let named = query::Asker { visibility: &visibility, principal: asker.principal() };
     let begun = door.queries.begin(query::Door::Flight, named, &handle.sql);
     let query = Arc::new(begun.map_err(status::from)?);
-    match executed(door, &visibility, handle, &query).await {
-        Ok((batches, schema)) => Ok(rows::answer(batches, schema, query)),
+    let fetch = door.running.begin(asker.principal(), handle);
+    let executed = tokio::select! {
+        biased;
+        () = fetch.cancelled() => return Err(status::cancelled(&query)),
+        executed = executed(door, &visibility, handle, &query) => executed,
+    };
+    match executed {
+        Ok((batches, schema)) => Ok(rows::answer(batches, schema, query, fetch)),
         Err(problem) => {
             query.fail(problem.sqlstate());
             Err(status::from(problem))

@@ -7,6 +7,7 @@ use prost::Message;
 use tonic::{Code, Status};
 
 use crate::http::problem::{Kind, Problem};
+use crate::query::Query;
 
 const RETRY_INFO: &str = "type.googleapis.com/google.rpc.RetryInfo";
 
@@ -23,6 +24,12 @@ pub(super) fn from(refusal: impl Into<Problem>) -> Status {
             Status::with_details(code, problem.detail, rich.encode_to_vec().into())
         }
     }
+}
+
+/// The status of `query` that its client has cancelled, which is then recorded as failed.
+pub(super) fn cancelled(query: &Query) -> Status {
+    query.fail("57014");
+    Status::cancelled("the statement was cancelled by its client")
 }
 
 /// The status of what a client sent and can't be decoded; what is a status already stays one.

@@ -48,6 +48,16 @@ async fn adbc_speaks_tls() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn pyarrow_learns_columns_and_cancels() {
+    let Some(python) = tools::python() else { return };
+    let house = House::open(&[]).await;
+    house.fill("acme", 3);
+    let (acme, globex) = (house.key("acme", 1).await, house.key("globex", 2).await);
+    run(python, "cancel.py", &house, &[&acme, &globex]).await;
+    house.serving.drain().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn arrow_batches_come_in_like_any_events() {
     let Some(python) = tools::python() else { return };
     let house = House::open(&[]).await;
