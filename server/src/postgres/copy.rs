@@ -2,14 +2,11 @@
 //!
 //! Not here: planning the query ([`super::reading`]); `COPY … FROM`, which would write.
 
-use std::sync::Arc;
-
 use bytes::{BufMut, Bytes, BytesMut};
 use datafusion::dataframe::DataFrame;
 use datafusion::sql::sqlparser::ast::{
     CopyLegacyCsvOption, CopyLegacyOption, CopyOption, CopySource, CopyTarget, Query, Statement,
 };
-use datafusion_postgres::arrow_pg::datatypes::df::encode_dataframe;
 use datafusion_postgres::pgwire::api::portal::Format;
 use datafusion_postgres::pgwire::api::results::{Response, Tag};
 use datafusion_postgres::pgwire::error::{PgWireError, PgWireResult};
@@ -22,6 +19,7 @@ use futures::{Sink, SinkExt, StreamExt};
 use crate::query::Failure;
 
 use super::dialect::Dialect;
+use super::results;
 use super::sqlstate::{error, told};
 
 /// What every binary copy starts with: signature, flags, length of the header's extension.
@@ -77,7 +75,7 @@ where
 {
     let binary = layout.kind == Kind::Binary;
     let format = if binary { Format::UnifiedBinary } else { Format::UnifiedText };
-    let mut rows = encode_dataframe(frame, &format, Some(Arc::new(options))).await?;
+    let mut rows = results::encode(frame, &format, options).await?;
     let names = rows.row_schema.iter().map(|field| field.name().to_owned()).collect::<Vec<_>>();
     let columns = i16::try_from(names.len()).map_err(|_| error("54011", "too many columns"))?;
     let code = i16::from(binary);

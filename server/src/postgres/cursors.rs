@@ -13,7 +13,6 @@ use datafusion::dataframe::DataFrame;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::logical_expr::{EmptyRelation, LogicalPlan};
 use datafusion::sql::sqlparser::ast::{CloseCursor, Declare, DeclareType, FetchDirection, Query, Value};
-use datafusion_postgres::arrow_pg::datatypes::{arrow_schema_to_pg_fields, encode_recordbatch};
 use datafusion_postgres::pgwire::api::portal::Format;
 use datafusion_postgres::pgwire::api::results::{QueryResponse, Response, Tag};
 use datafusion_postgres::pgwire::error::{PgWireError, PgWireResult};
@@ -21,6 +20,7 @@ use datafusion_postgres::pgwire::types::format::FormatOptions;
 use futures::{StreamExt, stream};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
+use super::results::{self, Columns};
 use super::sqlstate;
 
 /// Cursors that a session may have at once.
@@ -49,7 +49,7 @@ impl Cursors {
         if declare.scroll == Some(true) {
             return Err(sqlstate::error("0A000", "cursors only go forward: leave out SCROLL"));
         }
-        let schema = Arc::new(frame.schema().clone());
+        let schema = results::schema(frame.logical_plan()).map_err(sqlstate::from)?;
         let mut open = self.0.lock().await;
         if open.contains_key(&name.value) {
             return Err(sqlstate::error("42P03", format!("cursor {:?} already exists", name.value)));
@@ -86,16 +86,16 @@ impl Cursors {
             let open = open.get(name).ok_or_else(|| unknown(name))?;
             (Arc::clone(&open.schema), Arc::clone(&open.cursor))
         };
-        let fields = Arc::new(arrow_schema_to_pg_fields(schema.as_arrow(), format, Some(Arc::new(options)))?);
-        let columns = Arc::clone(&fields);
+        let columns = Columns::new(schema.as_arrow(), format, Some(Arc::new(options)))?;
+        let described = Arc::clone(columns.described());
         let state = (cursor.lock_owned().await, left);
         let rows = stream::try_unfold(state, next).flat_map(move |batch| {
             stream::iter(match batch {
-                Ok(batch) => encode_recordbatch(Arc::clone(&columns), batch).collect::<Vec<_>>(),
+                Ok(batch) => columns.rows(batch).collect::<Vec<_>>(),
                 Err(error) => vec![Err(error)],
             })
         });
-        let mut response = QueryResponse::new(fields, rows);
+        let mut response = QueryResponse::new(described, rows);
         response.set_command_tag("FETCH");
         Ok(Response::Query(response))
     }

@@ -6,8 +6,9 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, CastKind, DataType, Expr, FunctionArg, FunctionArguments, Ident, ObjectName, Query, Select,
-    SelectItem, SetExpr, Statement, TableFactor, Value, VisitMut, VisitorMut, visit_expressions_mut,
+    ArrayElemTypeDef, BinaryOperator, CastKind, DataType, Expr, FunctionArg, FunctionArguments, Ident, ObjectName,
+    Query, Select, SelectItem, SetExpr, Statement, TableFactor, Value, VisitMut, VisitorMut,
+    visit_expressions_mut,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
@@ -16,6 +17,7 @@ use datafusion_postgres::pgwire::api::Type;
 use datafusion_postgres::pgwire::error::{PgWireError, PgWireResult};
 
 use super::introspection::{self, Scope, argument};
+use super::typed::{self, TextType};
 use super::{comments, parameters, settings, sqlstate};
 
 /// Parses statements.
@@ -80,15 +82,24 @@ impl VisitorMut for Rewrite {
 
 fn rewrite(expression: &mut Expr) {
     match expression {
-        // JSON and UUIDs are text here.
-        Expr::Cast { data_type: wanted @ (DataType::JSON | DataType::JSONB | DataType::Uuid), .. } => {
-            *wanted = DataType::Text;
+        // JSON and UUIDs are checked texts. The inner cast gives a parameter its type.
+        Expr::Cast { kind, data_type, .. } => {
+            let Some(wanted) = texts_of(data_type) else { return };
+            if matches!(kind, CastKind::Cast | CastKind::DoubleColon)
+                && let Some(checked) = wanted.and_then(|kind| call(kind.function(), vec![argument(expression.clone())]))
+            {
+                *expression = checked;
+            }
         }
-        Expr::TypedString(typed) if matches!(typed.data_type, DataType::JSON | DataType::JSONB | DataType::Uuid) => {
-            typed.data_type = DataType::Text;
+        Expr::TypedString(typed) => {
+            if let Some(Some(kind)) = texts_of(&mut typed.data_type)
+                && let Some(checked) = call(kind.function(), vec![argument(expression.clone())])
+            {
+                *expression = checked;
+            }
         }
         Expr::BinaryOp { left, op: operator @ (BinaryOperator::Arrow | BinaryOperator::LongArrow), right } => {
-            let function = if *operator == BinaryOperator::Arrow { "json_get" } else { "json_get_text" };
+            let function = if *operator == BinaryOperator::Arrow { typed::MEMBER } else { "json_get_text" };
             if let Some(member) = call(function, vec![argument((**left).clone()), argument((**right).clone())]) {
                 *expression = member;
             }
@@ -113,6 +124,17 @@ fn rewrite(expression: &mut Expr) {
         }
         _ => {}
     }
+}
+
+/// Makes text of JSON and UUIDs, and of arrays of them; which of them it is, if it is one and no array.
+fn texts_of(wanted: &mut DataType) -> Option<Option<TextType>> {
+    if let DataType::Array(ArrayElemTypeDef::SquareBracket(element, _)) = wanted {
+        texts_of(element)?;
+        return Some(None);
+    }
+    let kind = TextType::named(wanted)?;
+    *wanted = DataType::Text;
+    Some(Some(kind))
 }
 
 /// A pattern whose escape character is `escape`, with the backslash instead.
@@ -209,8 +231,9 @@ mod tests {
 
     #[test]
     fn what_clients_write_is_planned_to_the_same_effect() {
-        check("select '{}'::jsonb", "SELECT '{}'::TEXT");
-        check("select uuid '0'", "SELECT TEXT '0'");
+        check("select '{}'::jsonb", "SELECT _jsonb('{}'::TEXT)");
+        check("select uuid '0'", "SELECT _uuid(TEXT '0')");
+        check("select try_cast(a as json), a::uuid[]", "SELECT TRY_CAST(a AS TEXT), a::TEXT[]");
         check(
             "select 1 from t where d -> 'a' ->> 0 = 'x'",
             "SELECT 1 FROM t WHERE json_get_text(json_get(d, 'a'), 0) = 'x'",

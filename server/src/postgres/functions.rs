@@ -11,6 +11,7 @@ use datafusion::logical_expr::{
 };
 
 use super::settings::{SERVER_VERSION, setting};
+use super::typed;
 
 /// Takes anything and is NULL.
 pub(super) const NOTHING: &str = "_nothing";
@@ -45,6 +46,7 @@ pub(super) fn all() -> Vec<ScalarUDF> {
     .to_vec();
     functions.push(ScalarUDF::new_from_impl(CurrentSetting::new()));
     functions.extend(super::sizes::all());
+    functions.extend(typed::casts());
     functions
 }
 

@@ -24,6 +24,8 @@ mod commands;
 mod cursors;
 mod copy;
 mod texts;
+mod typed;
+mod results;
 mod bounds;
 mod cancel;
 mod sqlstate;

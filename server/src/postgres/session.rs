@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use datafusion::catalog::{CatalogProviderList, SchemaProvider};
 use datafusion::error::DataFusionError;
-use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::session_state::SessionState;
+use datafusion::execution::{FunctionRegistry, SessionStateBuilder};
 use datafusion::prelude::SessionContext;
 use datafusion_postgres::datafusion_pg_catalog::pg_catalog::context::EmptyContextProvider;
 use datafusion_postgres::datafusion_pg_catalog::pg_catalog::{
@@ -33,6 +33,7 @@ use super::cursors::Cursors;
 use super::functions;
 use super::settings::WithSettings;
 use super::sqlstate;
+use super::typed;
 
 /// One connection.
 pub(super) struct Session {
@@ -50,7 +51,6 @@ pub(super) struct Asker {
     identity: Identity,
     pub(super) visibility: Visibility,
     pub(super) context: Arc<SessionContext>,
-    pub(super) service: DfSessionService,
     pub(super) parser: Arc<Parser>,
     pub(super) hooks: Vec<Arc<dyn QueryHook>>,
     pub(super) cursors: Cursors,
@@ -83,7 +83,6 @@ impl Session {
             identity,
             visibility,
             context,
-            service,
             parser,
             hooks,
             cursors: Cursors::default(),
@@ -146,6 +145,7 @@ impl PgCatalog {
         let context = catalog.session(&Visibility::Platform)?;
         setup_pg_catalog(&context, CATALOG, EmptyContextProvider).map_err(|error| *error)?;
         functions::all().into_iter().for_each(|function| context.register_udf(function));
+        context.register_udf(typed::member(context.udf(typed::MEMBER)?));
         let mut template = context.state();
         // A `timestamptz` without a zone of its own would be a `timestamp` to clients.
         template.config_mut().options_mut().execution.time_zone = Some("UTC".to_owned());

@@ -10,6 +10,8 @@ use pipelines::catalog::CatalogError;
 
 use crate::query::{Busy, Failure};
 
+use super::typed::Malformed;
+
 /// Tells the errors that the library leaves as `XX000`.
 pub(super) struct SqlStates;
 
@@ -27,8 +29,18 @@ impl ErrorHandler for SqlStates {
 /// The failure in an error that the library or a stream of rows passes on.
 pub(super) fn failure(error: &PgWireError) -> Option<Failure> {
     let PgWireError::ApiError(inner) = error else { return None };
-    let planned = inner.downcast_ref::<DataFusionError>().map(Failure::from);
-    planned.or_else(|| inner.downcast_ref::<ParserError>().map(|error| Failure::to_parse(error, "")))
+    let planned = inner.downcast_ref::<DataFusionError>();
+    planned.map(of_datafusion).or_else(|| inner.downcast_ref::<ParserError>().map(|error| Failure::to_parse(error, "")))
+}
+
+fn of_datafusion(error: &DataFusionError) -> Failure {
+    let malformed = match error.find_root() {
+        DataFusionError::External(inner) => inner.downcast_ref::<Malformed>(),
+        _ => None,
+    };
+    let told =
+        |malformed: &Malformed| Failure { state: "22P02", message: malformed.to_string(), hint: None, position: None };
+    malformed.map_or_else(|| Failure::from(error), told)
 }
 
 /// The state that the client will see.

@@ -3,14 +3,18 @@
 //! The extended protocol is the library's, with the plan looked at first; the simple one is done here so that it is looked
 //! at too. Not here: the bounds ([`super::bounds`]), and what may be said at all ([`super::reading`]).
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::ParamValues;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::error::Result;
+use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::sql::sqlparser::ast::{Query, Statement};
 use datafusion_postgres::Parser;
-use datafusion_postgres::arrow_pg::datatypes::arrow_schema_to_pg_fields;
-use datafusion_postgres::arrow_pg::datatypes::df::{deserialize_parameters_with_server_types, encode_dataframe};
+use datafusion_postgres::arrow_pg::datatypes::df::deserialize_parameters_with_server_types;
 use datafusion_postgres::pgwire::api::portal::{Format, Portal};
 use datafusion_postgres::pgwire::api::query::{ExtendedQueryHandler, SimpleQueryHandler, send_describe_response};
 use datafusion_postgres::pgwire::api::results::{DescribePortalResponse, FieldInfo, Response};
@@ -27,8 +31,9 @@ use crate::query::Door;
 
 use super::bounds::Bounds;
 use super::place::placed;
+use super::results::Columns;
 use super::session::{Asker, Session};
-use super::{commands, copy, cursors, dialect, reading, sqlstate, texts, views};
+use super::{commands, copy, cursors, dialect, reading, results, sqlstate, texts, views};
 
 /// Text and plan of a prepared statement, as the library keeps them.
 type Prepared = (String, Option<(Statement, LogicalPlan)>);
@@ -124,7 +129,7 @@ impl Statements {
             statement => {
                 let plan = reading::plan(&asker.context, statement).await?;
                 let frame = asker.context.execute_logical_plan(plan).await.map_err(sqlstate::from)?;
-                encode_dataframe(frame, &Format::UnifiedText, Some(Arc::new(options))).await.map(Response::Query)
+                results::encode(frame, &Format::UnifiedText, options).await.map(Response::Query)
             }
         }
     }
@@ -176,13 +181,13 @@ impl ExtendedQueryHandler for Statements {
             && let Some(name) = &message.name
             && let Ok(LogicalPlan::EmptyRelation(cursor)) = self.0.asker()?.cursors.plan(name).await
         {
-            let columns = arrow_schema_to_pg_fields(cursor.schema.as_arrow(), &Format::UnifiedText, None)?;
-            return send_describe_response(client, &DescribePortalResponse::new(columns)).await;
+            let columns = Columns::new(cursor.schema.as_arrow(), &Format::UnifiedText, None)?;
+            return send_describe_response(client, &DescribePortalResponse::new(columns.described().to_vec())).await;
         }
         self._on_describe(client, message).await
     }
 
-    async fn do_query<C>(&self, client: &mut C, portal: &Portal<Prepared>, rows_max: usize) -> PgWireResult<Response>
+    async fn do_query<C>(&self, client: &mut C, portal: &Portal<Prepared>, _rows_max: usize) -> PgWireResult<Response>
     where
         C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
         C::PortalStore: PortalStore<Statement = Prepared>,
@@ -191,7 +196,7 @@ impl ExtendedQueryHandler for Statements {
     {
         let asker = self.0.asker()?;
         let bounds = Bounds::begin(&self.0, asker, client, &portal.statement.statement.0)?;
-        let answer = Box::pin(self.answer_prepared(asker, client, portal, rows_max));
+        let answer = Box::pin(self.answer_prepared(asker, client, portal));
         let response = bounds.around(bounds.within(answer).await?);
         bounds.answered();
         Ok(response)
@@ -204,7 +209,6 @@ impl Statements {
         asker: &Asker,
         client: &mut C,
         portal: &Portal<Prepared>,
-        rows_max: usize,
     ) -> PgWireResult<Response>
     where
         C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
@@ -216,45 +220,68 @@ impl Statements {
         if planned.is_none() && views::is_one(text)? {
             return views::change(&self.0, text).await;
         }
-        if let Some((statement, plan)) = planned {
-            reading::check_hooked(&asker.context, statement).await?;
-            if let Some(response) = commands::answer(client, &asker.cursors, statement).await {
-                return Ok(response);
-            }
-            let frame = || async {
-                let plan = bound(asker, portal, plan)?;
-                asker.context.execute_logical_plan(plan).await.map_err(sqlstate::from)
-            };
-            let options = FormatOptions::from_client_metadata(client.metadata());
-            if let Some((_, layout)) = copy::read(&self.0.door.dialect, statement)? {
-                return copy::send(client, frame().await?, &layout, options).await;
-            }
-            match statement {
-                Statement::Declare { stmts } => {
-                    let (declare, _) = cursors::declared(stmts)?;
-                    return asker.cursors.declare(declare, frame().await?).await;
-                }
-                Statement::Fetch { name, direction, .. } => {
-                    let format = &portal.result_column_format;
-                    return asker.cursors.fetch(&name.value, direction, format, options).await;
-                }
-                Statement::Close { cursor } => return asker.cursors.close(cursor).await,
-                _ => {}
+        let Some((statement, plan)) = planned else { return Ok(Response::EmptyQuery) };
+        reading::check_hooked(&asker.context, statement).await?;
+        let values = values(asker, portal, plan)?;
+        for hook in &asker.hooks {
+            let answer = hook.handle_extended_query(statement, plan, &values, &asker.context, client).await;
+            if let Some(response) = answer {
+                return asker.after(response).await;
             }
         }
-        asker.after(ExtendedQueryHandler::do_query(&asker.service, client, portal, rows_max).await).await
+        if let Some(response) = commands::answer(client, &asker.cursors, statement).await {
+            return Ok(response);
+        }
+        let frame = || async {
+            let plan = plan.clone().replace_params_with_values(&values).map_err(sqlstate::from)?;
+            asker.context.execute_logical_plan(plan).await.map_err(sqlstate::from)
+        };
+        let options = FormatOptions::from_client_metadata(client.metadata());
+        if let Some((_, layout)) = copy::read(&self.0.door.dialect, statement)? {
+            return copy::send(client, frame().await?, &layout, options).await;
+        }
+        let format = &portal.result_column_format;
+        match statement {
+            Statement::Declare { stmts } => {
+                let (declare, _) = cursors::declared(stmts)?;
+                asker.cursors.declare(declare, frame().await?).await
+            }
+            Statement::Fetch { name, direction, .. } => {
+                asker.cursors.fetch(&name.value, direction, format, options).await
+            }
+            Statement::Close { cursor } => asker.cursors.close(cursor).await,
+            _ => results::encode(frame().await?, format, options).await.map(Response::Query),
+        }
     }
 }
 
-/// `plan` with the parameters that came with the portal.
-fn bound(asker: &Asker, portal: &Portal<Prepared>, plan: &LogicalPlan) -> PgWireResult<LogicalPlan> {
+/// The parameters that came with the portal.
+fn values(asker: &Asker, portal: &Portal<Prepared>, plan: &LogicalPlan) -> PgWireResult<ParamValues> {
     let wire = asker.parser.get_parameter_types(&portal.statement.statement)?;
-    let types = plan.get_parameter_types().map_err(sqlstate::from)?;
+    let types = parameter_types(plan).map_err(sqlstate::from)?;
     let inferred = (1..=wire.len()).map(|number| types.get(&format!("${number}")).and_then(Option::as_ref));
     let inferred = inferred.collect::<Vec<_>>();
     let wire = wire.iter().map(Some).collect::<Vec<_>>();
-    let values = deserialize_parameters_with_server_types(portal, &inferred, &wire)?;
-    plan.clone().replace_params_with_values(&values).map_err(sqlstate::from)
+    deserialize_parameters_with_server_types(portal, &inferred, &wire)
+}
+
+/// What `plan` wants its parameters to be; of one that is only cast, what it is cast to.
+fn parameter_types(plan: &LogicalPlan) -> Result<HashMap<String, Option<DataType>>> {
+    let mut types = plan.get_parameter_types()?;
+    plan.apply(|node| {
+        node.apply_expressions(|expression| {
+            expression.apply(|expression| {
+                if let Expr::Cast(cast) = expression
+                    && let Expr::Placeholder(parameter) = cast.expr.as_ref()
+                {
+                    let known = types.entry(parameter.id.clone()).or_default();
+                    known.get_or_insert_with(|| cast.field.data_type().clone());
+                }
+                Ok(TreeNodeRecursion::Continue)
+            })
+        })
+    })?;
+    Ok(types)
 }
 
 /// Plans the statements of a [`Session`] that are to be prepared.
@@ -332,8 +359,12 @@ impl QueryParser for Planner {
 
     fn get_result_schema(&self, prepared: &Prepared, format: Option<&Format>) -> PgWireResult<Vec<FieldInfo>> {
         match prepared {
-            (_, Some((Statement::Declare { .. } | Statement::Copy { .. }, _))) => Ok(Vec::new()),
-            _ => self.parser()?.get_result_schema(prepared, format),
+            (_, None | Some((Statement::Declare { .. } | Statement::Copy { .. }, _))) => Ok(Vec::new()),
+            (_, Some((_, plan))) => {
+                let format = format.unwrap_or(&Format::UnifiedText);
+                let schema = results::schema(plan).map_err(sqlstate::from)?;
+                Columns::new(schema.as_arrow(), format, None).map(|columns| columns.described().to_vec())
+            }
         }
     }
 }

@@ -16,7 +16,7 @@ use datafusion_postgres::pgwire::messages::extendedquery::Bind;
 use super::sqlstate;
 
 /// What `jsonb` begins with in binary.
-const JSONB_VERSION: u8 = 1;
+pub(super) const JSONB_VERSION: u8 = 1;
 /// Bytes of a number in binary.
 const WORD: usize = 4;
 /// Of an interval, as JDBC writes it, and as the library reads it.
@@ -69,20 +69,26 @@ fn text_of(kind: &Type) -> Option<(Type, Type)> {
     }
 }
 
-fn uuid(number: u128) -> String {
+/// A UUID in the one spelling that is compared.
+pub(super) fn uuid(number: u128) -> String {
     let mut digits = format!("{number:032x}");
     HYPHENS.iter().rev().for_each(|at| digits.insert(*at, '-'));
     digits
 }
 
+/// A UUID in any spelling: with hyphens or without, in braces or not.
+pub(super) fn uuid_number(text: &str) -> Option<u128> {
+    let text = text.trim_ascii();
+    let text = text.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).unwrap_or(text);
+    let digits = text.replace('-', "");
+    let all_are = digits.len() == 2 * size_of::<u128>() && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    u128::from_str_radix(&digits, 16).ok().filter(|_| all_are)
+}
+
 /// UUIDs as text, one or an array of them, in the one spelling that is compared: drivers leave out hyphens.
 fn uuids(text: &[u8]) -> Option<Bytes> {
     let text = str::from_utf8(text).ok()?.trim();
-    let spelled = |text: &str| {
-        let digits = text.replace('-', "");
-        let number = u128::from_str_radix(&digits, 16).ok().filter(|_| digits.len() == 2 * size_of::<u128>());
-        number.map(uuid)
-    };
+    let spelled = |text: &str| uuid_number(text).map(uuid);
     let Some(elements) = text.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) else {
         return spelled(text).map(Bytes::from);
     };

@@ -141,6 +141,31 @@ public class Jdbc {
         }
     }
 
+    // By their own types, alone and taken out of each other.
+    static void namesTypes(Connection connection) throws SQLException {
+        UUID uuid = new UUID(0, 5);
+        String sql = "select ?::uuid, '{\"a\": 1}'::jsonb, '[1]'::json, '{\"a\": [1]}'::jsonb -> 'a'";
+        try (PreparedStatement statement = connection.prepareStatement(sql)) {
+            for (int execution = 0; execution < 8; execution++) {
+                statement.setObject(1, uuid);
+                ResultSet row = statement.executeQuery();
+                check(row.next() && row.getObject(1).equals(uuid), row.getObject(1));
+                List<String> found = new ArrayList<>();
+                for (int at = 2; at <= 4; at++) {
+                    PGobject value = (PGobject) row.getObject(at);
+                    found.add(value.getType() + " " + value.getValue());
+                }
+                check(found.equals(List.of("jsonb {\"a\": 1}", "json [1]", "jsonb [1]")), found);
+            }
+        }
+        try (Statement statement = connection.createStatement()) {
+            statement.executeQuery("select 'x'::uuid");
+            check(false, "it is none");
+        } catch (SQLException error) {
+            check("22P02".equals(error.getSQLState()) && error.getMessage().contains("\"x\""), error);
+        }
+    }
+
     static void readsInPortions(Connection connection) throws SQLException {
         connection.setAutoCommit(false);
         try (Statement first = connection.createStatement(); Statement second = connection.createStatement()) {
@@ -176,6 +201,7 @@ public class Jdbc {
             describes(connection);
             prepares(connection);
             goesThereAndBack(connection);
+            namesTypes(connection);
             readsInPortions(connection);
             cancels(connection);
         }
@@ -183,6 +209,7 @@ public class Jdbc {
         try (Connection connection = DriverManager.getConnection(asText, System.getenv("PGUSER"), System.getenv("PGPASSWORD"))) {
             prepares(connection);
             goesThereAndBack(connection);
+            namesTypes(connection);
         }
     }
 }

@@ -35,19 +35,30 @@ ONE_TYPE_EACH = [
     ("%s::bool[]", [True, False]),
     ("%s::text", None),
 ]
-# JSON and UUIDs are text here.
 FIVE = uuid.UUID(int=5)
-TEXTS = [
-    ("%s::jsonb", Jsonb({"a": 1}), '{"a": 1}'),
-    ("%s::json", Json({"a": 1}), '{"a": 1}'),
+CHECKED_TEXTS = [
+    ("%s::jsonb", Jsonb({"a": 1}), {"a": 1}),
+    ("%s::json", Json({"a": 1}), {"a": 1}),
+    ("%s::jsonb", None, None),
     ("%s::text", Jsonb(None), "null"),
-    ("%s::uuid", FIVE, str(FIVE)),
-    ("%s::uuid", str(FIVE), str(FIVE)),
+    ("%s::jsonb::text", Jsonb({"a": 1}), '{"a": 1}'),
+    ("%s::uuid", FIVE, FIVE),
+    ("%s::uuid", str(FIVE), FIVE),
+    ("%s::uuid", None, None),
+    ("%s::uuid::text", FIVE.hex.upper(), str(FIVE)),
+    ("%s::uuid[]", [FIVE], [str(FIVE)]),
+    ("x from (select %s::uuid as x union all select null::uuid) order by 1 nulls last limit 1", FIVE, FIVE),
+    ("x from (select %s::uuid as x union all select 'a') order by 1 limit 1", FIVE, str(FIVE)),
+    ("max(x) from (select %s::uuid as x) as t group by x", FIVE, str(FIVE)),
+    ("x from (select %s::jsonb as x) as t group by x", Jsonb([1]), [1]),
+    ("coalesce(%s::jsonb, 'x')", Jsonb([1]), "[1]"),
     ("%s::text[]", [FIVE], [str(FIVE)]),
     ("%s::text[]", [Jsonb({"a": 1}), None], ['{"a": 1}', None]),
     (f"'{FIVE}' = %s", FIVE, True),
     (f"'{FIVE}' = any(%s)", [uuid.UUID(int=4), FIVE], True),
     ("%s::jsonb ->> 'a'", Jsonb({"a": 1}), "1"),
+    ("%s::jsonb -> 'a'", Jsonb({"a": [1, "x"]}), [1, "x"]),
+    ("%s::json -> 'b'", Json({"a": 1}), None),
     ("(%s::jsonb -> 'a') ->> -1", Jsonb({"a": [1, "x"]}), "x"),
 ]
 
@@ -59,7 +70,7 @@ def types(connection, binary, placeholder):
 
     for sql, value in ONE_TYPE_EACH:
         assert one("select " + sql, value) == value, (sql, value, one("select " + sql, value))
-    for sql, value, expect in TEXTS:
+    for sql, value, expect in CHECKED_TEXTS:
         assert one("select " + sql, value) == expect, (sql, value, one("select " + sql, value))
     first = "select array[time, null] from events where tenant = %s"
     assert one(first, "globex") == [dt.datetime(2026, 11, 23, 11, 30, tzinfo=UTC), None]
@@ -75,6 +86,35 @@ def types(connection, binary, placeholder):
     assert one("select count(*) from usage where window_start >= %s and tenant = %s", since, "acme") == 30
     names = "select tenant from tenants where tenant = any(%s) order by 1 limit %s"
     assert one(names, ["globex", "acme"], 1) == "acme"
+
+
+def types_are_named(connection):
+    for binary in [False, True]:
+        sql = "select '{}'::jsonb, '[1]'::json, uuid '%s', '{\"a\": 1}'::jsonb -> 'a', data -> 'model', data from events"
+        cursor = connection.execute(sql % FIVE, binary=binary)
+        assert [column.type_code for column in cursor.description] == [3802, 114, 2950, 3802, 114, 25]
+        assert cursor.fetchone()[:4] == ({}, [1], FIVE, 1)
+        united = f"select (select x from (select '{FIVE}'::uuid as x union all select 'a') order by 1 limit 1)"
+        assert connection.execute(united, binary=binary).fetchone() == (str(FIVE),)
+    with connection.transaction(), connection.cursor(name="typed", binary=True) as cursor:
+        cursor.execute("select '{}'::jsonb as x, %s::uuid as y", [FIVE])
+        assert cursor.fetchall() == [({}, FIVE)]
+    cursor = connection.execute("select data::jsonb from events")
+    assert cursor.description[0].type_code == 3802, cursor.description
+    with connection.cursor().copy(f"copy (select '[2]'::jsonb, '{FIVE}'::uuid) to stdout (format binary)") as copy:
+        copy.set_types(["jsonb", "uuid"])
+        assert list(copy.rows()) == [([2], FIVE)]
+    for sql, value, kind in [
+        ("select %s::jsonb", "{a}", "json"),
+        ("select %s::json", "", "json"),
+        ("select %s::uuid", "5-5", "uuid"),
+        ("select (%s || tenant)::uuid from tenants", "x", "uuid"),
+    ]:
+        try:
+            connection.execute(sql, [value]).fetchall()
+            raise AssertionError(f"{value} is no {kind}")
+        except errors.InvalidTextRepresentation as error:
+            assert f'invalid input syntax for type {kind}: "{value}' in str(error), error
 
 
 def cursors(connection):
@@ -170,6 +210,7 @@ def main():
         for placeholder in ["%s", "%t", "%b"]:
             types(connection, False, placeholder)
             types(connection, True, placeholder)
+        types_are_named(connection)
         cursors(connection)
         transactions(connection)
         pipelines(connection)
