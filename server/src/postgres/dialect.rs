@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
     ArrayElemTypeDef, BinaryOperator, CastKind, DataType, Expr, FunctionArg, FunctionArguments, Ident, ObjectName,
-    Query, Select, SelectItem, SetExpr, Statement, TableFactor, Value, VisitMut, VisitorMut,
+    Query, Select, SelectItem, SetExpr, Statement, TableFactor, TimezoneInfo, Value, VisitMut, VisitorMut,
     visit_expressions_mut,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
@@ -19,6 +19,9 @@ use datafusion_postgres::pgwire::error::{PgWireError, PgWireResult};
 use super::introspection::{self, Scope, argument};
 use super::typed::{self, TextType};
 use super::{comments, parameters, settings, sqlstate};
+
+/// Digits of a second that Postgres keeps.
+const MICROSECONDS: Option<u64> = Some(6);
 
 /// Parses statements.
 #[derive(Debug, Default)]
@@ -194,13 +197,14 @@ fn shown(variable: &[Ident]) -> Option<Statement> {
     one_query(&format!("SELECT current_setting('{name}') AS \"{name}\"")).map(|query| Statement::Query(Box::new(query)))
 }
 
-/// Gives parameters whose numeric type the client declared that type, since the plan may want another: DataFusion then
-/// compares an integer with a decimal as Postgres does.
+/// Gives parameters whose type the client declared that type, if it is a number or an array of times. The plan may want
+/// another number: DataFusion then compares an integer with a decimal as Postgres does. Such an array comes as one of texts
+/// ([`super::texts`]).
 pub(super) fn declare(statement: &mut Statement, types: &[Option<Type>]) {
     let _ = visit_expressions_mut(statement, |expression| {
         if let Expr::Value(value) = expression
             && let Value::Placeholder(name) = &value.value
-            && let Some(data_type) = name.strip_prefix('$').and_then(|number| numeric(number.parse().ok()?, types))
+            && let Some(data_type) = name.strip_prefix('$').and_then(|number| declared(number.parse().ok()?, types))
         {
             let parameter = Box::new(expression.clone());
             *expression = Expr::Cast { kind: CastKind::Cast, expr: parameter, data_type, array: false, format: None };
@@ -209,13 +213,17 @@ pub(super) fn declare(statement: &mut Statement, types: &[Option<Type>]) {
     });
 }
 
-fn numeric(number: usize, types: &[Option<Type>]) -> Option<DataType> {
+fn declared(number: usize, types: &[Option<Type>]) -> Option<DataType> {
+    let array = |element| Some(DataType::Array(ArrayElemTypeDef::SquareBracket(Box::new(element), None)));
     match *types.get(number.checked_sub(1)?)?.as_ref()? {
         Type::INT2 => Some(DataType::SmallInt(None)),
         Type::INT4 => Some(DataType::Integer(None)),
         Type::INT8 => Some(DataType::BigInt(None)),
         Type::FLOAT4 => Some(DataType::Real),
         Type::FLOAT8 => Some(DataType::DoublePrecision),
+        Type::TIMESTAMPTZ_ARRAY => array(DataType::Timestamp(MICROSECONDS, TimezoneInfo::WithTimeZone)),
+        Type::TIMESTAMP_ARRAY => array(DataType::Timestamp(MICROSECONDS, TimezoneInfo::None)),
+        Type::DATE_ARRAY => array(DataType::Date),
         _ => None,
     }
 }
@@ -276,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn declared_numbers_keep_their_type() {
+    fn declared_types_are_kept() {
         let declared = |types: &[Option<Type>]| {
             let mut statement = Dialect::default().parse("select $1 > x, $2").unwrap().remove(0);
             declare(&mut statement, types);
@@ -284,5 +292,7 @@ mod tests {
         };
         assert_eq!(declared(&[Some(Type::INT2), Some(Type::TEXT)]), "SELECT CAST($1 AS SMALLINT) > x, $2");
         assert_eq!(declared(&[None]), "SELECT $1 > x, $2");
+        let times = declared(&[Some(Type::TIMESTAMPTZ_ARRAY)]);
+        assert_eq!(times, "SELECT CAST($1 AS TIMESTAMP(6) WITH TIME ZONE[]) > x, $2");
     }
 }

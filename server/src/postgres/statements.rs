@@ -154,7 +154,8 @@ impl ExtendedQueryHandler for Statements {
         let name = message.statement_name.as_deref().unwrap_or(DEFAULT_NAME);
         match client.portal_store().get_statement(name) {
             Some(Entry::Value(statement)) => {
-                let portal = texts::bind(message, statement)?;
+                let wire = self.query_parser().get_parameter_types(&statement.statement)?;
+                let portal = texts::bind(message, statement, &wire)?;
                 client.portal_store().put_portal(Arc::new(portal));
             }
             Some(Entry::Empty) => {

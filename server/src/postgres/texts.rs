@@ -1,8 +1,8 @@
-//! Parameters that the library can't read: what drivers send as `uuid`, `json` and `jsonb`, alone and in arrays, becomes the
-//! text that Postgres would show, in both formats, since they are text here; and an `interval` in words gets those that the
-//! library knows.
+//! Parameters that the library can't read: what drivers send as `uuid`, `json` and `jsonb`, alone and in arrays, and arrays of
+//! dates and times become the text that Postgres would show, in both formats, since that is what casts read; and an
+//! `interval` in words gets those that the library knows.
 //!
-//! Not here: casts to these types ([`super::dialect`]).
+//! Not here: casts to these types ([`super::dialect`]), which also gives a declared array of times its type back.
 
 use std::sync::Arc;
 
@@ -12,6 +12,10 @@ use datafusion_postgres::pgwire::api::portal::Portal;
 use datafusion_postgres::pgwire::api::stmt::StoredStatement;
 use datafusion_postgres::pgwire::error::{PgWireError, PgWireResult};
 use datafusion_postgres::pgwire::messages::extendedquery::Bind;
+
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 
 use super::sqlstate;
 
@@ -24,18 +28,30 @@ const UNITS: [(&str, &str); 4] = [("mins", "minutes"), ("min", "minute"), ("secs
 /// After which digits of a UUID a hyphen stands.
 const HYPHENS: [usize; 4] = [8, 12, 16, 20];
 
-/// The portal that `bind` opens on `statement`.
-pub(super) fn bind<S: Clone>(mut bind: Bind, statement: Arc<StoredStatement<S>>) -> PgWireResult<Portal<S>> {
+/// Days and microseconds are counted from the year 2000, which is so many seconds after 1970.
+const EPOCH: Timestamp = Timestamp::constant(946_684_800, 0);
+
+/// The portal that `bind` opens on `statement`, whose parameters are described as `wire`; a client sends what it was told
+/// where it has not declared a type.
+pub(super) fn bind<S: Clone>(
+    mut bind: Bind,
+    statement: Arc<StoredStatement<S>>,
+    wire: &[Type],
+) -> PgWireResult<Portal<S>> {
     // The library would look for the format of each.
     let (formats, values) = (bind.parameter_format_codes.len(), bind.parameters.len());
     if formats > 1 && formats != values {
         return Err(sqlstate::error("08P01", format!("{formats} formats for {values} parameters")));
     }
-    if !statement.parameter_types.iter().flatten().any(|kind| *kind == Type::INTERVAL || text_of(kind).is_some()) {
+    let mut types = statement.parameter_types.clone();
+    types.resize(types.len().max(wire.len()), None);
+    for (kind, told) in types.iter_mut().zip(wire).filter(|(_, told)| text_of(told).is_some()) {
+        kind.get_or_insert_with(|| told.clone());
+    }
+    if !types.iter().flatten().any(|kind| *kind == Type::INTERVAL || text_of(kind).is_some()) {
         return Portal::try_new(&bind, statement);
     }
     let binary = Portal::try_new(&bind, Arc::clone(&statement))?.parameter_format;
-    let mut types = statement.parameter_types.clone();
     for (at, (kind, value)) in types.iter_mut().zip(&mut bind.parameters).enumerate() {
         let Some(told) = kind.as_ref() else { continue };
         if *told == Type::INTERVAL && binary.is_text(at) {
@@ -48,6 +64,7 @@ pub(super) fn bind<S: Clone>(mut bind: Bind, statement: Arc<StoredStatement<S>>)
                 (true, true) => one(&element, bytes),
                 (true, false) => array(&element, bytes),
                 (false, _) if element == Type::UUID => uuids(bytes),
+                (false, _) if [Type::TIMESTAMPTZ, Type::TIMESTAMP].contains(&element) => times(bytes),
                 (false, _) => Some(bytes.clone()),
             };
             *value = Some(converted.ok_or_else(|| malformed(told))?);
@@ -65,6 +82,9 @@ fn text_of(kind: &Type) -> Option<(Type, Type)> {
         Type::UUID_ARRAY => Some((Type::UUID, Type::TEXT_ARRAY)),
         Type::JSON_ARRAY => Some((Type::JSON, Type::TEXT_ARRAY)),
         Type::JSONB_ARRAY => Some((Type::JSONB, Type::TEXT_ARRAY)),
+        Type::TIMESTAMPTZ_ARRAY => Some((Type::TIMESTAMPTZ, Type::TEXT_ARRAY)),
+        Type::TIMESTAMP_ARRAY => Some((Type::TIMESTAMP, Type::TEXT_ARRAY)),
+        Type::DATE_ARRAY => Some((Type::DATE, Type::TEXT_ARRAY)),
         _ => None,
     }
 }
@@ -100,6 +120,20 @@ fn uuids(text: &[u8]) -> Option<Bytes> {
     Some(Bytes::from(format!("{{{}}}", elements.collect::<Option<Vec<_>>>()?.join(","))))
 }
 
+/// An array of times, with the seconds that Java leaves out when there are none, and DataFusion wants.
+fn times(text: &[u8]) -> Option<Bytes> {
+    let spelled = |element: &str| {
+        let bare = element.trim_matches(|c: char| "{}\"".contains(c));
+        let time = bare.split_once(['T', ' ']).map_or("", |(_, time)| time);
+        let clock = time.split(['Z', '+', '-', ' ']).next().unwrap_or_default();
+        match clock.matches(':').count() {
+            1 => element.replacen(clock, &format!("{clock}:00"), 1),
+            _ => element.to_owned(),
+        }
+    };
+    Some(Bytes::from(str::from_utf8(text).ok()?.split(',').map(spelled).collect::<Vec<_>>().join(",")))
+}
+
 fn interval(text: Bytes) -> Bytes {
     let Ok(words) = str::from_utf8(&text) else { return text };
     let known =
@@ -117,8 +151,23 @@ fn one(kind: &Type, bytes: &[u8]) -> Option<Bytes> {
             [JSONB_VERSION, text @ ..] => Some(Bytes::copy_from_slice(text)),
             _ => None,
         },
+        // What is infinite or out of reach of the calendar is none.
+        Type::TIMESTAMPTZ | Type::TIMESTAMP => {
+            let after = SignedDuration::from_micros(i64::from_be_bytes(bytes.try_into().ok()?));
+            let time = EPOCH.checked_add(after).ok()?;
+            let told = if *kind == Type::TIMESTAMPTZ { time.to_string() } else { civil(time).to_string() };
+            Some(Bytes::from(told))
+        }
+        Type::DATE => {
+            let after = SignedDuration::from_hours(24 * i64::from(i32::from_be_bytes(bytes.try_into().ok()?)));
+            Some(Bytes::from(civil(EPOCH.checked_add(after).ok()?).date().to_string()))
+        }
         _ => Some(Bytes::copy_from_slice(bytes)),
     }
+}
+
+fn civil(time: Timestamp) -> DateTime {
+    TimeZone::UTC.to_datetime(time)
 }
 
 /// Dimensions, whether there are nulls, type of the elements; for each dimension its length and first index; then each
@@ -165,10 +214,36 @@ mod tests {
             let values = vec![Some(Bytes::from_static(b"\x01{}")), None];
             Bind::new(None, None, formats.to_vec(), values, Vec::new())
         };
-        let portal = bind(sent(&[1]), Arc::clone(&statement)).unwrap();
+        let portal = bind(sent(&[1]), Arc::clone(&statement), &[]).unwrap();
         assert_eq!(portal.statement.parameter_types, [Some(Type::TEXT), Some(Type::INT4)]);
         assert_eq!(portal.parameters[0].as_deref(), Some(&b"{}"[..]));
-        assert!(bind(sent(&[1, 1, 1]), statement).is_err());
+        assert!(bind(sent(&[1, 1, 1]), statement, &[]).is_err());
+        // What was not declared is what it was described as.
+        let statement = Arc::new(StoredStatement::new("s".to_owned(), (), vec![None]));
+        let portal = bind(sent(&[1]), statement, &[Type::JSONB, Type::INT4]).unwrap();
+        assert_eq!(portal.statement.parameter_types, [Some(Type::TEXT), None]);
+    }
+
+    #[test]
+    fn times_have_seconds() {
+        let sent = r#"{"2026-11-23T11:30Z",2026-11-23 11:31+02:00,NULL,"2026-11-23 11:32:05.5",2026-11-23}"#;
+        let expect = r#"{"2026-11-23T11:30:00Z",2026-11-23 11:31:00+02:00,NULL,"2026-11-23 11:32:05.5",2026-11-23}"#;
+        assert_eq!(times(sent.as_bytes()).as_deref(), Some(expect.as_bytes()));
+        assert_eq!(times(b"{}").as_deref(), Some(&b"{}"[..]));
+    }
+
+    #[test]
+    fn times_become_text() {
+        let check = |kind: Type, bytes: &[u8], expect: Option<&str>| {
+            assert_eq!(one(&kind, bytes).as_deref(), expect.map(str::as_bytes), "{kind}");
+        };
+        let time = 820_724_645_678_901i64.to_be_bytes();
+        check(Type::TIMESTAMPTZ, &time, Some("2026-01-03T03:04:05.678901Z"));
+        check(Type::TIMESTAMP, &time, Some("2026-01-03T03:04:05.678901"));
+        check(Type::DATE, &(-1i32).to_be_bytes(), Some("1999-12-31"));
+        check(Type::TIMESTAMPTZ, &i64::MAX.to_be_bytes(), None);
+        check(Type::DATE, &i32::MAX.to_be_bytes(), None);
+        check(Type::DATE, &[0; 8], None);
     }
 
     #[test]

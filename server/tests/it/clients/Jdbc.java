@@ -164,6 +164,15 @@ public class Jdbc {
         } catch (SQLException error) {
             check("22P02".equals(error.getSQLState()) && error.getMessage().contains("\"x\""), error);
         }
+        OffsetDateTime time = OffsetDateTime.parse("2026-11-23T11:30:00Z");
+        sql = "select count(*) from usage where tenant = 'acme' and window_start = any(?)";
+        try (PreparedStatement statement = connection.prepareStatement(sql)) {
+            for (int execution = 0; execution < 8; execution++) {
+                statement.setArray(1, connection.createArrayOf("timestamptz", new Object[] {time, time.plusMinutes(1)}));
+                ResultSet rows = statement.executeQuery();
+                check(rows.next() && rows.getLong(1) == 2, "two minutes");
+            }
+        }
     }
 
     static void readsInPortions(Connection connection) throws SQLException {

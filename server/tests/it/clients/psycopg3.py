@@ -33,6 +33,10 @@ ONE_TYPE_EACH = [
     ("%s::numeric(10, 1)[]", [Decimal("1.5")]),
     ("%s::float8[]", [1.5, None]),
     ("%s::bool[]", [True, False]),
+    ("%s::date[]", [dt.date(2026, 1, 2), None]),
+    ("%s::timestamp[]", [dt.datetime(2026, 1, 2, 3, 4, 5, 678901)]),
+    ("%s::timestamptz[]", [dt.datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC), None]),
+    ("%s", [dt.datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)]),
     ("%s::text", None),
 ]
 FIVE = uuid.UUID(int=5)
@@ -84,6 +88,9 @@ def types(connection, binary, placeholder):
     assert one("select count(*) from usage where tenant = any(%s)", ["globex", "x"]) == 1
     since = dt.datetime(2026, 11, 23, 11, 30, tzinfo=UTC)
     assert one("select count(*) from usage where window_start >= %s and tenant = %s", since, "acme") == 30
+    minutes = [since, since + dt.timedelta(minutes=1)]
+    assert one("select count(*) from usage where window_start = any(%s) and tenant = 'acme'", minutes) == 2
+    assert one("select count(*) from usage where window_start = any(%s::timestamptz[])", [str(since)]) == 2
     names = "select tenant from tenants where tenant = any(%s) order by 1 limit %s"
     assert one(names, ["globex", "acme"], 1) == "acme"
 
