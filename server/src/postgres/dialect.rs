@@ -149,7 +149,7 @@ fn with_backslash(pattern: &Expr, escape: &str) -> Option<Expr> {
 
 /// `ARRAY(SELECT …)`.
 fn array_of(query: &Query) -> Option<Expr> {
-    if let Some(none) = introspection::no_options(query) {
+    if let Some(none) = introspection::of_none(query) {
         return Some(none);
     }
     let mut aggregated = query.clone();

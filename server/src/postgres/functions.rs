@@ -4,6 +4,9 @@
 //! Most tell nothing, since there is nothing to tell: no functions, types or tablespaces of one's own. Not here: functions
 //! for data, which are DataFusion's.
 
+use std::sync::Arc;
+
+use datafusion::arrow::array::{AsArray, StringArray};
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{Result, ScalarValue, exec_err};
 use datafusion::logical_expr::{
@@ -35,6 +38,9 @@ pub(super) fn all() -> Vec<ScalarUDF> {
         ("pg_get_ruledef", nothing()),
         ("pg_get_indexdef", nothing()),
         ("pg_get_serial_sequence", nothing()),
+        ("shobj_description", nothing()),
+        ("pg_database_size", ScalarValue::Int64(None)),
+        ("pg_tablespace_size", ScalarValue::Int64(None)),
         ("set_config", text("")),
         ("to_regtype", ScalarValue::Int32(None)),
         ("pg_my_temp_schema", ScalarValue::from(0i32)),
@@ -114,13 +120,17 @@ impl ScalarUDFImpl for CurrentSetting {
     }
 
     fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let [ColumnarValue::Scalar(ScalarValue::Utf8(Some(name))), rest @ ..] = arguments.args.as_slice() else {
-            return exec_err!("current_setting takes the name of a setting as a literal");
+        let [names, rest @ ..] = arguments.args.as_slice() else {
+            return exec_err!("current_setting takes the name of a setting");
         };
         let missing_ok = matches!(rest, [ColumnarValue::Scalar(ScalarValue::Boolean(Some(true)))]);
-        match setting(&name.to_lowercase()) {
-            None if !missing_ok => exec_err!("unrecognized configuration parameter {name:?}"),
-            value => Ok(ColumnarValue::Scalar(ScalarValue::Utf8(value.map(str::to_owned)))),
-        }
+        let names = names.to_array(arguments.number_rows)?;
+        let values = names.as_string::<i32>().iter().map(|name| match name.map(str::to_lowercase) {
+            Some(name) if setting(&name).is_none() && !missing_ok => {
+                exec_err!("unrecognized configuration parameter {name:?}")
+            }
+            name => Ok(name.and_then(|name| setting(&name))),
+        });
+        Ok(ColumnarValue::Array(Arc::new(values.collect::<Result<StringArray>>()?)))
     }
 }

@@ -17,8 +17,16 @@ use super::{dialect, functions};
 /// Of `pg_type`: they name a function; in Postgres `0` stands for none and is shown as `-`.
 const FUNCTIONS: [&str; 8] =
     ["typinput", "typoutput", "typreceive", "typsend", "typmodin", "typmodout", "typanalyze", "typsubscript"];
-/// Of `pg_class` and `pg_attribute`: arrays that are always NULL, and that the library has not, or as text.
-const ABSENT: [&str; 3] = ["relacl", "reloptions", "attacl"];
+/// Of all catalogs: arrays that are always NULL, and that the library has not, or as text.
+const ABSENT: [&str; 7] = ["relacl", "reloptions", "attacl", "nspacl", "typacl", "defaclacl", "setconfig"];
+/// What queries look like, when the above are replaced, that list options, what is granted on columns, policies, or the
+/// labels of an enumeration.
+const LISTS_NOTHING: [&str; 4] = [
+    "unnest(CAST(NULL AS TEXT[]))",
+    "AND CAST(NULL AS TEXT[]) IS NOT NULL",
+    "FROM pg_catalog.pg_policy ",
+    "FROM pg_catalog.pg_enum ",
+];
 /// Of `pg_constraint` and `pg_index`: arrays, but of no row.
 const KEYS: [&str; 6] = ["conkey", "confkey", "indkey", "indoption", "indclass", "indcollation"];
 /// Tables without a row that is asked for.
@@ -149,9 +157,10 @@ pub(super) fn name(at: usize, item: &mut SelectItem) {
     *item = SelectItem::ExprWithAlias { expr: expression.clone(), alias };
 }
 
-/// What `ARRAY(query)` is if `query` is about the options of a table.
-pub(super) fn no_options(query: &Query) -> Option<Expr> {
-    query.to_string().contains("unnest(CAST(NULL AS TEXT[]))").then(array)
+/// What `ARRAY(query)` is if `query` is about the options of a table, who may do what with it, or labels of a type.
+pub(super) fn of_none(query: &Query) -> Option<Expr> {
+    let text = query.to_string();
+    LISTS_NOTHING.iter().any(|list| text.contains(list)).then(array)
 }
 
 fn is_one_of(expression: &Expr, columns: &[&str]) -> bool {
