@@ -18,11 +18,9 @@ use tokio_util::sync::CancellationToken;
 use crate::query::{self, Exceeded, Failure, Query};
 
 use super::cancel::Running;
+use super::changes::STATEMENT_TIMEOUT_MS;
 use super::session::{Asker, Session};
 use super::sqlstate;
-
-/// Where `SET statement_timeout` leaves its value.
-const STATEMENT_TIMEOUT_MS: &str = "statement_timeout_ms";
 
 /// Held by a statement and by every stream of rows that it answers with.
 pub(super) struct Bounds {

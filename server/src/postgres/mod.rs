@@ -18,6 +18,7 @@ mod introspection;
 mod reading;
 mod views;
 mod settings;
+mod changes;
 mod parameters;
 mod functions;
 mod commands;

@@ -178,8 +178,9 @@ const KNOWN: [&str; 162] = [
 ];
 /// Those that `SHOW` knows beside them.
 const SHOWN: [&str; 2] = ["all", "catalogs"];
-/// What a time-out's number may be followed by.
-const TIME_UNITS: [&str; 7] = ["", "us", "ms", "s", "min", "h", "d"];
+/// What a time-out's number may be followed by, and its milliseconds.
+const TIME_UNITS: [(&str, f64); 7] =
+    [("", 1.0), ("us", 0.001), ("ms", 1.0), ("s", 1e3), ("min", 6e4), ("h", 3.6e6), ("d", 8.64e7)];
 
 /// Refuses a statement that is about a parameter that does not exist, or gives one a value that it can't have.
 pub(super) fn check(statement: &Statement) -> PgWireResult<()> {
@@ -212,11 +213,25 @@ pub(super) fn check(statement: &Statement) -> PgWireResult<()> {
     }
 }
 
-/// `SET` as the library takes it: of the session without saying so, to one text instead of bare words.
+/// `SET` as the library takes it: of the session without saying so, to one text instead of bare words, a time-out in
+/// milliseconds, the time zone in the words of the standard.
 pub(super) fn plain(set: &mut Set) {
-    let Set::SingleAssignment { scope, values, .. } = set else { return };
+    let Set::SingleAssignment { scope, variable, values, .. } = set else { return };
     if *scope == Some(ContextModifier::Session) {
         *scope = None;
+    }
+    match (variable.to_string().to_lowercase().as_str(), values.as_mut_slice()) {
+        ("timezone", [value]) => {
+            let (local, value) = (*scope == Some(ContextModifier::Local), value.clone());
+            *set = Set::SetTimeZone { local, value };
+            return;
+        }
+        ("statement_timeout", [value]) => {
+            if let Some(ms) = milliseconds(&text(value)) {
+                *value = Expr::value(Value::SingleQuotedString(ms.to_string()));
+            }
+        }
+        _ => {}
     }
     let bare = values.iter().any(|value| matches!(value, Expr::Identifier(_))) || values.len() > 1;
     if bare && !matches!(values.as_slice(), [value] if is_default(value)) {
@@ -245,22 +260,30 @@ fn check_encoding(name: &str) -> PgWireResult<()> {
 }
 
 fn check_timeout(value: &str) -> PgWireResult<()> {
-    let digits = value.trim().trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
-    let number = value.trim().strip_suffix(digits).unwrap_or_default();
-    let valid = number.parse::<f64>().is_ok() && TIME_UNITS.contains(&digits.trim());
-    valid.then_some(()).ok_or_else(|| invalid("statement_timeout", value))
+    milliseconds(value).map(drop).ok_or_else(|| invalid("statement_timeout", value))
+}
+
+/// A time-out as Postgres rounds it.
+fn milliseconds(value: &str) -> Option<u64> {
+    let value = value.trim();
+    let unit = value.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+    let number = value.strip_suffix(unit)?.parse::<f64>().ok()?;
+    let (_, each) = TIME_UNITS.iter().find(|(name, _)| *name == unit.trim())?;
+    let rounded = (number * each).round();
+    (rounded <= f64::from(i32::MAX)).then_some(rounded as u64)
 }
 
 fn invalid(name: &str, value: &str) -> PgWireError {
     sqlstate::error("22023", format!("invalid value for parameter \"{name}\": \"{value}\""))
 }
 
-fn is_default(value: &Expr) -> bool {
+/// Whether it is the word `DEFAULT`.
+pub(super) fn is_default(value: &Expr) -> bool {
     matches!(value, Expr::Identifier(Ident { value, quote_style: None, .. }) if value.eq_ignore_ascii_case("default"))
 }
 
 /// A value as it was written, without the quotes of a text.
-fn text(value: &Expr) -> String {
+pub(super) fn text(value: &Expr) -> String {
     match value {
         Expr::Value(value) => value.value.clone().into_string().unwrap_or_else(|| value.to_string()),
         other => other.to_string(),
@@ -334,5 +357,8 @@ mod tests {
         assert_eq!(parsed("set session intervalstyle to iso_8601"), "SET intervalstyle = 'iso_8601'");
         assert_eq!(parsed("set datestyle = ISO, MDY"), "SET datestyle = 'ISO, MDY'");
         assert_eq!(parsed("set statement_timeout = default"), "SET statement_timeout = default");
+        assert_eq!(parsed("set local timezone = 'UTC'"), "SET LOCAL TIME ZONE 'UTC'");
+        assert_eq!(parsed("set statement_timeout to '1.5 min'"), "SET statement_timeout = '90000'");
+        assert_eq!(parsed("set statement_timeout = 250"), "SET statement_timeout = '250'");
     }
 }

@@ -9,6 +9,7 @@ use datafusion::error::DataFusionError;
 use datafusion::execution::session_state::SessionState;
 use datafusion::execution::{FunctionRegistry, SessionStateBuilder};
 use datafusion::prelude::SessionContext;
+use datafusion::sql::sqlparser::ast::Statement;
 use datafusion_postgres::datafusion_pg_catalog::pg_catalog::context::EmptyContextProvider;
 use datafusion_postgres::datafusion_pg_catalog::pg_catalog::{
     PgCatalogSchemaProvider, PgCatalogStaticTables, setup_pg_catalog,
@@ -18,8 +19,13 @@ use datafusion_postgres::hooks::set_show::SetShowHook;
 use datafusion_postgres::hooks::transactions::TransactionStatementHook;
 use datafusion_postgres::pgwire::api::query::ExtendedQueryHandler;
 use datafusion_postgres::pgwire::api::results::Response;
-use datafusion_postgres::pgwire::error::PgWireResult;
+use datafusion_postgres::pgwire::api::store::PortalStore;
+use datafusion_postgres::pgwire::api::{ClientInfo, ClientPortalStore};
+use datafusion_postgres::pgwire::error::{PgWireError, PgWireResult};
+use datafusion_postgres::pgwire::messages::PgWireBackendMessage;
+use datafusion_postgres::pgwire::messages::response::TransactionStatus;
 use datafusion_postgres::{DfSessionService, Parser};
+use futures::Sink;
 use pipelines::catalog::{CATALOG, Catalog, Visibility};
 use tokio_util::sync::CancellationToken;
 
@@ -28,12 +34,13 @@ use crate::query;
 
 use super::Door;
 use super::cancel::Registration;
+use super::changes::Changes;
 use super::comments::Commented;
 use super::cursors::Cursors;
-use super::functions;
 use super::settings::WithSettings;
 use super::sqlstate;
 use super::typed;
+use super::{commands, functions};
 
 /// One connection.
 pub(super) struct Session {
@@ -54,6 +61,7 @@ pub(super) struct Asker {
     pub(super) parser: Arc<Parser>,
     pub(super) hooks: Vec<Arc<dyn QueryHook>>,
     pub(super) cursors: Cursors,
+    pub(super) changes: Changes,
     _registration: Registration,
 }
 
@@ -75,7 +83,8 @@ impl Session {
                 .session(&self.door.node.catalog, &visibility, identity.tenant())
                 .map_err(sqlstate::from)?,
         );
-        let hooks: Vec<Arc<dyn QueryHook>> = vec![Arc::new(SetShowHook), Arc::new(TransactionStatementHook)];
+        // In this order: a block that has failed takes no `SET` either.
+        let hooks: Vec<Arc<dyn QueryHook>> = vec![Arc::new(TransactionStatementHook), Arc::new(SetShowHook)];
         let service = DfSessionService::new_with_hooks(Arc::clone(&context), hooks.clone());
         let parser = service.query_parser();
         let registration = registration(Arc::clone(&self.running));
@@ -86,6 +95,7 @@ impl Session {
             parser,
             hooks,
             cursors: Cursors::default(),
+            changes: Changes::default(),
             _registration: registration,
         };
         self.asker.set(asker).map_err(|_| sqlstate::fatal("08P01", "this connection is already authenticated"))
@@ -118,12 +128,40 @@ impl Session {
 }
 
 impl Asker {
-    /// Passes an answer on; what ends with a transaction ends.
-    pub(super) async fn after(&self, answer: PgWireResult<Response>) -> PgWireResult<Response> {
-        if let Ok(Response::TransactionEnd(_)) = &answer {
-            self.cursors.end_transaction().await;
+    /// What answers `statement` without a plan, if anything does: settings, transactions, what is about the session.
+    pub(super) async fn answer<C>(&self, client: &mut C, statement: &Statement) -> PgWireResult<Option<Response>>
+    where
+        C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
+        C::PortalStore: PortalStore,
+        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+    {
+        let hooked = async |client: &mut C, statement: &Statement| {
+            for hook in &self.hooks {
+                if let Some(answer) = hook.handle_simple_query(statement, &self.context, client).await {
+                    return Some(answer);
+                }
+            }
+            None
+        };
+        if let Some(response) = self.changes.answer(client, statement, hooked).await? {
+            return Ok(Some(response));
         }
-        answer
+        let commits =
+            matches!(statement, Statement::Commit { .. }) && client.transaction_status() != TransactionStatus::Error;
+        match hooked(client, statement).await.transpose()? {
+            Some(ended @ Response::TransactionEnd(_)) => {
+                self.cursors.end_transaction().await;
+                self.changes.end_block(client, commits).await?;
+                Ok(Some(ended))
+            }
+            Some(response) => {
+                if matches!(response, Response::TransactionStart(_)) {
+                    self.changes.begin_block();
+                }
+                Ok(Some(response))
+            }
+            None => Ok(commands::answer(client, &self.cursors, statement).await),
+        }
     }
 
     /// Who asks, for the record.

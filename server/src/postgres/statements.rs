@@ -84,6 +84,7 @@ impl Statements {
         if statements.is_empty() {
             return Ok(vec![Response::EmptyQuery]);
         }
+        asker.changes.begin_text(client).await?;
         let mut responses = Vec::with_capacity(statements.len());
         for statement in statements {
             match Box::pin(self.answer(asker, client, statement)).await {
@@ -101,12 +102,7 @@ impl Statements {
         PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
     {
         reading::check_hooked(&asker.context, &statement).await?;
-        for hook in &asker.hooks {
-            if let Some(response) = hook.handle_simple_query(&statement, &asker.context, client).await {
-                return asker.after(response).await;
-            }
-        }
-        if let Some(response) = commands::answer(client, &asker.cursors, &statement).await {
+        if let Some(response) = asker.answer(client, &statement).await? {
             return Ok(response);
         }
         let frame = |query: Query| async {
@@ -223,16 +219,11 @@ impl Statements {
         }
         let Some((statement, plan)) = planned else { return Ok(Response::EmptyQuery) };
         reading::check_hooked(&asker.context, statement).await?;
-        let values = values(asker, portal, plan)?;
-        for hook in &asker.hooks {
-            let answer = hook.handle_extended_query(statement, plan, &values, &asker.context, client).await;
-            if let Some(response) = answer {
-                return asker.after(response).await;
-            }
-        }
-        if let Some(response) = commands::answer(client, &asker.cursors, statement).await {
+        asker.changes.begin_text(client).await?;
+        if let Some(response) = asker.answer(client, statement).await? {
             return Ok(response);
         }
+        let values = values(asker, portal, plan)?;
         let frame = || async {
             let plan = plan.clone().replace_params_with_values(&values).map_err(sqlstate::from)?;
             asker.context.execute_logical_plan(plan).await.map_err(sqlstate::from)

@@ -163,6 +163,74 @@ def transactions(connection):
         pass
 
 
+def settings(connection):
+    def shown(name):
+        return connection.execute("show " + name).fetchone()[0]
+
+    def check(name, value):
+        assert shown(name) == value, (name, shown(name), value)
+
+    before = shown("statement_timeout"), shown("timezone"), shown("datestyle")
+    connection.execute("set statement_timeout = '2 s'")
+    check("statement_timeout", "2000ms")
+    connection.execute("set timezone to 'Europe/Zurich'")
+    assert connection.info.timezone.key == "Europe/Zurich"
+    # For the block only, whose end gives back what was before.
+    for end in ["commit", "rollback"]:
+        connection.execute("begin")
+        connection.execute("set local statement_timeout to 50")
+        connection.execute("set local time zone 'Asia/Tokyo'")
+        check("statement_timeout", "50ms")
+        assert connection.info.timezone.key == "Asia/Tokyo"
+        if end == "rollback":
+            try:
+                connection.execute(ENDLESS)
+                raise AssertionError("it does not end by itself")
+            except errors.QueryCanceled:
+                pass
+        connection.execute(end)
+        check("statement_timeout", "2000ms")
+        check("timezone", "Europe/Zurich")
+        assert connection.info.timezone.key == "Europe/Zurich"
+    # A block may come and go in one text.
+    connection.execute("begin; set local statement_timeout = 40; select 1; commit")
+    check("statement_timeout", "2000ms")
+    try:
+        connection.execute("begin; set local statement_timeout = 40; select nope")
+        raise AssertionError("there is no such column")
+    except errors.UndefinedColumn:
+        connection.execute("rollback")
+    check("statement_timeout", "2000ms")
+    # What is set in a block stays if it commits, also behind what was local.
+    with connection.transaction():
+        connection.execute("set datestyle = 'SQL, DMY'")
+        connection.execute("set local datestyle = 'German'")
+        check("datestyle", "German")
+    check("datestyle", "SQL, DMY")
+    connection.execute("begin")
+    connection.execute("reset datestyle")
+    check("datestyle", before[2])
+    connection.execute("rollback")
+    check("datestyle", "SQL, DMY")
+    connection.execute("reset datestyle")
+    check("datestyle", before[2])
+    connection.execute("set statement_timeout to default")
+    check("statement_timeout", before[0])
+    # Outside of a block it is not for anything, which is told.
+    told = []
+    connection.add_notice_handler(lambda notice: told.append(notice.sqlstate))
+    connection.execute("set local statement_timeout to 50")
+    check("statement_timeout", before[0])
+    assert told == ["25P01"], told
+    connection.execute("set work_mem = '4MB'")
+    check("work_mem", "4MB")
+    connection.execute("reset all")
+    assert (shown("statement_timeout"), shown("timezone"), shown("datestyle")) == before
+    connection.execute("set statement_timeout = 1500")
+    connection.execute("discard all")
+    check("statement_timeout", before[0])
+
+
 def pipelines(connection):
     with connection.pipeline():
         first = connection.execute("select %s::int", [1])
@@ -220,6 +288,7 @@ def main():
         types_are_named(connection)
         cursors(connection)
         transactions(connection)
+        settings(connection)
         pipelines(connection)
         cancelled(connection)
         copied(connection)
