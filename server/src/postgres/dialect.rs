@@ -30,13 +30,28 @@ pub(super) struct Dialect(PostgresCompatibilityParser);
 impl Dialect {
     /// The statements of `sql`.
     pub(super) fn parse(&self, sql: &str) -> PgWireResult<Vec<Statement>> {
+        if !asks_catalogs(sql)
+            && let Ok(statements) = Parser::parse_sql(&PostgreSqlDialect {}, sql)
+        {
+            return Ok(statements.into_iter().map(|statement| rewritten(self.keeping_subqueries(statement))).collect());
+        }
         let statements = self.0.parse(sql).map_err(|error| PgWireError::ApiError(Box::new(error)))?;
         Ok(statements.into_iter().map(rewritten).collect())
     }
 
     /// What [`parse`](Self::parse) makes of a statement that was parsed otherwise.
     pub(super) fn rewrite(&self, statement: Statement) -> Statement {
-        rewritten(self.0.rewrite(statement))
+        rewritten(self.keeping_subqueries(statement))
+    }
+
+    /// The library's rewriting, but for one rule. A subquery in a select list becomes NULL there if it has a parameter or
+    /// looks outside, and is cut to one row else. Clients' questions to the catalogs need that; anywhere else it is a wrong
+    /// answer that nobody notices. It knows subqueries by their bare form, so they go through in parentheses.
+    fn keeping_subqueries(&self, mut statement: Statement) -> Statement {
+        let _ = statement.visit(&mut Subqueries { hides: true });
+        let mut statement = self.0.rewrite(statement);
+        let _ = statement.visit(&mut Subqueries { hides: false });
+        statement
     }
 
     /// The query that reads some or all columns of a table.
@@ -47,6 +62,38 @@ impl Dialect {
             Some(Statement::Query(query)) => Ok(*query),
             _ => Err(sqlstate::error("42601", format!("{table} is not the name of a view"))),
         }
+    }
+}
+
+/// Whether `sql` is, or may be, one of the questions that the library's parser knows.
+fn asks_catalogs(sql: &str) -> bool {
+    let sql = sql.to_ascii_lowercase();
+    ["pg_", "information_schema", "::reg", "as reg"].iter().any(|mark| sql.contains(mark))
+}
+
+/// Puts the subqueries of select lists in parentheses, or takes those away.
+struct Subqueries {
+    hides: bool,
+}
+
+impl VisitorMut for Subqueries {
+    type Break = ();
+
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        for item in &mut select.projection {
+            let (SelectItem::UnnamedExpr(expression) | SelectItem::ExprWithAlias { expr: expression, .. }) = item
+            else {
+                continue;
+            };
+            match expression {
+                Expr::Subquery(_) if self.hides => *expression = Expr::Nested(Box::new(expression.clone())),
+                Expr::Nested(inner) if !self.hides && matches!(**inner, Expr::Subquery(_)) => {
+                    *expression = (**inner).clone();
+                }
+                _ => {}
+            }
+        }
+        ControlFlow::Continue(())
     }
 }
 
@@ -246,6 +293,15 @@ mod tests {
             "select 1 from t where d -> 'a' ->> 0 = 'x'",
             "SELECT 1 FROM t WHERE json_get_text(json_get(d, 'a'), 0) = 'x'",
         );
+        check(
+            "select (select $1), (select a from t limit 1) as b",
+            "SELECT (SELECT $1), (SELECT a FROM t LIMIT 1) AS b",
+        );
+        check(
+            "select (select max(a) from t where t.b = u.b) from u",
+            "SELECT (SELECT max(a) FROM t WHERE t.b = u.b) FROM u",
+        );
+        check("select (select a from t)", "SELECT (SELECT a FROM t)");
         check("select array(select a from t)", "SELECT (SELECT array_agg(a) FROM t)");
         check(
             "select array(select a from t order by a)",

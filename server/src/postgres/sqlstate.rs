@@ -23,6 +23,12 @@ impl ErrorHandler for SqlStates {
         if let Some(failure) = failure(error) {
             *error = told(failure);
         }
+        // The library tells of a block that has failed by the state of one that was never begun.
+        if let PgWireError::UserError(told) = error
+            && told.code == "25P01"
+        {
+            told.code = "25P02".to_owned();
+        }
     }
 }
 

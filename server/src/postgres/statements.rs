@@ -253,6 +253,12 @@ fn values(asker: &Asker, portal: &Portal<Prepared>, plan: &LogicalPlan) -> PgWir
     let types = parameter_types(plan).map_err(sqlstate::from)?;
     let inferred = (1..=wire.len()).map(|number| types.get(&format!("${number}")).and_then(Option::as_ref));
     let inferred = inferred.collect::<Vec<_>>();
+    // Without any type the library leaves a NULL out, and the parameters behind it move up.
+    let known = |((wire, inferred), value): ((Type, &Option<_>), &Option<_>)| match (inferred, value) {
+        (None, None) if wire == Type::UNKNOWN => Type::TEXT,
+        _ => wire,
+    };
+    let wire = wire.into_iter().zip(&inferred).zip(&portal.parameters).map(known).collect::<Vec<_>>();
     let wire = wire.iter().map(Some).collect::<Vec<_>>();
     deserialize_parameters_with_server_types(portal, &inferred, &wire)
 }
@@ -260,7 +266,7 @@ fn values(asker: &Asker, portal: &Portal<Prepared>, plan: &LogicalPlan) -> PgWir
 /// What `plan` wants its parameters to be; of one that is only cast, what it is cast to.
 fn parameter_types(plan: &LogicalPlan) -> Result<HashMap<String, Option<DataType>>> {
     let mut types = plan.get_parameter_types()?;
-    plan.apply(|node| {
+    plan.apply_with_subqueries(|node| {
         node.apply_expressions(|expression| {
             expression.apply(|expression| {
                 if let Expr::Cast(cast) = expression

@@ -130,6 +130,9 @@ impl From<&DataFusionError> for Failure {
             DataFusionError::Execution(reason) if reason.starts_with("unrecognized configuration parameter") => {
                 Self::new("42704", told())
             }
+            DataFusionError::Execution(reason) if reason.contains("returned more than one row") => {
+                Self::new("21000", told()).hint("aggregate in the subquery, or add LIMIT 1")
+            }
             DataFusionError::Execution(_) => Self::new("22000", told()),
             DataFusionError::External(inner) if inner.is::<Exceeded>() => {
                 inner.downcast_ref::<Exceeded>().copied().map_or_else(|| Self::new("XX000", told()), Self::from)
@@ -301,6 +304,8 @@ mod tests {
     #[tokio::test]
     async fn failures_have_the_states_that_clients_know() {
         check("select 1 / (value - value) from usage", "22012", "", "nowhere").await;
+        let several = "select (select a from (values (1), (2)) as v (a))";
+        check(several, "21000", "aggregate in the subquery, or add LIMIT 1", "nowhere").await;
         check("select cast(tenant as int) from usage", "22P02", "", "nowhere").await;
         let read_only = Failure::from(&CatalogError::ReadOnly("DROP".into()));
         assert_eq!((read_only.state, read_only.hint.is_some()), ("25006", true));

@@ -124,6 +124,23 @@ def types_are_named(connection):
             assert f'invalid input syntax for type {kind}: "{value}' in str(error), error
 
 
+def subqueries(connection):
+    """Those of a select list are not guessed: neither NULL for what has a parameter, nor one row of several."""
+    one = lambda sql, *parameters: connection.execute(sql, parameters).fetchone()
+    assert one("select (select %s::text)", "x") == ("x",)
+    assert one("select (select %s::int) as a, (select %s || 'b')", 4, "a") == (4, "ab")
+    rows = connection.execute(
+        "select tenant, (select max(value) from usage where usage.tenant = tenants.tenant) from tenants order by 1"
+    ).fetchall()
+    assert any(value is not None for _, value in rows), rows
+    try:
+        connection.execute("select (select a from (values (1), (2)) as v (a))").fetchall()
+        raise AssertionError("a subquery of two rows is no value")
+    except errors.CardinalityViolation:
+        pass
+    assert one("select %s, %s, %s", None, "b", None) == (None, "b", None), "a NULL keeps its place"
+
+
 def cursors(connection):
     with connection.transaction():
         with connection.cursor(name="all") as cursor:
@@ -156,6 +173,14 @@ def transactions(connection):
         pass
     with connection.transaction():
         connection.execute("select 1")
+    connection.execute("begin")
+    for sql, error in [("select nothing from tenants", errors.UndefinedColumn), ("select 1", errors.InFailedSqlTransaction)]:
+        try:
+            connection.execute(sql)
+            raise AssertionError(f"{sql} in a block that failed")
+        except error:
+            pass
+    connection.execute("rollback")
     try:
         connection.execute("delete from tenants")
         raise AssertionError("SQL only reads")
@@ -286,6 +311,7 @@ def main():
             types(connection, False, placeholder)
             types(connection, True, placeholder)
         types_are_named(connection)
+        subqueries(connection)
         cursors(connection)
         transactions(connection)
         settings(connection)
