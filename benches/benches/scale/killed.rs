@@ -1,6 +1,6 @@
 //! What a kill costs: a node of its own process takes events at full load, is killed at some moment between two
-//! checkpoints, and is opened again; for several times between checkpoints, the default among them, and for ten million
-//! events of which no checkpoint knows. The same events are made while they are taken, which costs a core.
+//! checkpoints, and is opened again; for several numbers of events between checkpoints, the default among them, and for ten
+//! million of which no checkpoint knows. Events are made while others are taken, which costs a core.
 //!
 //! Not here: that nothing is lost or doubled (the server's tests).
 
@@ -28,34 +28,28 @@ const TELLS_EVERY: Duration = Duration::from_millis(20);
 /// Events behind the last checkpoint where there is none but the first.
 const BEHIND: u64 = 10_000_000;
 
-/// The moment of the kill.
-enum Until {
-    /// Seconds under load.
-    Seconds(f64),
-    Events(u64),
-}
-
-/// Kills nodes and prints what each cadence means.
+/// Kills nodes and prints what each distance between checkpoints means.
 pub(crate) fn run(short: bool) {
     println!("\nafter a kill: {TENANTS} tenants, ids, evenly spread; medians of {KILLS} kills, and the slowest start");
-    println!("checkpoint every      events/s   events behind    ready after       slowest");
-    let default = EngineOptions::default().checkpoint_every;
-    let kills = if short { 1 } else { KILLS };
-    for every in [default / 10, default / 2, default, default * 3] {
-        // Evenly over the second stretch between checkpoints.
-        let moment = |kill| every.as_secs_f64() * (1.0 + kill as f64 / kills as f64);
-        let moments = (0..kills).map(|kill| Until::Seconds(if short { 0.3 } else { moment(kill) }));
-        row(&format!("{:.0} s", every.as_secs_f64()), every, moments.collect());
+    println!(
+        "{:<16} {:>13} {:>15} {:>14} {:>13}",
+        "checkpoint every", "events/s", "events behind", "ready after", "slowest"
+    );
+    let default = EngineOptions::default().checkpoint_events;
+    let (kills, distances) = if short { (1, vec![100_000]) } else { (KILLS, vec![default / 4, default, default * 4]) };
+    for distance in distances {
+        // Evenly over the third stretch between checkpoints.
+        let moments = (0..kills).map(|kill| distance * 2 + distance * kill as u64 / kills as u64);
+        row(&distance.to_string(), distance, moments.collect());
     }
-    let moments = (0..kills).map(|_| Until::Events(if short { 200_000 } else { BEHIND }));
-    row("never", Duration::from_secs(86_400), moments.collect());
+    row("never", u64::MAX, vec![if short { 200_000 } else { BEHIND }; kills]);
 }
 
-fn row(name: &str, every: Duration, moments: Vec<Until>) {
+fn row(name: &str, every: u64, moments: Vec<u64>) {
     let (mut rates, mut behinds, mut readies) = (Vec::new(), Vec::new(), Vec::new());
     for until in moments {
         let data = tempfile::tempdir().unwrap();
-        rates.push(kill(data.path(), every, &until));
+        rates.push(kill(data.path(), every, until));
         let mut opened = itself("--open", data.path(), every);
         let mut lines = BufReader::new(opened.stdout.take().unwrap()).lines();
         let told: Vec<f64> = words(&lines.next().unwrap().unwrap());
@@ -68,19 +62,15 @@ fn row(name: &str, every: Duration, moments: Vec<Until>) {
     println!("{name:<16} {rate:>13.0} {behind:>15.0} {ready:>12.2} s {slowest:>11.2} s");
 }
 
-/// Puts a node under load and kills it; the events a second until then.
-fn kill(data: &Path, every: Duration, until: &Until) -> f64 {
+/// Puts a node under load and kills it after so many events; how many a second they were.
+fn kill(data: &Path, every: u64, until: u64) -> f64 {
     let mut loaded = itself("--load", data, every);
     let mut rate = 0.0;
     for line in BufReader::new(loaded.stdout.take().unwrap()).lines() {
         let told = words(&line.unwrap());
         let (seconds, events) = (told[0], told[1]);
         rate = events / seconds;
-        let is_time = match *until {
-            Until::Seconds(most) => seconds >= most,
-            Until::Events(most) => events >= most as f64,
-        };
-        if is_time {
+        if events >= until as f64 {
             break;
         }
     }
@@ -89,10 +79,9 @@ fn kill(data: &Path, every: Duration, until: &Until) -> f64 {
     rate
 }
 
-fn itself(what: &str, data: &Path, every: Duration) -> Child {
-    let every_ms = every.as_millis().to_string();
+fn itself(what: &str, data: &Path, every: u64) -> Child {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.arg(what).arg(data).arg(every_ms).stdout(Stdio::piped()).spawn().unwrap()
+    command.arg(what).arg(data).arg(every.to_string()).stdout(Stdio::piped()).spawn().unwrap()
 }
 
 fn words(line: &str) -> Vec<f64> {
@@ -106,8 +95,8 @@ fn median(mut values: Vec<f64>) -> f64 {
 
 /// What this process is if it is one that is to be killed, or one that comes after it.
 pub(crate) fn is_child(arguments: &[String]) -> bool {
-    let [_, what, data, every_ms] = arguments else { return false };
-    let every = || Duration::from_millis(every_ms.parse().unwrap());
+    let [_, what, data, every] = arguments else { return false };
+    let every = || every.parse().unwrap();
     match what.as_str() {
         "--load" => load(Path::new(data), every()),
         "--open" => open_again(Path::new(data), every()),
@@ -116,14 +105,16 @@ pub(crate) fn is_child(arguments: &[String]) -> bool {
     true
 }
 
-fn open(runtime: &Runtime, data: &Path, every: Duration) -> Arc<Node> {
+fn open(runtime: &Runtime, data: &Path, every: u64) -> Arc<Node> {
     let mut options = NodeOptions::new(data);
-    options.engine.checkpoint_every = every;
+    options.engine.checkpoint_events = every;
+    // By events alone.
+    options.engine.checkpoint_every = Duration::from_secs(86_400);
     runtime.block_on(Node::open(options, Arc::new(SystemClock))).unwrap()
 }
 
 /// Takes events until it is killed; tells for how long and how many are durable.
-fn load(data: &Path, every: Duration) {
+fn load(data: &Path, every: u64) {
     let (runtime, mut input) = (Runtime::new().unwrap(), Input::new(TENANTS, Spread::Uniform, Case::Ids));
     let node = open(&runtime, data, every);
     for meter in input::meters(Case::Ids) {
@@ -152,7 +143,7 @@ fn load(data: &Path, every: Duration) {
 }
 
 /// Opens the node that was killed; tells how long that took and how many events its checkpoint did not know.
-fn open_again(data: &Path, every: Duration) {
+fn open_again(data: &Path, every: u64) {
     let known = checkpointed(data);
     let (runtime, began) = (Runtime::new().unwrap(), Instant::now());
     let node = open(&runtime, data, every);
