@@ -35,6 +35,8 @@ pub(super) fn template(source: &Arc<dyn Source>, options: &CatalogOptions) -> Se
     // A comment is metadata of its column, and a union of it with a column without one is planned with it here and without
     // it there; grouping would refuse that.
     config.options_mut().execution.skip_physical_aggregate_schema_check = true;
+    // A limit pushed into a DISTINCT over rows that are sorted otherwise ends in an internal error.
+    config.options_mut().optimizer.enable_distinct_aggregation_soft_limit = false;
     let state = SessionStateBuilder::new()
         .with_config(config)
         .with_runtime_env(runtime(options))

@@ -206,3 +206,12 @@ async fn views_and_columns_have_comments() {
         rows(&session, "SELECT * FROM information_schema.tables WHERE table_name = 'engine_shards'").await.is_empty()
     );
 }
+
+#[tokio::test]
+async fn a_limit_over_rows_that_are_distinct_is_no_internal_error() {
+    let node = filled();
+    // They come sorted by something else than what they are told apart by.
+    let limited =
+        "SELECT c FROM (SELECT DISTINCT lag(value) OVER (ORDER BY value) AS b, value AS c FROM usage) LIMIT 3";
+    assert!(!rows(&node.session(own()), limited).await.is_empty());
+}
