@@ -36,7 +36,7 @@ pub(crate) fn run(short: bool) {
         "checkpoint every", "events/s", "events behind", "ready after", "slowest"
     );
     let default = EngineOptions::default().checkpoint_events;
-    let (kills, distances) = if short { (1, vec![100_000]) } else { (KILLS, vec![default / 4, default, default * 4]) };
+    let (kills, distances) = if short { (1, vec![100_000]) } else { (KILLS, vec![default, default * 4, default * 16]) };
     for distance in distances {
         // Evenly over the third stretch between checkpoints.
         let moments = (0..kills).map(|kill| distance * 2 + distance * kill as u64 / kills as u64);

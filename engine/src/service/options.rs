@@ -35,7 +35,7 @@ impl Default for EngineOptions {
             flight: FlightLimits::default(),
             publish_every: Duration::from_millis(20),
             checkpoint_every: Duration::from_secs(10),
-            checkpoint_events: 4_000_000,
+            checkpoint_events: 1_000_000,
             archive_above_bytes: 2 << 30,
             checkpoints_kept: 2,
         }
