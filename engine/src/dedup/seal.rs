@@ -83,7 +83,10 @@ impl Seal for DedupSeal {
             match group.write(&file, storage, runs.is_empty(), resident) {
                 Ok(run) => runs.extend(run),
                 Err(error) => {
-                    discard(&file, storage);
+                    // A name that is taken is somebody's.
+                    if !matches!(error, StorageError::Exists { .. }) {
+                        discard(&file, storage);
+                    }
                     runs.iter().filter(|run| run.entry().file.starts_with(prefix)).for_each(|run| {
                         discard(&run.entry().file, storage);
                     });
