@@ -30,6 +30,7 @@ use std::sync::{Arc, OnceLock};
 
 use hashbrown::HashTable;
 
+use self::filter::Probe;
 use self::mark::Mark;
 use self::run::Run;
 use self::seal::{DedupSeal, Description, Outcome};
@@ -182,9 +183,10 @@ impl Dedup {
         self.take_up_outcomes();
         for &key in keys {
             self.hot.remove(key);
+            let probe = Probe::of(key);
             let shadowed = self.levels.iter().any(|level| match level {
                 Level::Table(table) => table.get(key).is_some(),
-                Level::Run(run) => run.may_contain(key),
+                Level::Run(run) => run.may_contain(&probe),
             });
             if shadowed {
                 let newest_us = self.newest_us();
@@ -251,7 +253,9 @@ impl Dedup {
 
     fn freeze(&mut self) {
         if self.hot.len() > 0 {
-            self.levels.push(Level::Table(Arc::new(std::mem::take(&mut self.hot))));
+            // The next one will be as large, and growing to that would cost as much as filling it.
+            let next = Table::with_capacity(self.hot.len());
+            self.levels.push(Level::Table(Arc::new(std::mem::replace(&mut self.hot, next))));
         }
     }
 
@@ -265,7 +269,8 @@ impl Dedup {
         changed
     }
 
-    /// Level by level rather than row by row, so that the processor waits for several rows' memory at once.
+    /// Tables level by level, so that the processor waits for several rows' memory at once; runs, of which there are more, row
+    /// by row, since the bits of a key are the same in all their filters.
     fn look_up(&mut self, keys: &[u128], payloads: &[u64], out: &mut Vec<Answer>) -> Result<(), DedupError> {
         debug_assert_eq!(keys.len(), payloads.len(), "one payload a key");
         out.clear();
@@ -282,21 +287,37 @@ impl Dedup {
         if self.hot.len() > 0 {
             open.retain(|&row| answer(row, self.hot.get(keys[row as usize])));
         }
-        let mut failed = None;
+        let mut runs = Vec::with_capacity(self.levels.len());
         for level in self.levels.iter().rev() {
             match level {
+                // Newer than any run.
                 Level::Table(table) => open.retain(|&row| answer(row, table.get(keys[row as usize]))),
-                Level::Run(run) => open.retain(|&row| match run.get(keys[row as usize], &*self.storage) {
-                    Ok(mark) => answer(row, mark),
-                    Err(error) => {
-                        failed = Some(error);
-                        true
-                    }
-                }),
+                Level::Run(run) => runs.push(&**run),
             }
+        }
+        let mut failed = None;
+        if !runs.is_empty() {
+            open.retain(|&row| match self.in_runs(&runs, keys[row as usize]) {
+                Ok(mark) => answer(row, mark),
+                Err(error) => {
+                    failed = Some(error);
+                    true
+                }
+            });
         }
         self.open = open;
         failed.map_or(Ok(()), Err)
+    }
+
+    /// The newest mark of `key` in `runs`, which are newest first.
+    fn in_runs(&self, runs: &[&Run], key: u128) -> Result<Option<Mark>, DedupError> {
+        let probe = Probe::of(key);
+        for run in runs.iter().filter(|run| run.may_contain(&probe)) {
+            if let Some(mark) = run.get(key, &*self.storage)? {
+                return Ok(Some(mark));
+            }
+        }
+        Ok(None)
     }
 
     fn find_repeats(&mut self, keys: &[u128], payloads: &[u64], out: &mut [Answer]) {

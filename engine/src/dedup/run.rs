@@ -11,7 +11,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::DedupError;
-use super::filter::Filter;
+use super::filter::{Filter, Probe};
 use super::mark::{self, Mark};
 use crate::checkpoint::file::FileWriter;
 use crate::shard::operator::RestoreError;
@@ -121,16 +121,14 @@ impl Run {
         self.entry.newest_us
     }
 
-    /// `false` if there is no mark of `key`.
-    pub(super) fn may_contain(&self, key: u128) -> bool {
-        self.filter.may_contain(key)
+    /// `false` if there is no mark of the probe's key.
+    #[inline]
+    pub(super) fn may_contain(&self, probe: &Probe) -> bool {
+        self.filter.may_contain(probe)
     }
 
-    /// The mark of `key`.
+    /// The mark of `key`; worth asking for only if there may be one.
     pub(super) fn get(&self, key: u128, storage: &dyn Storage) -> Result<Option<Mark>, DedupError> {
-        if !self.filter.may_contain(key) {
-            return Ok(None);
-        }
         let Some(block) = self.firsts.partition_point(|first| *first <= key).checked_sub(1) else { return Ok(None) };
         let find = |marks: &[Mark]| marks.binary_search_by_key(&key, Mark::key).ok().map(|at| marks[at]);
         match &self.resident {

@@ -1,8 +1,9 @@
-//! Makes levels durable, off the worker's thread: tables become runs, neighbouring runs of similar size one, and runs
-//! beyond the horizon go.
+//! Makes levels durable, off the worker's thread: tables become runs, several runs of similar size one, and runs beyond
+//! the horizon go.
 //!
-//! A key is in few runs this way: sizes grow by [`GROWTH`] from one to the next, within a stretch of time of a quarter of
-//! the horizon, beyond which runs are not merged so that they can expire. Not here: looking anything up.
+//! Sizes are tiers that grow by [`FANOUT`]. Fewer than that many runs stand in each, so there are few to look into; each
+//! merge lifts a mark a tier, so it is written once a tier and not once a checkpoint. What spans more than a quarter of the
+//! horizon is not merged, so that it can expire. Not here: looking anything up.
 
 use std::sync::{Arc, OnceLock};
 
@@ -14,10 +15,12 @@ use super::{DedupError, DedupOptions, Level};
 use crate::shard::operator::{RestoreError, Seal, SealedFiles};
 use crate::storage::{Storage, StorageError};
 
-/// A run is merged with the next newer ones unless it is this many times larger than they are.
-const GROWTH: usize = 4;
-/// Largest run that merging makes, in ids: 384 MB on file.
-const RUN_IDS_MAX: usize = 16 << 20;
+/// So many neighbouring runs of one tier become one of a higher tier.
+const FANOUT: usize = 4;
+/// Runs of fewer ids are all of the lowest tier: merging them costs next to nothing.
+const TIER_IDS_MIN: usize = 1 << 16;
+/// Runs of more ids (96 MB on file) are of no tier: merging them again would take longer than it is worth.
+const MERGED_IDS_MAX: usize = 4 << 20;
 /// Merged runs span at most this part of the horizon.
 const SPANS_PER_HORIZON: i64 = 4;
 
@@ -124,28 +127,57 @@ struct Group {
 fn group(levels: &[Level], expired_before_us: i64, span_max_us: i64) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     for level in levels.iter().filter(|level| level.newest_us() >= expired_before_us) {
-        let oldest_us = match level {
-            Level::Table(table) => table.oldest_us(),
-            Level::Run(run) => run.entry().oldest_us,
-        };
-        let one = vec![level.clone()];
-        groups.push(Group { levels: one, ids: level.len(), oldest_us, newest_us: level.newest_us() });
-        while let [.., older, newer] = groups.as_mut_slice() {
-            let (oldest_us, newest_us) = (older.oldest_us.min(newer.oldest_us), older.newest_us.max(newer.newest_us));
-            let fits = older.ids + newer.ids <= RUN_IDS_MAX && newest_us.saturating_sub(oldest_us) <= span_max_us;
-            if !fits || older.ids > newer.ids.saturating_mul(GROWTH) {
-                break;
-            }
-            older.levels.append(&mut newer.levels);
-            older.ids += newer.ids;
-            (older.oldest_us, older.newest_us) = (oldest_us, newest_us);
-            groups.pop();
-        }
+        let group = Group::of(level);
+        // Tables have to be written anyway.
+        let joins = |last: &Group| last.is_table() && group.is_table() && last.ids + group.ids <= MERGED_IDS_MAX;
+        let from = groups.len() - usize::from(groups.last().is_some_and(joins));
+        groups.push(group);
+        join(&mut groups, from);
+    }
+    while let Some(from) = due(&groups, span_max_us) {
+        join(&mut groups, from);
     }
     groups
 }
 
+/// Where the newest groups begin that are to become one.
+fn due(groups: &[Group], span_max_us: i64) -> Option<usize> {
+    let tier = |group: &Group| group.ids.max(TIER_IDS_MIN).ilog(FANOUT);
+    let last = groups.last()?;
+    let goes_along = |group: &&Group| {
+        let spans_us = last.newest_us.saturating_sub(group.oldest_us);
+        group.ids <= MERGED_IDS_MAX && tier(group) <= tier(last) && spans_us <= span_max_us
+    };
+    let count = groups.iter().rev().take_while(goes_along).count();
+    (count >= FANOUT).then(|| groups.len() - count)
+}
+
+/// Makes one group of those from `from` on.
+fn join(groups: &mut Vec<Group>, from: usize) {
+    let newer = groups.split_off(from + 1);
+    let Some(group) = groups.last_mut() else { return };
+    for mut other in newer {
+        group.levels.append(&mut other.levels);
+        group.ids += other.ids;
+        group.oldest_us = group.oldest_us.min(other.oldest_us);
+        group.newest_us = group.newest_us.max(other.newest_us);
+    }
+}
+
 impl Group {
+    fn of(level: &Level) -> Self {
+        let oldest_us = match level {
+            Level::Table(table) => table.oldest_us(),
+            Level::Run(run) => run.entry().oldest_us,
+        };
+        Self { levels: vec![level.clone()], ids: level.len(), oldest_us, newest_us: level.newest_us() }
+    }
+
+    /// Whether nothing of it is written yet.
+    fn is_table(&self) -> bool {
+        self.levels.iter().all(|level| matches!(level, Level::Table(_)))
+    }
+
     /// The group as one run, written unless it is one already; `None` if nothing of it is left. Dead marks have nothing
     /// to shadow in the oldest run.
     fn write(
