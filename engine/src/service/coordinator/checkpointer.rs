@@ -1,5 +1,8 @@
 //! Writes checkpoints on a thread of its own, one after the other, while snapshots go on being cut: a checkpoint may take
-//! as long as the disk wants, and what is shown stays fresh.
+//! as long as the disk wants, and what is shown stays fresh. It gives way to all others, unless they leave it so little that
+//! a start after a kill would take too long.
+//!
+//! Each moves a limited stretch of a log that has grown too large to the lake, so that none keeps the next one waiting.
 //!
 //! Not here: when a checkpoint is due, and the cut that it holds.
 
@@ -18,6 +21,11 @@ use crate::shard::worker::Seals;
 use crate::shard::{SealedFiles, ShardStats};
 use crate::snapshot::{Archive, Snapshot};
 use crate::storage::StorageError;
+
+use super::aside::aside;
+
+/// Rows that a checkpoint may move to the lake however few came since the one before.
+const ARCHIVED_ROWS: u64 = 1 << 20;
 
 /// A cut that is to become durable, without the tenants that are erased.
 pub(super) struct Job<S> {
@@ -57,15 +65,21 @@ pub(super) struct Checkpointer {
     pub(super) archive: CurrentArchive,
     /// Most rows that move to the lake at once: a full disk has room for some of the log beside itself, not for all of it.
     pub(super) archive_rows_max: u64,
+    /// One that has more events to make durable gives way to nobody.
+    pub(super) behind_max: u64,
+    /// Cut of the last one that was written.
+    pub(super) written_until: Offset,
     pub(super) failure: Arc<Mutex<Option<String>>>,
     pub(super) failures: Arc<AtomicU64>,
 }
 
 impl Checkpointer {
     /// Writes what comes until nobody can send any more.
-    pub(super) fn run<S>(mut self, jobs: &Receiver<Job<S>>) {
+    pub(super) fn run<S: Send + Sync>(mut self, jobs: &Receiver<Job<S>>) {
         for Job { snapshot, seals, erased, done } in jobs {
-            let result = self.write(&snapshot, seals, &erased);
+            let rushes = snapshot.offset.saturating_sub(self.written_until) > self.behind_max;
+            let write = || self.write(&snapshot, seals, &erased);
+            let result = if rushes { write() } else { aside("checkpoint", write) };
             self.adapt(&result);
             let message = result.as_ref().err().map(|error: &EngineError| format!("checkpoint failed: {error}"));
             self.failures.fetch_add(u64::from(message.is_some()), Ordering::Relaxed);
@@ -140,6 +154,7 @@ impl Checkpointer {
             return Err(error.into());
         }
         self.generation = generation;
+        self.written_until = snapshot.offset;
         let archived_before = self.archive.replace(archive).until;
         self.ground.manifests.collect_garbage(self.checkpoints_kept)?;
         // One checkpoint late: the kept predecessor and the queries that run on it may still read what was archived now.
@@ -194,7 +209,9 @@ impl Checkpointer {
 
     /// End of what moves to the lake now, at the beginning of a record.
     fn stretch(&self, from: Offset, until: Offset) -> Result<Offset, EngineError> {
-        let wanted = from.saturating_add(self.archive_rows_max);
+        // Twice what came since the last checkpoint, so that the log gets smaller.
+        let came = until.saturating_sub(self.written_until);
+        let wanted = from.saturating_add(self.archive_rows_max.min(came.saturating_mul(2).max(ARCHIVED_ROWS)));
         if wanted >= until {
             return Ok(until);
         }

@@ -1,0 +1,64 @@
+//! Work that gives way: on a thread of its own whose priority is lowered, so that shards, doors and queries get a core when
+//! they want one, and it gets what they leave.
+//!
+//! Not here: statements that run for long (`pipelines::catalog`), which give way later and more.
+
+use std::panic::resume_unwind;
+use std::thread::{Builder, scope};
+
+use crate::service::EngineError;
+
+/// Nice value of such work: beside a thread of normal priority it gets a tenth of a core.
+#[cfg(target_os = "linux")]
+const NICE: i32 = 10;
+
+/// Does `work` aside and waits for it; a panic goes on here.
+///
+/// # Errors
+/// Those of `work`, and if the operating system gives no thread.
+pub(super) fn aside<T: Send>(
+    name: &str,
+    work: impl FnOnce() -> Result<T, EngineError> + Send,
+) -> Result<T, EngineError> {
+    let lowered = || {
+        lower();
+        work()
+    };
+    scope(|scope| match Builder::new().name(name.to_owned()).spawn_scoped(scope, lowered) {
+        Ok(thread) => thread.join().unwrap_or_else(|panic| resume_unwind(panic)),
+        Err(_) => Err(EngineError::Thread(name.to_owned())),
+    })
+}
+
+/// On Linux a priority is a thread's. Everybody may lower one; few may raise it again.
+#[cfg(target_os = "linux")]
+fn lower() {
+    let thread = Some(rustix::thread::gettid());
+    let lower = |own| if own < NICE { rustix::process::setpriority_process(thread, NICE) } else { Ok(()) };
+    if let Err(error) = rustix::process::getpriority_process(thread).and_then(lower) {
+        tracing::warn!(%error, "the priority of a checkpoint can't be lowered");
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn lower() {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_is_done_aside_has_a_lower_priority() {
+        let nice = || rustix::process::getpriority_process(Some(rustix::thread::gettid())).unwrap();
+        let own = nice();
+        assert_eq!(aside("test", || Ok(nice())).unwrap(), NICE.max(own));
+        assert_eq!(nice(), own);
+    }
+
+    #[test]
+    #[should_panic = "of the work"]
+    fn a_panic_goes_on() {
+        let _ = aside::<()>("test", || panic!("of the work"));
+    }
+}
