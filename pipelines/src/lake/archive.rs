@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use arrow::array::{Array, AsArray, RecordBatch, StringArray, UInt32Array};
-use arrow::compute::{concat_batches, take_record_batch};
+use arrow::array::{AsArray, RecordBatch, UInt32Array};
+use arrow::compute::{interleave_record_batch, take_record_batch};
 use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
 use bytes::Bytes;
 use engine::event::batch::Texts;
@@ -18,7 +18,7 @@ use jiff::Timestamp;
 
 use super::LakeError;
 use super::damage::checksums;
-use super::rows::{self, REVISION, TENANT, TIME, flatten, with_bodies};
+use super::rows::{REVISION, TENANT, TIME, flatten, with_bodies};
 use super::write;
 
 /// Most rows of one generation.
@@ -106,7 +106,10 @@ impl Generation {
         }
         for (day, of_day) in days {
             self.rows += of_day.len();
-            let part = take_record_batch(&rows, &UInt32Array::from(of_day))?;
+            let part = match of_day.len() == rows.num_rows() {
+                true => rows.clone(),
+                false => take_record_batch(&rows, &UInt32Array::from(of_day))?,
+            };
             self.parts.entry((record.header.shard, day)).or_default().push(part);
         }
         Ok(())
@@ -114,7 +117,7 @@ impl Generation {
 
     fn write(self, storage: &dyn Storage, prefix: &str, files: &mut Vec<ArchiveFile>) -> Result<(), LakeError> {
         for ((shard, day), parts) in self.parts {
-            let rows = sorted(&concat_batches(rows::schema(), &parts)?)?;
+            let rows = sorted(&parts)?;
             drop(parts);
             files.push(write_file(&rows, shard, day, storage, prefix)?);
         }
@@ -122,28 +125,33 @@ impl Generation {
     }
 }
 
-/// By tenant, time and offset: a tenant's rows lie together, and equal input gives equal files.
-fn sorted(rows: &RecordBatch) -> Result<RecordBatch, LakeError> {
-    let tenants = Texts::new(rows[TENANT].as_dictionary());
-    let ranks = ranks(tenants.values);
-    let times = rows[TIME].as_primitive::<TimestampMicrosecondType>().values();
-    let revisions = rows[REVISION].as_primitive::<Int64Type>().values();
-    let key = |row: usize| (tenants.key(row).map(|key| ranks[key]), times[row], revisions[row], row as u32);
-    let mut keys: Vec<_> = (0..rows.num_rows()).map(key).collect();
-    keys.sort_unstable();
-    let order = UInt32Array::from_iter_values(keys.into_iter().map(|(_, _, _, row)| row));
-    Ok(take_record_batch(rows, &order)?)
-}
-
-/// Where each text stands in their order; a text that is there twice has one place.
-fn ranks(texts: &StringArray) -> Vec<u32> {
-    let mut order: Vec<usize> = (0..texts.len()).collect();
-    order.sort_unstable_by_key(|&at| texts.value(at));
-    let mut ranks = vec![0; texts.len()];
-    for two in order.windows(2) {
-        ranks[two[1]] = ranks[two[0]] + u32::from(texts.value(two[0]) != texts.value(two[1]));
+/// The rows of `parts` by tenant, time and offset: a tenant's rows lie together, and equal input gives equal files.
+fn sorted(parts: &[RecordBatch]) -> Result<RecordBatch, LakeError> {
+    let tenants: Vec<Texts<'_>> = parts.iter().map(|part| Texts::new(part[TENANT].as_dictionary())).collect();
+    let times: Vec<&[i64]> =
+        parts.iter().map(|part| &part[TIME].as_primitive::<TimestampMicrosecondType>().values()[..]).collect();
+    let revisions: Vec<&[i64]> =
+        parts.iter().map(|part| &part[REVISION].as_primitive::<Int64Type>().values()[..]).collect();
+    let mut names: Vec<Option<&str>> = tenants.iter().flat_map(|tenants| tenants.values.iter()).collect();
+    // Who has no name comes first.
+    names.push(None);
+    names.sort_unstable();
+    names.dedup();
+    let rank = |name: Option<&str>| names.partition_point(|other| *other < name);
+    let mut of_tenant: Vec<Vec<(usize, usize)>> = vec![Vec::new(); names.len()];
+    for (part, tenants) in tenants.iter().enumerate() {
+        let ranks: Vec<usize> = tenants.values.iter().map(rank).collect();
+        for row in 0..parts[part].num_rows() {
+            of_tenant[tenants.key(row).map_or(0, |key| ranks[key])].push((part, row));
+        }
     }
-    ranks
+    let mut order = Vec::with_capacity(parts.iter().map(RecordBatch::num_rows).sum());
+    for mut rows in of_tenant {
+        // A tenant's rows come nearly in order, which this sort makes use of.
+        rows.sort_by_key(|&(part, row)| (times[part][row], revisions[part][row]));
+        order.append(&mut rows);
+    }
+    Ok(interleave_record_batch(&parts.iter().collect::<Vec<_>>(), &order)?)
 }
 
 /// Writes sorted `rows` of one day of event time to a new file.
