@@ -5,7 +5,7 @@
 //! `cargo bench -p benches --bench scale [-- <tenants>…]` prints, for each number of tenants, spread and case: events a
 //! second and per CPU second at full load; then at half of it, how long after its answer an event is seen by a query
 //! (freshness), and how long a query of one tenant and one of all tenants takes; memory; and how long the node takes to
-//! be ready again after a clean stop. `-- killed` prints how long that takes after a kill, for several distances
+//! be ready again after a clean stop. `uniform`, `zipf`, `ids`, `four`, `sequenced` choose among them. `-- killed` prints how long that takes after a kill, for several distances
 //! between checkpoints. `EVENTS` sets how many events the full load is (default 8 million). Without `--bench`, as in `cargo
 //! test --benches`, a small run shows that it works.
 //!
@@ -34,6 +34,10 @@ use tokio::runtime::Runtime;
 
 use input::{Case, Input, Spread};
 
+/// As the node's binary has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Rows of a submission at full load.
 const ROWS: usize = 1 << 16;
 /// Tenants that are created at a time.
@@ -61,12 +65,19 @@ fn main() {
     let seconds = if measures { 20 } else { 1 };
     println!("{} cores", std::thread::available_parallelism().unwrap());
     for tenants in sizes {
-        for spread in [Spread::Uniform, Spread::Zipf] {
-            for case in [Case::Ids, Case::Four, Case::Sequenced] {
+        for spread in named(&[Spread::Uniform, Spread::Zipf], &arguments) {
+            for case in named(&[Case::Ids, Case::Four, Case::Sequenced], &arguments) {
                 run(tenants, spread, case, events, seconds);
             }
         }
     }
+}
+
+/// Those that the arguments name, all if none.
+fn named<T: Copy + std::fmt::Debug>(all: &[T], arguments: &[String]) -> Vec<T> {
+    let is_named = |one: &&T| arguments.contains(&format!("{one:?}").to_lowercase());
+    let named: Vec<T> = all.iter().filter(is_named).copied().collect();
+    if named.is_empty() { all.to_vec() } else { named }
 }
 
 fn open(runtime: &Runtime, data: &Path) -> Arc<Node> {
@@ -103,7 +114,12 @@ fn run(tenants: u32, spread: Spread, case: Case, events: usize, seconds: u64) {
     println!("memory of it           {:>12.0} MB", process::resident_mb() - held_mb);
     drop(batches);
 
+    let before = process::cpu_s_by_thread();
     half::run(&runtime, &node, &mut input, count / took_s / 2.0, seconds);
+    for (kind, cpu_s) in process::cpu_s_by_thread() {
+        let before = before.iter().find(|(other, _)| *other == kind).map_or(0.0, |(_, cpu_s)| *cpu_s);
+        println!("  CPU of {kind:<20} {:>6.2} s", cpu_s - before);
+    }
 
     let node = again(&runtime, node, data.path(), "ready with all");
     runtime.block_on(node.drain()).unwrap();
