@@ -228,3 +228,39 @@ fn into_storage_error(error: DedupError) -> StorageError {
         DedupError::Damaged { ref file, .. } => StorageError::Io { name: file.clone(), message: error.to_string() },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const IDS: usize = 250_000;
+
+    /// Seals so many groups one after the other; what there is then, and how many ids were written.
+    fn sealed(count: i64, span_max_us: i64) -> (Vec<Group>, usize) {
+        let (mut groups, mut written) = (Vec::new(), 0);
+        for at_us in 0..count {
+            groups.push(Group { levels: Vec::new(), ids: IDS, oldest_us: at_us, newest_us: at_us });
+            while let Some(from) = due(&groups, span_max_us) {
+                join(&mut groups, from);
+            }
+            written += groups[groups.len() - 1].ids;
+        }
+        (groups, written)
+    }
+
+    #[test]
+    fn an_id_is_written_once_a_tier_and_stands_in_few_runs() {
+        let (groups, written) = sealed(1_000, i64::MAX);
+        let (ids, full) = (1_000 * IDS, groups.iter().filter(|group| group.ids > MERGED_IDS_MAX).count());
+        assert_eq!(groups.iter().map(|group| group.ids).sum::<usize>(), ids);
+        assert!(written <= 3 * ids, "each id was written {} times", written as f64 / ids as f64);
+        assert!(full <= ids / MERGED_IDS_MAX && groups.len() - full < 3 * FANOUT, "{full} of {}", groups.len());
+        assert!(groups.is_sorted_by(|older, newer| older.newest_us < newer.oldest_us));
+    }
+
+    #[test]
+    fn what_is_merged_spans_no_longer_than_it_may() {
+        let (groups, _) = sealed(100, 10);
+        assert!(groups.len() < 50 && groups.iter().all(|group| group.newest_us - group.oldest_us <= 10));
+    }
+}

@@ -98,11 +98,8 @@ fn ids_written_before_the_disk_was_full_are_removed_again() {
     let faulty = Arc::new(FaultyStorage::new(Arc::new(MemoryStorage::new())));
     let handle = open(&faulty);
     handle.submit_and_wait(batch(0..1000)).unwrap();
-    full_for(&faulty, "dedup-0");
-    handle.checkpoint().expect_err("the disk is full");
-    faulty.heal();
-    // Too few to be merged with what waits already: the next attempt writes two files, and the second one does not fit.
-    // Of that one the name is there already when its content is refused.
+    handle.checkpoint().unwrap();
+    // Too few to be merged with the run that is there already: of their file the name is there when its content is refused.
     handle.submit_and_wait(batch(1000..1010)).unwrap();
     full_for(&faulty, "dedup-1");
     fails_and_leaves_nothing(&handle, &faulty, "checkpoints", "dedup");
