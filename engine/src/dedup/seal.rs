@@ -253,7 +253,8 @@ mod tests {
         let (groups, written) = sealed(1_000, i64::MAX);
         let (ids, full) = (1_000 * IDS, groups.iter().filter(|group| group.ids > MERGED_IDS_MAX).count());
         assert_eq!(groups.iter().map(|group| group.ids).sum::<usize>(), ids);
-        assert!(written <= 3 * ids, "each id was written {} times", written as f64 / ids as f64);
+        // A quarter, a whole, four and sixteen million.
+        assert!(written <= 4 * ids, "each id was written {} times", written as f64 / ids as f64);
         assert!(full <= ids / MERGED_IDS_MAX && groups.len() - full < 3 * FANOUT, "{full} of {}", groups.len());
         assert!(groups.is_sorted_by(|older, newer| older.newest_us < newer.oldest_us));
     }
