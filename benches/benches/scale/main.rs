@@ -4,10 +4,11 @@
 //!
 //! `cargo bench -p benches --bench scale [-- <tenants>…]` prints, for each number of tenants, spread and case: events a
 //! second and per CPU second at full load; then at half of it, how long after its answer an event is seen by a query
-//! (freshness), and how long a query of one tenant and one of all tenants takes; memory; and how long the node takes to
-//! be ready again after a clean stop. `uniform`, `zipf`, `ids`, `four`, `sequenced` choose among them. `-- killed` prints how long that takes after a kill, for several distances
-//! between checkpoints. `EVENTS` sets how many events the full load is (default 8 million). Without `--bench`, as in `cargo
-//! test --benches`, a small run shows that it works.
+//! (freshness), how long a query of one tenant and one of all tenants takes, and what its CPU went to; memory; and how long
+//! the node takes to be ready again after a clean stop. `uniform`, `zipf`, `ids`, `four`, `sequenced` choose among them.
+//! `-- killed` prints how long that takes after a kill, for several distances between checkpoints. `EVENTS` sets how many
+//! events the full load is (default 8 million). Without `--bench`, as in `cargo test --benches`, a small run shows that it
+//! works.
 //!
 //! Not here: stages one at a time (`stages`), JSON and HTTP, the peers.
 #![allow(
