@@ -34,7 +34,7 @@ use super::{EngineError, EngineOptions, Ground, history};
 const HISTORY_MAX: usize = 64;
 
 /// A checkpoint that many times as far behind as it should be does not give way to anybody.
-const RUSH: u64 = 4;
+const RUSH: u64 = 2;
 
 /// What the handle asks of the coordinator.
 pub(super) enum Order<O: Operator> {
