@@ -129,7 +129,10 @@ fn group(levels: &[Level], expired_before_us: i64, span_max_us: i64) -> Vec<Grou
     for level in levels.iter().filter(|level| level.newest_us() >= expired_before_us) {
         let group = Group::of(level);
         // Tables have to be written anyway.
-        let joins = |last: &Group| last.is_table() && group.is_table() && last.ids + group.ids <= MERGED_IDS_MAX;
+        let joins = |last: &Group| {
+            let spans_us = group.newest_us.saturating_sub(last.oldest_us);
+            last.is_table() && group.is_table() && spans_us <= span_max_us
+        };
         let from = groups.len() - usize::from(groups.last().is_some_and(joins));
         groups.push(group);
         join(&mut groups, from);

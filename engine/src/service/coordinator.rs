@@ -33,9 +33,6 @@ use super::{EngineError, EngineOptions, Ground, history};
 /// Batches of history that may wait for a shard.
 const HISTORY_MAX: usize = 64;
 
-/// A checkpoint that many times as far behind as it should be does not give way to anybody.
-const RUSH: u64 = 2;
-
 /// What the handle asks of the coordinator.
 pub(super) enum Order<O: Operator> {
     Cut(Sender<Arc<Snapshot<O::Snapshot>>>),
@@ -103,7 +100,7 @@ pub(super) fn start<O: Operator, G: Gate>(
         epoch: recovered.epoch,
         archive: archive.clone(),
         archive_rows_max: u64::MAX,
-        behind_max: options.checkpoint_events.saturating_mul(RUSH),
+        checkpoint_events: options.checkpoint_events,
         written_until: 0,
         failure: Arc::clone(&failure),
         failures: Arc::clone(&checkpoint_failures),

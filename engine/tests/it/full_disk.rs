@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use engine::admission::Outcome;
 use engine::checkpoint::manifest::Manifests;
-use engine::clock::ManualClock;
+use engine::clock::{Clock, ManualClock};
+use engine::dedup::DedupOptions;
 use engine::event::batch::EventBatch;
 use engine::event::builder::{Attributes, EventBatchBuilder};
 use engine::log::segment::{SegmentLog, SegmentOptions};
@@ -22,6 +23,10 @@ fn open(faulty: &Arc<FaultyStorage>) -> Handle<Counting> {
 }
 
 fn open_with_room(faulty: &Arc<FaultyStorage>, rows_max: u64) -> Handle<Counting> {
+    open_at(faulty, rows_max, &Arc::new(ManualClock::new(1_000_000)))
+}
+
+fn open_at(faulty: &Arc<FaultyStorage>, rows_max: u64, clock: &Arc<ManualClock>) -> Handle<Counting> {
     let storage = Arc::clone(faulty) as SharedStorage;
     let options = EngineOptions {
         publish_every: Duration::from_secs(3600),
@@ -35,7 +40,7 @@ fn open_with_room(faulty: &Arc<FaultyStorage>, rows_max: u64) -> Handle<Counting
         log: Arc::new(log),
         manifests: Arc::new(Manifests::open(storage, "checkpoints").unwrap()),
         lake: Arc::new(OneFile { rows_max }),
-        clock: Arc::new(ManualClock::new(1_000_000)),
+        clock: Arc::clone(clock) as Arc<dyn Clock>,
         shards: 2,
         seed: 7,
     };
@@ -96,10 +101,15 @@ fn events_archived_for_a_manifest_that_does_not_fit_are_removed_again() {
 #[test]
 fn ids_written_before_the_disk_was_full_are_removed_again() {
     let faulty = Arc::new(FaultyStorage::new(Arc::new(MemoryStorage::new())));
-    let handle = open(&faulty);
+    let clock = Arc::new(ManualClock::new(1_000_000));
+    let handle = open_at(&faulty, u64::MAX, &clock);
     handle.submit_and_wait(batch(0..1000)).unwrap();
-    handle.checkpoint().unwrap();
-    // Too few to be merged with the run that is there already: of their file the name is there when its content is refused.
+    full_for(&faulty, "dedup-0");
+    handle.checkpoint().expect_err("the disk is full");
+    faulty.heal();
+    // Too far apart to be one run: the next attempt writes two files, and the second one does not fit. Of that one the name
+    // is there already when its content is refused.
+    clock.advance(DedupOptions::default().horizon_us / 2);
     handle.submit_and_wait(batch(1000..1010)).unwrap();
     full_for(&faulty, "dedup-1");
     fails_and_leaves_nothing(&handle, &faulty, "checkpoints", "dedup");

@@ -16,17 +16,14 @@ const NICE: i32 = 10;
 ///
 /// # Errors
 /// Those of `work`, and if the operating system gives no thread.
-pub(super) fn aside<T: Send>(
-    name: &str,
-    work: impl FnOnce() -> Result<T, EngineError> + Send,
-) -> Result<T, EngineError> {
+pub(super) fn aside(work: impl FnOnce() -> Result<(), EngineError> + Send) -> Result<(), EngineError> {
     let lowered = || {
         lower();
         work()
     };
-    scope(|scope| match Builder::new().name(name.to_owned()).spawn_scoped(scope, lowered) {
+    scope(|scope| match Builder::new().name("aside".to_owned()).spawn_scoped(scope, lowered) {
         Ok(thread) => thread.join().unwrap_or_else(|panic| resume_unwind(panic)),
-        Err(_) => Err(EngineError::Thread(name.to_owned())),
+        Err(_) => Err(EngineError::Thread("aside".to_owned())),
     })
 }
 
@@ -52,13 +49,19 @@ mod tests {
     fn what_is_done_aside_has_a_lower_priority() {
         let nice = || rustix::process::getpriority_process(Some(rustix::thread::gettid())).unwrap();
         let own = nice();
-        assert_eq!(aside("test", || Ok(nice())).unwrap(), NICE.max(own));
+        let mut aside_nice = own;
+        aside(|| {
+            aside_nice = nice();
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(aside_nice, NICE.max(own));
         assert_eq!(nice(), own);
     }
 
     #[test]
     #[should_panic = "of the work"]
     fn a_panic_goes_on() {
-        let _ = aside::<()>("test", || panic!("of the work"));
+        let _ = aside(|| panic!("of the work"));
     }
 }

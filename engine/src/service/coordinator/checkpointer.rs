@@ -24,6 +24,8 @@ use crate::storage::StorageError;
 
 use super::aside::aside;
 
+/// A checkpoint that many times as far behind as it should be does not give way to anybody.
+const RUSH: u64 = 2;
 /// Rows that a checkpoint may move to the lake however few came since the one before.
 const ARCHIVED_ROWS: u64 = 1 << 20;
 
@@ -65,8 +67,8 @@ pub(super) struct Checkpointer {
     pub(super) archive: CurrentArchive,
     /// Most rows that move to the lake at once: a full disk has room for some of the log beside itself, not for all of it.
     pub(super) archive_rows_max: u64,
-    /// One that has more events to make durable gives way to nobody.
-    pub(super) behind_max: u64,
+    /// Events after which one is due.
+    pub(super) checkpoint_events: u64,
     /// Cut of the last one that was written.
     pub(super) written_until: Offset,
     pub(super) failure: Arc<Mutex<Option<String>>>,
@@ -77,9 +79,10 @@ impl Checkpointer {
     /// Writes what comes until nobody can send any more.
     pub(super) fn run<S: Send + Sync>(mut self, jobs: &Receiver<Job<S>>) {
         for Job { snapshot, seals, erased, done } in jobs {
-            let rushes = snapshot.offset.saturating_sub(self.written_until) > self.behind_max;
+            let rushes =
+                snapshot.offset.saturating_sub(self.written_until) > self.checkpoint_events.saturating_mul(RUSH);
             let write = || self.write(&snapshot, seals, &erased);
-            let result = if rushes { write() } else { aside("checkpoint", write) };
+            let result = if rushes { write() } else { aside(write) };
             self.adapt(&result);
             let message = result.as_ref().err().map(|error: &EngineError| format!("checkpoint failed: {error}"));
             self.failures.fetch_add(u64::from(message.is_some()), Ordering::Relaxed);
