@@ -26,10 +26,6 @@ impl MemorySnapshots {
 }
 
 impl Snapshots for MemorySnapshots {
-    fn get(&self, tenant: &str) -> Result<Option<TenantRecord>, SnapshotsError> {
-        Ok(self.held().records.get(tenant).cloned())
-    }
-
     fn for_each(&self, each: &mut dyn FnMut(String, TenantRecord)) -> Result<(), SnapshotsError> {
         // Called without the lock, so that `each` may ask the cache too.
         let records = self.held().records.clone();

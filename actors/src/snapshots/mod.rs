@@ -2,8 +2,8 @@
 //! it costs time and nothing else (I9).
 //!
 //! # Contract (each implementation passes `tests/it/snapshots.rs`)
-//! - [`Snapshots::put_batch`] is atomic and, for a store on disk, durable: after a crash the records and the mark of one
-//!   call are all there or none.
+//! - [`Snapshots::put_batch`] is durable in a store on disk, and the mark comes last: after a crash it has moved only if
+//!   every record of the call is there, while records of the call may be there, each of them whole, without it.
 //! - The mark ([`Snapshots::valid_until`]) is the caller's promise that each tenant's cached record has every entry of the
 //!   journal before that offset, and that a tenant without a record has none there. A record may be ahead of the mark, and
 //!   says itself how far it goes. Only durable entries may be in a record.
@@ -60,8 +60,6 @@ impl From<Arc<TenantState>> for TenantRecord {
 
 /// A cache of tenants; see the module for the contract.
 pub trait Snapshots: Send + Sync + 'static {
-    /// The tenant's record, if it has one.
-    fn get(&self, tenant: &str) -> Result<Option<TenantRecord>, SnapshotsError>;
     /// Gives every record to `each`, in no particular order.
     fn for_each(&self, each: &mut dyn FnMut(String, TenantRecord)) -> Result<(), SnapshotsError>;
     /// Puts records in place of older ones and moves the mark.

@@ -1,13 +1,15 @@
 //! Snapshots in a folder, in sled. The only module that names sled.
 //!
-//! Databases of sled that can't be opened after an abrupt stop are known, and some take the opening thread down with them.
-//! So nothing in the folder is trusted: opening reads every record through its envelope, and whatever goes wrong, the
-//! folder is set aside under another name and an empty one takes its place (I9). The journal fills it again.
+//! Databases of sled that can't be opened after an abrupt stop are known, and some take the thread that opens or reads them
+//! down with them. So nothing in the folder is trusted: every record is read through its envelope, a panic is an error like
+//! any other, and a folder that can't be used is set aside under another name and an empty one takes its place (I9). The
+//! journal fills it again.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use engine::log::Offset;
@@ -27,22 +29,24 @@ const LOCK_PAUSE: Duration = Duration::from_millis(50);
 
 /// A cache in a folder.
 pub struct SledSnapshots {
-    db: sled::Db,
+    path: PathBuf,
+    db: Mutex<sled::Db>,
     rebuilt: AtomicU64,
 }
 
 impl SledSnapshots {
-    /// Opens the cache in the folder `path`, or makes it. A folder that can't be used is set aside as
-    /// `<path>.corrupt-<n>`.
+    /// Opens the cache in the folder `path`, or makes it. A folder that can't be opened is set aside as
+    /// `<path>.corrupt-<n>`; what is in it is read when it is asked for.
     ///
     /// # Errors
     /// [`SnapshotsError::InUse`] if another process has it open for longer than two seconds; [`SnapshotsError::Store`] if
     /// not even an empty one can be made, for instance without permission or space.
     pub fn open(path: &Path) -> Result<Self, SnapshotsError> {
+        let of = |db, rebuilt| Self { path: path.to_owned(), db: Mutex::new(db), rebuilt: AtomicU64::new(rebuilt) };
         let mut attempts = 1;
         let reason = loop {
-            match open_and_check(path) {
-                Ok(db) => return Ok(Self { db, rebuilt: AtomicU64::new(0) }),
+            match open_db(path) {
+                Ok(db) => return Ok(of(db, 0)),
                 Err(SnapshotsError::InUse { .. }) if attempts < LOCK_ATTEMPTS => {
                     attempts += 1;
                     std::thread::sleep(LOCK_PAUSE);
@@ -51,14 +55,9 @@ impl SledSnapshots {
                 Err(reason) => break reason,
             }
         };
-        let aside = set_aside(path).map_err(|error| SnapshotsError::Store(format!("{}: {error}", path.display())))?;
-        tracing::warn!(
-            path = %path.display(),
-            aside = ?aside,
-            %reason,
-            "snapshots can't be used; set aside, rebuilding them from the journal"
-        );
-        Ok(Self { db: open_and_check(path)?, rebuilt: AtomicU64::new(1) })
+        tracing::warn!(path = %path.display(), %reason, "snapshots can't be opened; rebuilding them from the journal");
+        set_aside(path)?;
+        Ok(of(open_db(path)?, 1))
     }
 
     /// Bytes on disk.
@@ -66,47 +65,65 @@ impl SledSnapshots {
     /// # Errors
     /// [`SnapshotsError::Store`] if the folder can't be read.
     pub fn size_bytes(&self) -> Result<u64, SnapshotsError> {
-        self.db.size_on_disk().map_err(store)
+        self.db().size_on_disk().map_err(store)
+    }
+
+    fn db(&self) -> MutexGuard<'_, sled::Db> {
+        // Sled's handle is whole whatever happened to who used it; what it holds is checked when it is read.
+        self.db.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Snapshots for SledSnapshots {
-    fn get(&self, tenant: &str) -> Result<Option<TenantRecord>, SnapshotsError> {
-        let bytes = self.db.get(tenant).map_err(store)?;
-        bytes.map(|bytes| decode(tenant.as_bytes(), &bytes).map(|(_, record)| record)).transpose()
-    }
-
     fn for_each(&self, each: &mut dyn FnMut(String, TenantRecord)) -> Result<(), SnapshotsError> {
-        visit(&self.db, each)
+        // Another handle, so that `each` may ask the cache too.
+        let db = self.db().clone();
+        let read = || {
+            for entry in db.iter() {
+                let (key, bytes) = entry.map_err(store)?;
+                if key != MARK {
+                    let (tenant, record) = decode(&key, &bytes)?;
+                    each(tenant, record);
+                }
+            }
+            Ok(())
+        };
+        unless_it_panics(read)
     }
 
     fn put_batch(&self, records: &[(String, TenantRecord)], valid_until: Offset) -> Result<(), SnapshotsError> {
-        let mut batch = sled::Batch::default();
-        for named in records {
+        let db = self.db();
+        // In the order of the tree: a million records in any other read its pages back again and again.
+        let mut in_order: Vec<&(String, TenantRecord)> = records.iter().collect();
+        in_order.sort_unstable_by_key(|(tenant, _)| tenant);
+        for named in in_order {
             let (tenant, _) = named;
             let sealed = envelope::seal(Kind::Tenant, named);
             let bytes = sealed.map_err(|reason| SnapshotsError::Record { tenant: tenant.clone(), reason })?;
-            batch.insert(tenant.as_bytes(), bytes);
+            db.insert(tenant.as_bytes(), bytes).map_err(store)?;
         }
+        // The mark promises them, so they are durable before it.
+        db.flush().map_err(store)?;
         let mark = envelope::seal(Kind::Mark, &valid_until).map_err(damaged(MARK))?;
-        batch.insert(MARK, mark);
-        self.db.apply_batch(batch).map_err(store)?;
-        self.db.flush().map_err(store)?;
+        db.insert(MARK, mark).map_err(store)?;
+        db.flush().map_err(store)?;
         Ok(())
     }
 
     fn valid_until(&self) -> Result<Offset, SnapshotsError> {
-        mark(&self.db)
+        mark(&self.db())
     }
 
     fn clear(&self) -> Result<(), SnapshotsError> {
-        // The mark goes first: what is left after a crash in between has no mark, and is replayed from the beginning.
-        self.db.remove(MARK).map_err(store)?;
-        self.db.flush().map_err(store)?;
-        self.db.clear().map_err(store)?;
-        self.db.flush().map_err(store)?;
+        let mut db = self.db();
+        set_aside(&self.path)?;
+        // The old one has its files open and goes with the value that is replaced.
+        let cleared = std::mem::replace(&mut *db, open_db(&self.path)?);
         self.rebuilt.fetch_add(1, Ordering::Relaxed);
-        Ok(())
+        unless_it_panics(|| {
+            drop(cleared);
+            Ok(())
+        })
     }
 
     fn rebuilt(&self) -> u64 {
@@ -114,15 +131,17 @@ impl Snapshots for SledSnapshots {
     }
 }
 
-/// Opens the folder and reads all of it; a panic on the way is an error like any other.
-fn open_and_check(path: &Path) -> Result<sled::Db, SnapshotsError> {
-    let attempt = || {
+fn open_db(path: &Path) -> Result<sled::Db, SnapshotsError> {
+    unless_it_panics(|| {
         let config = sled::Config::new().path(path).cache_capacity(PAGE_CACHE_BYTES).flush_every_ms(None);
         let db = config.open().map_err(|error| open_error(path, error))?;
         mark(&db)?;
-        visit(&db, &mut |_, _| {})?;
         Ok(db)
-    };
+    })
+}
+
+/// A panic on the way is an error like any other.
+fn unless_it_panics<T>(attempt: impl FnOnce() -> Result<T, SnapshotsError>) -> Result<T, SnapshotsError> {
     catch_unwind(AssertUnwindSafe(attempt)).unwrap_or_else(|panic| Err(SnapshotsError::Store(panic_text(&*panic))))
 }
 
@@ -140,17 +159,6 @@ fn mark(db: &sled::Db) -> Result<Offset, SnapshotsError> {
     bytes.map_or(Ok(0), |bytes| envelope::open(Kind::Mark, &bytes).map_err(damaged(MARK)))
 }
 
-fn visit(db: &sled::Db, each: &mut dyn FnMut(String, TenantRecord)) -> Result<(), SnapshotsError> {
-    for entry in db.iter() {
-        let (key, bytes) = entry.map_err(store)?;
-        if key != MARK {
-            let (tenant, record) = decode(&key, &bytes)?;
-            each(tenant, record);
-        }
-    }
-    Ok(())
-}
-
 /// The record names its tenant, so that one that ended up under another's key is noticed.
 fn decode(key: &[u8], bytes: &[u8]) -> Result<(String, TenantRecord), SnapshotsError> {
     let (tenant, record): (String, TenantRecord) = envelope::open(Kind::Tenant, bytes).map_err(damaged(key))?;
@@ -160,21 +168,24 @@ fn decode(key: &[u8], bytes: &[u8]) -> Result<(String, TenantRecord), SnapshotsE
     Ok((tenant, record))
 }
 
-/// Moves the folder to the first free name; `None` if there is no folder.
-fn set_aside(path: &Path) -> Result<Option<PathBuf>, std::io::Error> {
-    if !path.try_exists()? {
-        return Ok(None);
-    }
-    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let mut n = 1u32;
-    loop {
-        let aside = path.with_file_name(format!("{name}.corrupt-{n}"));
-        if !aside.try_exists()? {
-            std::fs::rename(path, &aside)?;
-            return Ok(Some(aside));
+/// Moves the folder, if there is one, to the first free name.
+fn set_aside(path: &Path) -> Result<(), SnapshotsError> {
+    let moved = || {
+        if !path.try_exists()? {
+            return Ok(());
         }
-        n += 1;
-    }
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let mut n = 1u32;
+        loop {
+            let aside = path.with_file_name(format!("{name}.corrupt-{n}"));
+            if !aside.try_exists()? {
+                tracing::warn!(path = %path.display(), aside = %aside.display(), "snapshots are set aside");
+                return std::fs::rename(path, &aside);
+            }
+            n += 1;
+        }
+    };
+    moved().map_err(|error: std::io::Error| SnapshotsError::Store(format!("{}: {error}", path.display())))
 }
 
 fn store(error: sled::Error) -> SnapshotsError {

@@ -17,10 +17,6 @@ use crate::world::{chain, run};
 struct Kept(Arc<MemorySnapshots>);
 
 impl Snapshots for Kept {
-    fn get(&self, tenant: &str) -> Result<Option<TenantRecord>, SnapshotsError> {
-        self.0.get(tenant)
-    }
-
     fn for_each(&self, each: &mut dyn FnMut(String, TenantRecord)) -> Result<(), SnapshotsError> {
         self.0.for_each(each)
     }
