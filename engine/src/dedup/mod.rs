@@ -9,8 +9,10 @@
 //! The hot table takes what is admitted. Frozen, it is immutable and shared with the seal that writes it, off the worker's
 //! thread; what the seal made of the levels it was given is taken up at the next call. A run is an array of marks sorted by
 //! key with a filter in front; beyond `resident_bytes_max` the array stays in its file and only filter and index in memory.
-//! There is no cache of blocks: keys are hashes, so no read makes the next one likelier. A remembered id takes 24 bytes on
-//! file, and in memory as many while its run is resident, and 2.1 in any case: 16 bits of the filter and its part of the index.
+//! There is no cache of blocks: keys are hashes, so no read makes the next one likelier. In front of all levels stands the
+//! [`screen`], which knows most new ids for what they are. A remembered id takes 24 bytes on file, and in memory as many while
+//! its run is resident, and 3.1 in any case: 12 bits of the screen, which grows by 24 MB at a time, 12 of its run's filter, and
+//! its part of the index.
 //!
 //! What was remembered in vain is forgotten by a *dead* mark, which shadows and goes away in the oldest run.
 //!
@@ -22,6 +24,7 @@ mod filter;
 mod mark;
 mod merge;
 mod run;
+mod screen;
 mod seal;
 mod table;
 pub mod sequence;
@@ -33,6 +36,7 @@ use hashbrown::HashTable;
 use self::filter::Probe;
 use self::mark::Mark;
 use self::run::Run;
+use self::screen::Screen;
 use self::seal::{DedupSeal, Description, Outcome};
 use self::table::Table;
 use crate::shard::operator::{RestoreError, Seal};
@@ -46,7 +50,7 @@ pub struct DedupOptions {
     pub horizon_us: i64,
     /// Ids in the hot table; a full one is frozen.
     pub hot_max: usize,
-    /// Memory for the marks of written runs of one shard; older ones stay on file. Filters and indexes (2.1 bytes an id)
+    /// Memory for the marks of written runs of one shard; older ones stay on file. Filters and indexes (3.1 bytes an id)
     /// come on top, and so do ids that are not written yet.
     pub resident_bytes_max: usize,
 }
@@ -97,6 +101,7 @@ pub enum DedupError {
 pub struct Dedup {
     options: DedupOptions,
     storage: SharedStorage,
+    screen: Screen,
     hot: Table,
     /// Oldest first.
     levels: Vec<Level>,
@@ -147,6 +152,7 @@ impl Dedup {
         Self {
             options,
             storage,
+            screen: Screen::default(),
             hot: Table::default(),
             levels: Vec::new(),
             outcomes: Vec::new(),
@@ -171,6 +177,7 @@ impl Dedup {
     pub fn remember(&mut self, keys: &[u128], payloads: &[u64], admitted_at_us: i64) {
         self.take_up_outcomes();
         for (&key, &payload) in keys.iter().zip(payloads) {
+            self.screen.insert(&Probe::of(key), admitted_at_us);
             self.hot.insert(Mark::live(key, payload), admitted_at_us);
         }
         if self.hot.len() >= self.options.hot_max {
@@ -216,11 +223,13 @@ impl Dedup {
         // A seal that was dropped or failed leaves its cell empty for ever.
         self.outcomes.retain(|outcome| Arc::strong_count(outcome) > 1);
         let outcome = Arc::new(OnceLock::new());
+        let expired_before_us = now_us.saturating_sub(self.options.horizon_us);
+        self.screen.expire(expired_before_us);
         let seal = DedupSeal {
             options: self.options,
             levels: self.levels.clone(),
             earlier: self.outcomes.clone(),
-            expired_before_us: now_us.saturating_sub(self.options.horizon_us),
+            expired_before_us,
             outcome: Arc::clone(&outcome),
         };
         self.outcomes.push(outcome);
@@ -232,15 +241,17 @@ impl Dedup {
         let description = Description::parse(description)?;
         let mut budget = self.options.resident_bytes_max;
         let mut runs = Vec::with_capacity(description.runs.len());
+        let mut screen = Screen::default();
         for entry in description.runs.iter().rev() {
             let resident = run::marks_bytes(entry.ids) <= budget;
-            let run = Run::open(entry, storage, resident)?;
+            let run = Run::open(entry, storage, resident, |probe| screen.insert(probe, entry.newest_us))?;
             if resident {
                 budget -= run::marks_bytes(entry.ids);
             }
             runs.push(Level::Run(Arc::new(run)));
         }
         runs.reverse();
+        self.screen = screen;
         self.hot = Table::default();
         self.levels = runs;
         self.outcomes.clear();
@@ -269,15 +280,14 @@ impl Dedup {
         changed
     }
 
-    /// Tables level by level, so that the processor waits for several rows' memory at once; runs, of which there are more, row
-    /// by row, since the bits of a key are the same in all their filters.
+    /// Only what passes the screen is looked up. Tables level by level, so that the processor waits for several rows' memory at
+    /// once; runs, of which there are more, row by row, since the bits of a key are the same in all their filters.
     fn look_up(&mut self, keys: &[u128], payloads: &[u64], out: &mut Vec<Answer>) -> Result<(), DedupError> {
         debug_assert_eq!(keys.len(), payloads.len(), "one payload a key");
         out.clear();
         out.resize(keys.len(), Answer::New);
         let mut open = std::mem::take(&mut self.open);
-        open.clear();
-        open.extend((0u32..).take(keys.len()));
+        self.screen.passing(keys, &mut open);
 
         let mut answer = |row: u32, mark: Option<Mark>| {
             let Some(mark) = mark else { return true };

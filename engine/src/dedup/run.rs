@@ -55,8 +55,13 @@ pub(super) struct Run {
 }
 
 impl Run {
-    /// Reads and checks the whole file of `entry`; keeps its marks if `resident`.
-    pub(super) fn open(entry: &Entry, storage: &dyn Storage, resident: bool) -> Result<Self, RestoreError> {
+    /// Reads and checks the whole file of `entry`, giving each key's probe to `seen`; keeps its marks if `resident`.
+    pub(super) fn open(
+        entry: &Entry,
+        storage: &dyn Storage,
+        resident: bool,
+        mut seen: impl FnMut(&Probe),
+    ) -> Result<Self, RestoreError> {
         let fail = |reason: String| RestoreError { file: entry.file.to_string(), reason };
         let size = storage.size(&entry.file).map_err(|error| fail(error.to_string()))?;
         let blocks = entry.ids.div_ceil(BLOCK_MARKS);
@@ -82,7 +87,9 @@ impl Run {
                         firsts.push(key);
                     }
                     last = Some(key);
-                    filter.insert(key);
+                    let probe = Probe::of(key);
+                    filter.insert(&probe);
+                    seen(&probe);
                     if resident {
                         kept.push(mark);
                     }
@@ -199,7 +206,7 @@ impl RunWriter {
             self.firsts.push(mark.key());
         }
         self.ids += 1;
-        self.filter.insert(mark.key());
+        self.filter.insert(&Probe::of(mark.key()));
         self.bytes.extend_from_slice(&mark.to_bytes());
         if let Some(kept) = &mut self.kept {
             kept.push(mark);
