@@ -45,7 +45,7 @@ pub(super) struct Serve {
     /// Address of Arrow Flight SQL
     #[arg(long, value_name = "ADDRESS")]
     flight: Option<String>,
-    /// Shards of a new data folder
+    /// Shards of a new data folder; 0 for one a core
     #[arg(long, value_name = "N")]
     shards: Option<String>,
     /// What is logged: a level, or directives

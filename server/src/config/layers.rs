@@ -281,7 +281,10 @@ mod tests {
         refused(layers("engine = 3", &[], &[]), "file t.toml: unknown setting engine;");
         refused(layers("[engine]\nshards = \"2\"", &[], &[]), "file t.toml: engine.shards: expected an integer");
         refused(layers("[engine]\nshards = 70000", &[], &[]), "file t.toml: engine.shards: ");
-        refused(layers("[engine]\nshards = 0", &[], &[]), "file t.toml: engine.shards: must be at least 1");
+        refused(
+            layers("[engine]\ncheckpoints_kept = 0", &[], &[]),
+            "file t.toml: engine.checkpoints_kept: must be at least 1",
+        );
         refused(layers("[http]\naddress = \"here\"", &[], &[]), "file t.toml: http.address: not an address");
         refused(
             layers("", &[("TENANTRY_LOG_LEVEL", "x")], &[]),

@@ -112,7 +112,7 @@ pub struct Flight {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Engine {
-    /// Shards of a new data folder.
+    /// Shards of a new data folder; 0 makes one for each core.
     pub shards: u16,
     /// Bytes of one log segment file.
     pub segment_bytes: u64,
@@ -262,7 +262,6 @@ impl Config {
             ("flight.message_bytes_max", self.flight.message_bytes_max),
             ("flight.puts_max", self.flight.puts_max),
             ("flight.tenant_puts_max", self.flight.tenant_puts_max),
-            ("engine.shards", usize::from(self.engine.shards)),
             ("engine.log_in_flight_bytes_max", self.engine.log_in_flight_bytes_max),
             ("engine.in_flight_batches_max", self.engine.in_flight_batches_max),
             ("engine.in_flight_events_max", self.engine.in_flight_events_max),

@@ -109,7 +109,7 @@ impl Node {
         getrandom::fill(&mut seed).map_err(|error| NodeError::Thread(error.to_string()))?;
         let new = folder::Node {
             format: folder::FORMAT,
-            shards: options.shards_if_new,
+            shards: if options.shards_if_new == 0 { one_a_core() } else { options.shards_if_new },
             seed: u64::from_le_bytes(seed),
             created_at_us: clock.now_us(),
         };
@@ -220,6 +220,10 @@ impl Node {
         self.tenants.drain().await;
         Ok(drained.map_err(|error| NodeError::Thread(error.to_string()))??)
     }
+}
+
+fn one_a_core() -> u16 {
+    std::thread::available_parallelism().map_or(1, |cores| u16::try_from(cores.get()).unwrap_or(u16::MAX))
 }
 
 fn open_engine(

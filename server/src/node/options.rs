@@ -16,7 +16,7 @@ use crate::query::History;
 pub struct NodeOptions {
     /// The data folder.
     pub data: PathBuf,
-    /// Shards of a new folder; an existing one keeps its own.
+    /// Shards of a new folder, 0 for one a core; an existing one keeps its own.
     pub shards_if_new: u16,
     /// Of both logs.
     pub segments: SegmentOptions,
@@ -37,7 +37,7 @@ impl NodeOptions {
     pub fn new(data: impl Into<PathBuf>) -> Self {
         Self {
             data: data.into(),
-            shards_if_new: 4,
+            shards_if_new: 0,
             segments: SegmentOptions::default(),
             engine: EngineOptions::default(),
             metering: MeteringOptions::default(),

@@ -27,5 +27,5 @@ fn mistakes_are_named_with_layer_and_setting() {
     check(&["serve", "--config", "typo.toml"], "file typo.toml: unknown setting engine.shard;");
     check(&["serve", "--config", "absent.toml"], "absent.toml: ");
     check(&["serve", "--http", "here"], "flag --http: http.address: not an address");
-    check(&["serve", "--set", "engine.shards=0"], "flag --set: engine.shards: must be at least 1");
+    check(&["serve", "--set", "engine.checkpoints_kept=0"], "flag --set: engine.checkpoints_kept: must be at least 1");
 }
