@@ -2,37 +2,40 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use engine::admission::{Reason, Rejection};
 use engine::calendar::Interval;
 use engine::clock::Clock;
 use engine::event::batch::EventBatch;
 use engine::shard::{Gate, Measure};
-use hashbrown::HashTable;
 
 use super::lease::{Owner, Refusal, Row, ShardLimit};
-use super::table::{Entry, GateTable};
+use super::table::{Entry, GateTable, Granted};
 use crate::facets::lifecycle::Status;
+
+/// The place of a tenant that has none.
+const NOWHERE: u32 = u32::MAX;
 
 /// The gate of one shard in one epoch; its leases die with it.
 pub struct ShardGate {
     table: Arc<GateTable>,
     shard: u16,
     clock: Arc<dyn Clock>,
-    /// Where tenants with limits that came by are in `limited`, with the hash of their name.
-    places: HashTable<(u64, u32)>,
+    /// Where tenants with limits that came by are in `limited`, by their number in the table; others are [`NOWHERE`].
+    places: Vec<u32>,
     limited: Vec<Limited>,
     /// Meters that limits name.
     meters: Vec<String>,
+    /// What the rows of the batch at hand weigh, by meter, of those that a row was asked for.
+    units: Vec<Option<Units>>,
     /// What one row takes of its tenant's limits: limit, nano-units, lease.
     passed: Vec<(usize, i128, Option<usize>)>,
 }
 
-/// A tenant with limits, as this shard knows it.
+/// The limits of a tenant, as this shard knows them.
 struct Limited {
-    tenant: Box<str>,
-    entry: Arc<Entry>,
+    version: u64,
+    granted: Arc<Granted>,
     limits: Vec<ShardLimit>,
 }
 
@@ -55,6 +58,7 @@ struct Taken {
 #[derive(Clone, Copy)]
 enum Seen {
     NotYet,
+    Asked,
     Free,
     /// Place of its limits.
     Limited(u32),
@@ -62,51 +66,64 @@ enum Seen {
     Closed(u32),
 }
 
-/// Nano-units of each row, by meter; `None` inside if there is no such additive meter.
-type Units = Vec<Option<Option<Vec<i128>>>>;
+/// Nano-units of each row; `None` if there is no such additive meter.
+type Units = Option<Vec<i128>>;
 
 impl ShardGate {
     /// The gate of `shard` for a new epoch.
     pub fn new(table: Arc<GateTable>, shard: u16, clock: Arc<dyn Clock>) -> Self {
-        let (places, limited, meters, passed) = (HashTable::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { table, shard, clock, places, limited, meters, passed }
+        let (places, limited, meters) = (Vec::new(), Vec::new(), Vec::new());
+        Self { table, shard, clock, places, limited, meters, units: Vec::new(), passed: Vec::new() }
     }
 
-    fn look(&mut self, tenant: &str, rejections: &mut Vec<Rejection>) -> Seen {
-        let hash = GateTable::hash(tenant);
-        let seen = self.table.look(hash, tenant, |entry| {
-            let quarantined = entry.quarantined.load(Ordering::Relaxed);
-            if entry.status != Status::Active || quarantined {
-                return Err(closed(tenant, Some(entry.status), quarantined));
+    /// What the table says of each tenant that open rows have: duplicates, of a whole batch sent again say, ask nothing.
+    fn look_up(&mut self, batch: &EventBatch, open: &[bool], rejections: &mut Vec<Rejection>) -> Vec<Seen> {
+        let tenants = batch.tenants();
+        let (mut seen, mut keys) = (vec![Seen::NotYet; tenants.values.iter().len()], Vec::new());
+        for key in (0..open.len()).filter(|at| open[*at]).filter_map(|at| tenants.key(at)) {
+            if let Seen::NotYet = seen[key] {
+                seen[key] = Seen::Asked;
+                keys.push(key as u32);
             }
-            Ok((!entry.limits.is_empty()).then(|| Arc::clone(entry)))
-        });
-        let entry = match seen.unwrap_or_else(|| Err(closed(tenant, None, false))) {
-            Err(rejection) => {
-                rejections.push(rejection);
-                return Seen::Closed(rejections.len() as u32 - 1);
-            }
-            Ok(None) => return Seen::Free,
-            Ok(Some(entry)) => entry,
-        };
-        let is = |&(of, place): &(u64, u32)| of == hash && *self.limited[place as usize].tenant == *tenant;
-        let known = self.places.find(hash, is).map(|&(_, place)| place);
-        if let Some(place) = known.filter(|&place| self.limited[place as usize].entry.version == entry.version) {
-            return Seen::Limited(place);
         }
-        let mut limits = Vec::with_capacity(entry.limits.len());
-        for (meter, limit) in entry.limits.iter() {
+        let name = |key: u32| tenants.values.value(key as usize);
+        let table = Arc::clone(&self.table);
+        table.look(&keys, name, |key, entry| {
+            seen[key as usize] = match entry {
+                Some(Entry { status: Status::Active, quarantined: false, number, granted }) => {
+                    granted.as_ref().map_or(Seen::Free, |granted| Seen::Limited(self.place(*number, granted)))
+                }
+                _ => {
+                    rejections.push(closed(name(key), entry));
+                    Seen::Closed(rejections.len() as u32 - 1)
+                }
+            };
+        });
+        seen
+    }
+
+    /// Where the limits of the tenant of that number are.
+    fn place(&mut self, number: u32, granted: &Arc<Granted>) -> u32 {
+        let number = number as usize;
+        if self.places.len() <= number {
+            self.places.resize(number + 1, NOWHERE);
+        }
+        let known = self.places[number];
+        if known != NOWHERE && self.limited[known as usize].version == granted.version {
+            return known;
+        }
+        let mut limits = Vec::with_capacity(granted.limits.len());
+        for (meter, limit) in &granted.limits {
             limits.push(ShardLimit::new(self.meter(meter), limit));
         }
-        let limited = Limited { tenant: tenant.into(), entry, limits };
-        let Some(place) = known else {
-            let place = self.limited.len() as u32;
+        let limited = Limited { version: granted.version, granted: Arc::clone(granted), limits };
+        if known == NOWHERE {
+            self.places[number] = self.limited.len() as u32;
             self.limited.push(limited);
-            self.places.insert_unique(hash, (hash, place), |&(hash, _)| hash);
-            return Seen::Limited(place);
-        };
-        self.limited[place as usize] = limited;
-        Seen::Limited(place)
+        } else {
+            self.limited[known as usize] = limited;
+        }
+        self.places[number]
     }
 
     fn meter(&mut self, name: &str) -> usize {
@@ -116,44 +133,38 @@ impl ShardGate {
         })
     }
 
-    /// Makes sure that `units` has every meter that limits of the tenant at `place` name.
-    fn weigh(&self, place: usize, batch: &EventBatch, measure: &mut dyn Measure, units: &mut Units) {
-        units.resize(self.meters.len(), None);
-        for ShardLimit { meter, .. } in &self.limited[place].limits {
-            units[*meter].get_or_insert_with(|| measure.units(&self.meters[*meter], batch));
-        }
-    }
-
     /// The limit that something was taken of, unless there are newer limits.
     fn limit_of(&mut self, taken: &Taken) -> Option<&mut ShardLimit> {
         let limited = &mut self.limited[taken.place];
-        if limited.entry.version == taken.version { limited.limits.get_mut(taken.limit) } else { None }
+        if limited.version == taken.version { limited.limits.get_mut(taken.limit) } else { None }
     }
 
     /// Takes what `row` needs of all limits of the tenant at `place`, or nothing.
     fn pass(
         &mut self,
-        (place, tenant, at): (usize, &str, usize),
-        units: &Units,
+        place: usize,
+        (batch, tenant, at): (&EventBatch, &str, usize),
         row: Row,
         measure: &mut dyn Measure,
         spend: &mut Spend,
     ) -> Result<(), (usize, Refusal)> {
-        let Self { limited, meters, passed, shard, .. } = self;
-        let Limited { entry, limits, .. } = &mut limited[place];
+        let Self { limited, meters, units, passed, shard, .. } = self;
+        let Limited { version, granted, limits } = &mut limited[place];
         passed.clear();
         for (number, limit) in limits.iter_mut().enumerate() {
-            let units = units[limit.meter].as_ref().and_then(Option::as_ref).map_or(0, |units| units[at]);
+            let meter = &meters[limit.meter];
+            let units = units[limit.meter].get_or_insert_with(|| measure.units(meter, batch));
+            let units = units.as_ref().map_or(0, |units| units[at]);
             if units == 0 {
                 continue;
             }
-            let owner = Owner { tenant, meter: &meters[limit.meter], shard: *shard, ledgers: &entry.ledgers };
+            let owner = Owner { tenant, meter, shard: *shard, ledgers: &granted.ledgers };
             let lease = limit.check(Row { units, ..row }, owner, measure).map_err(|refusal| (number, refusal))?;
             passed.push((number, units, lease));
         }
         for &(limit, units, lease) in passed.iter() {
             if let Some(period) = limits[limit].take(units, lease, row.now_us) {
-                spend.0.push(Taken { place, limit, version: entry.version, period, units: 0 });
+                spend.0.push(Taken { place, limit, version: *version, period, units: 0 });
             }
         }
         Ok(())
@@ -170,10 +181,11 @@ impl Gate for ShardGate {
         measure: &mut dyn Measure,
         reject: &mut dyn FnMut(usize, Rejection),
     ) -> Spend {
+        let mut rejections = Vec::new();
+        let seen = self.look_up(batch, open, &mut rejections);
+        self.units.clear();
+        self.units.resize(self.meters.len(), None);
         let tenants = batch.tenants();
-        // Only names that open rows have are looked up: duplicates, of a whole batch sent again say, need none.
-        let (mut seen, mut rejections) = (vec![Seen::NotYet; tenants.values.iter().len()], Vec::new());
-        let mut units = Units::new();
         let (now_us, times) = (self.clock.now_us(), batch.times().values());
         let mut said: HashMap<(usize, usize, Refusal), Rejection> = HashMap::new();
         let mut spend = Spend::default();
@@ -182,15 +194,8 @@ impl Gate for ShardGate {
                 *open = false;
                 continue;
             };
-            let tenant = tenants.values.value(key);
-            if let Seen::NotYet = seen[key] {
-                seen[key] = self.look(tenant, &mut rejections);
-                if let Seen::Limited(place) = seen[key] {
-                    self.weigh(place as usize, batch, measure, &mut units);
-                }
-            }
             match seen[key] {
-                Seen::NotYet | Seen::Free => {}
+                Seen::NotYet | Seen::Asked | Seen::Free => {}
                 Seen::Closed(which) => {
                     *open = false;
                     reject(at, rejections[which as usize].clone());
@@ -198,8 +203,8 @@ impl Gate for ShardGate {
                 Seen::Limited(place) => {
                     let place = place as usize;
                     let row = Row { units: 0, time_us: times[at], now_us };
-                    let whose = (place, tenant, at);
-                    if let Err((limit, refusal)) = self.pass(whose, &units, row, measure, &mut spend) {
+                    let event = (batch, tenants.values.value(key), at);
+                    if let Err((limit, refusal)) = self.pass(place, event, row, measure, &mut spend) {
                         *open = false;
                         let rejection = said.entry((place, limit, refusal)).or_insert_with(|| {
                             let limit = &self.limited[place].limits[limit];
@@ -231,13 +236,15 @@ impl Gate for ShardGate {
     }
 }
 
-fn closed(tenant: &str, status: Option<Status>, quarantined: bool) -> Rejection {
-    let (reason, detail) = match status {
+fn closed(tenant: &str, entry: Option<&Entry>) -> Rejection {
+    let (reason, detail) = match entry {
         None => (Reason::TenantUnknown, format!("there is no tenant {tenant:?}; create it first")),
-        Some(_) if quarantined => {
+        Some(Entry { quarantined: true, .. }) => {
             (Reason::TenantQuarantined, "kept out after repeated failures; an operator can release it".to_owned())
         }
-        Some(status) => (Reason::TenantSuspended, format!("the tenant is {}, not active", status.as_str())),
+        Some(Entry { status, .. }) => {
+            (Reason::TenantSuspended, format!("the tenant is {}, not active", status.as_str()))
+        }
     };
     Rejection::new(reason, "tenant", detail)
 }

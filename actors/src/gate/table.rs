@@ -1,7 +1,7 @@
 //! The table that actors keep current and shards read: status and limits of every tenant, and the ledgers.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use engine::calendar::Interval;
@@ -12,13 +12,16 @@ use super::ledger::{LeaseView, Ledger};
 use crate::facets::lifecycle::Status;
 use crate::facets::quota::Limits;
 
-/// Parts of the table, so that tenants that change do not make readers of others wait.
+/// Parts of the table, so that tenants that change do not make readers of others wait, and a part stays near while a batch's
+/// names are looked up in it.
 const PARTS: usize = 64;
 
 /// Status, limits and ledgers of all tenants. Shared by actors and shards.
 #[derive(Debug)]
 pub struct GateTable {
     parts: Vec<RwLock<Part>>,
+    /// Tenants so far.
+    tenants: AtomicU32,
 }
 
 type Part = HashTable<Named>;
@@ -28,22 +31,31 @@ type Part = HashTable<Named>;
 struct Named {
     hash: u64,
     name: Box<str>,
-    entry: Arc<Entry>,
+    entry: Entry,
 }
 
-/// What the gate knows of one tenant. Replaced whole when status or limits change; the ledgers go with the limits.
+/// What the gate knows of one tenant.
 #[derive(Debug)]
 pub(super) struct Entry {
+    /// How many tenants there were before: where shards keep what they know of it.
+    pub(super) number: u32,
     pub(super) status: Status,
-    pub(super) limits: Arc<Limits>,
-    /// Changes with the limits, so that shards notice.
-    pub(super) version: u64,
-    pub(super) quarantined: AtomicBool,
-    pub(super) ledgers: Arc<Ledgers>,
+    pub(super) quarantined: bool,
+    /// `None` without limits, so that most tenants cost no further look into memory.
+    pub(super) granted: Option<Arc<Granted>>,
 }
 
-/// Ledgers by meter and period, under one version of the limits: a shard that still holds an older one does not draw on
-/// what the newer one grants.
+/// Limits, and what was granted under them: other limits come with ledgers of their own, so a shard that still holds older ones
+/// does not draw on what the newer ones grant.
+#[derive(Debug)]
+pub(super) struct Granted {
+    /// Of the limits, so that shards notice.
+    pub(super) version: u64,
+    pub(super) limits: Limits,
+    pub(super) ledgers: Ledgers,
+}
+
+/// Ledgers by meter and period.
 #[derive(Debug, Default)]
 pub(super) struct Ledgers(Mutex<HashMap<(String, Interval), SharedLedger>>);
 
@@ -55,40 +67,26 @@ static VERSIONS: AtomicU64 = AtomicU64::new(1);
 
 impl Default for GateTable {
     fn default() -> Self {
-        Self { parts: (0..PARTS).map(|_| RwLock::default()).collect() }
+        Self { parts: (0..PARTS).map(|_| RwLock::default()).collect(), tenants: AtomicU32::new(0) }
     }
 }
 
 impl GateTable {
-    fn part(&self, hash: u64) -> &RwLock<Part> {
-        // Not the bits that place a key within its part.
-        &self.parts[(hash >> 40) as usize % PARTS]
-    }
-
     /// A tenant's actor says what holds from now on.
     pub fn set(&self, tenant: &str, status: Status, limits: Limits) {
-        let hash = Self::hash(tenant);
-        let mut part = self.part(hash).write().unwrap_or_else(PoisonError::into_inner);
-        let place = part.entry(hash, |named| named.is(hash, tenant), |named| named.hash);
-        let known = match &place {
-            hash_table::Entry::Occupied(known) => Some(Arc::clone(&known.get().entry)),
-            hash_table::Entry::Vacant(_) => None,
-        };
-        let same_limits = known.as_ref().is_some_and(|entry| *entry.limits == limits);
-        let entry = Entry {
-            status,
-            version: match &known {
-                Some(entry) if same_limits => entry.version,
-                _ => VERSIONS.fetch_add(1, Ordering::Relaxed),
-            },
-            quarantined: AtomicBool::new(known.as_ref().is_some_and(|entry| entry.quarantined.load(Ordering::Relaxed))),
-            ledgers: known.as_ref().filter(|_| same_limits).map(|entry| Arc::clone(&entry.ledgers)).unwrap_or_default(),
-            limits: Arc::new(limits),
-        };
-        let entry = Arc::new(entry);
-        match place {
-            hash_table::Entry::Occupied(mut known) => known.get_mut().entry = entry,
+        let hash = hash(tenant);
+        let mut part = self.parts[part_of(hash)].write().unwrap_or_else(PoisonError::into_inner);
+        match part.entry(hash, |named| named.is(hash, tenant), |named| named.hash) {
+            hash_table::Entry::Occupied(mut known) => {
+                let Entry { status: known, granted, .. } = &mut known.get_mut().entry;
+                *known = status;
+                if granted.as_ref().map_or(!limits.is_empty(), |granted| granted.limits != limits) {
+                    *granted = Granted::under(limits);
+                }
+            }
             hash_table::Entry::Vacant(new) => {
+                let number = self.tenants.fetch_add(1, Ordering::Relaxed);
+                let entry = Entry { number, status, quarantined: false, granted: Granted::under(limits) };
                 new.insert(Named { hash, name: tenant.into(), entry });
             }
         }
@@ -96,37 +94,62 @@ impl GateTable {
 
     /// A tenant is kept out after repeated failures of its actor, or let in again (I11).
     pub fn quarantine(&self, tenant: &str, on: bool) {
-        if let Some(entry) = self.entry(tenant) {
-            entry.quarantined.store(on, Ordering::Relaxed);
+        let hash = hash(tenant);
+        let mut part = self.parts[part_of(hash)].write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(named) = part.find_mut(hash, |named| named.is(hash, tenant)) {
+            named.entry.quarantined = on;
         }
     }
 
     /// What is granted of each allowance that was touched since the limits last changed: meter, period, ledger.
     pub fn leases(&self, tenant: &str) -> Vec<(String, Interval, LeaseView)> {
-        let Some(entry) = self.entry(tenant) else { return Vec::new() };
-        let ledgers = entry.ledgers.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut granted = None;
+        self.look(&[0], |_| tenant, |_, entry| granted = entry.and_then(|entry| entry.granted.clone()));
+        let Some(granted) = granted else { return Vec::new() };
+        let ledgers = granted.ledgers.0.lock().unwrap_or_else(PoisonError::into_inner);
         ledgers.iter().map(|((meter, period), ledger)| (meter.clone(), *period, ledger.lock().view())).collect()
     }
 
-    pub(super) fn entry(&self, tenant: &str) -> Option<Arc<Entry>> {
-        self.look(Self::hash(tenant), tenant, Arc::clone)
+    /// Gives the entry of each of `keys`, if the tenant that it names is known, to `read`. Part by part: a lock is taken for
+    /// many names, and what they are compared with is near.
+    pub(super) fn look<'a>(
+        &self,
+        keys: &[u32],
+        name: impl Fn(u32) -> &'a str,
+        mut read: impl FnMut(u32, Option<&Entry>),
+    ) {
+        let mut hashed: Vec<(u64, u32)> = keys.iter().map(|&key| (hash(name(key)), key)).collect();
+        hashed.sort_unstable_by_key(|&(hash, _)| part_of(hash));
+        for same_part in hashed.chunk_by(|(one, _), (other, _)| part_of(*one) == part_of(*other)) {
+            let part = self.parts[part_of(same_part[0].0)].read().unwrap_or_else(PoisonError::into_inner);
+            for &(hash, key) in same_part {
+                read(key, part.find(hash, |named| named.is(hash, name(key))).map(|named| &named.entry));
+            }
+        }
     }
+}
 
-    /// What names are found by.
-    pub(super) fn hash(tenant: &str) -> u64 {
-        xxh3_64(tenant.as_bytes())
-    }
+/// What names are found by.
+fn hash(tenant: &str) -> u64 {
+    xxh3_64(tenant.as_bytes())
+}
 
-    /// What `read` makes of a tenant's entry: shards look at many that they need not hold.
-    pub(super) fn look<T>(&self, hash: u64, tenant: &str, read: impl FnOnce(&Arc<Entry>) -> T) -> Option<T> {
-        let part = self.part(hash).read().unwrap_or_else(PoisonError::into_inner);
-        part.find(hash, |named| named.is(hash, tenant)).map(|named| read(&named.entry))
-    }
+fn part_of(hash: u64) -> usize {
+    // Not the bits that place a key within its part.
+    (hash >> 40) as usize % PARTS
 }
 
 impl Named {
     fn is(&self, hash: u64, tenant: &str) -> bool {
         self.hash == hash && *self.name == *tenant
+    }
+}
+
+impl Granted {
+    /// `None` if there are no limits.
+    fn under(limits: Limits) -> Option<Arc<Self>> {
+        let version = || VERSIONS.fetch_add(1, Ordering::Relaxed);
+        (!limits.is_empty()).then(|| Arc::new(Self { version: version(), limits, ledgers: Ledgers::default() }))
     }
 }
 
