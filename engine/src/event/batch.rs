@@ -175,11 +175,13 @@ impl<'a> Texts<'a> {
     }
 
     /// The text of `row`; `None` if null.
+    #[inline]
     pub fn get(&self, row: usize) -> Option<&'a str> {
         self.key(row).map(|key| self.values.value(key))
     }
 
     /// The dictionary index of `row`; `None` if null.
+    #[inline]
     pub fn key(&self, row: usize) -> Option<usize> {
         self.array.is_valid(row).then(|| self.keys[row] as usize)
     }

@@ -2,9 +2,7 @@
 //!
 //! Only tenants that a gate let through are met, so there are no more than are registered. Not here: who is let through.
 
-use arrow::array::Array;
-
-use super::symbol::Symbols;
+use super::symbol::{ABSENT, Symbols};
 use super::value::Rows;
 
 /// Names of tenants and their order.
@@ -54,7 +52,7 @@ impl Tenants {
 /// The tenants of one batch: each name is looked up once, when it is first met.
 pub(super) struct TenantCodes<'a> {
     tenants: &'a mut Tenants,
-    /// By key of the batch's dictionary; 0 if not yet known.
+    /// By key of the batch's dictionary; absent if not yet known.
     known: Vec<u32>,
 }
 
@@ -67,14 +65,9 @@ impl<'a> TenantCodes<'a> {
     /// The code of each event's tenant; all `rows` must be of the same batch.
     pub(super) fn of(&mut self, rows: &Rows<'_>) -> Vec<u32> {
         let texts = rows.tenants();
-        self.known.resize(texts.values.len(), 0);
-        let codes = (0..rows.len()).map(|at| {
-            let Some(key) = texts.key(rows.position(at)) else { return 0 };
-            if self.known[key] == 0 {
-                self.known[key] = self.tenants.symbols.code(texts.values.value(key));
-            }
-            self.known[key]
-        });
+        let keys = || (0..rows.len()).map(|at| texts.key(rows.position(at)));
+        self.tenants.symbols.codes(texts.values, keys().flatten(), &mut self.known);
+        let codes = keys().map(|key| key.map_or(ABSENT, |key| self.known[key]));
         codes.collect()
     }
 }

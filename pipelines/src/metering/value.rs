@@ -288,13 +288,10 @@ fn number_codes(numbers: &Decimal128Array, symbols: &mut Symbols) -> Vec<u32> {
     numbers.iter().map(|number| number.map_or(ABSENT, &mut code)).collect()
 }
 
-/// Codes of a dictionary column: each value is looked up once, when it is first met.
+/// Codes of a dictionary column: each value is looked up once.
 pub(super) fn text_codes(texts: &Texts<'_>, symbols: &mut Symbols) -> Vec<u32> {
-    let mut known: Vec<Option<u32>> = vec![None; texts.values.len()];
-    (0..texts.array.len())
-        .map(|row| match texts.key(row) {
-            Some(key) => *known[key].get_or_insert_with(|| symbols.code(texts.values.value(key))),
-            None => ABSENT,
-        })
-        .collect()
+    let keys = || (0..texts.array.len()).map(|row| texts.key(row));
+    let mut known = Vec::new();
+    symbols.codes(texts.values, keys().flatten(), &mut known);
+    keys().map(|key| key.map_or(ABSENT, |key| known[key])).collect()
 }
