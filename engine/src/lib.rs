@@ -4,6 +4,7 @@
 //! them.
 
 pub mod clock;
+pub mod priority;
 pub mod units;
 pub mod calendar;
 pub mod path;

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use engine::priority::Thread;
 use tokio::runtime::{Builder, Handle, Runtime};
 
 /// Crews that exist at once. Doors let fewer statements run, but cursors that clients forget hold one each.
@@ -19,7 +20,6 @@ const IDLE_MAX: usize = 8;
 /// How long a statement runs before it gives way.
 pub(super) const GIVES_WAY_AFTER: Duration = Duration::from_millis(100);
 /// Nice value of what gives way: beside a thread of normal priority it gets 3 % of a core.
-#[cfg(target_os = "linux")]
 const NICE: i32 = 15;
 
 /// Lends crews to statements.
@@ -46,8 +46,7 @@ struct Hired {
 
 #[derive(Debug, Default)]
 struct Members {
-    #[cfg(target_os = "linux")]
-    threads: Vec<rustix::thread::Pid>,
+    threads: Vec<Thread>,
     gave_way: bool,
 }
 
@@ -110,44 +109,22 @@ impl Members {
         what(&mut members.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    #[cfg(target_os = "linux")]
     fn join(&mut self) {
-        let thread = rustix::thread::gettid();
+        let thread = Thread::current();
         self.threads.push(thread);
         if self.gave_way {
-            lower(thread);
+            thread.lower(NICE);
         }
     }
 
-    #[cfg(target_os = "linux")]
     fn leave(&mut self) {
-        let thread = rustix::thread::gettid();
+        let thread = Thread::current();
         self.threads.retain(|other| *other != thread);
     }
 
-    #[cfg(target_os = "linux")]
     fn give_way(&mut self) {
         self.gave_way = true;
-        self.threads.iter().copied().for_each(lower);
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    fn join(&mut self) {}
-
-    #[cfg(not(target_os = "linux"))]
-    fn leave(&mut self) {}
-
-    #[cfg(not(target_os = "linux"))]
-    fn give_way(&mut self) {
-        self.gave_way = true;
-    }
-}
-
-/// On Linux a priority is a thread's. Everybody may lower one; few may raise it again.
-#[cfg(target_os = "linux")]
-fn lower(thread: rustix::thread::Pid) {
-    if let Err(error) = rustix::process::setpriority_process(Some(thread), NICE) {
-        tracing::warn!(%error, "a long statement's priority can't be lowered");
+        self.threads.iter().for_each(|thread| thread.lower(NICE));
     }
 }
 
@@ -203,7 +180,7 @@ mod tests {
         let threads = Threads::new(1);
         let crew = threads.lend().unwrap().unwrap();
         let handle = crew.handle().unwrap().clone();
-        let nice = || rustix::process::getpriority_process(Some(rustix::thread::gettid())).unwrap();
+        let nice = || Thread::current().nice().unwrap();
         let own = nice();
         let of_worker = || handle.block_on(handle.spawn(async move { nice() })).unwrap();
         assert_eq!(of_worker(), own);

@@ -6,10 +6,10 @@
 use std::panic::resume_unwind;
 use std::thread::{Builder, scope};
 
+use crate::priority::Thread;
 use crate::service::EngineError;
 
 /// Nice value of such work: beside a thread of normal priority it gets a tenth of a core.
-#[cfg(target_os = "linux")]
 const NICE: i32 = 10;
 
 /// Does `work` aside and waits for it; a panic goes on here.
@@ -18,7 +18,7 @@ const NICE: i32 = 10;
 /// Those of `work`, and if the operating system gives no thread.
 pub(super) fn aside(work: impl FnOnce() -> Result<(), EngineError> + Send) -> Result<(), EngineError> {
     let lowered = || {
-        lower();
+        Thread::current().lower(NICE);
         work()
     };
     scope(|scope| match Builder::new().name("aside".to_owned()).spawn_scoped(scope, lowered) {
@@ -27,19 +27,6 @@ pub(super) fn aside(work: impl FnOnce() -> Result<(), EngineError> + Send) -> Re
     })
 }
 
-/// On Linux a priority is a thread's. Everybody may lower one; few may raise it again.
-#[cfg(target_os = "linux")]
-fn lower() {
-    let thread = Some(rustix::thread::gettid());
-    let lower = |own| if own < NICE { rustix::process::setpriority_process(thread, NICE) } else { Ok(()) };
-    if let Err(error) = rustix::process::getpriority_process(thread).and_then(lower) {
-        tracing::warn!(%error, "the priority of a checkpoint can't be lowered");
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn lower() {}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -47,7 +34,7 @@ mod tests {
     #[cfg(target_os = "linux")]
     #[test]
     fn what_is_done_aside_has_a_lower_priority() {
-        let nice = || rustix::process::getpriority_process(Some(rustix::thread::gettid())).unwrap();
+        let nice = || Thread::current().nice().unwrap();
         let own = nice();
         let mut aside_nice = own;
         aside(|| {
