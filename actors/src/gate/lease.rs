@@ -62,6 +62,11 @@ impl ShardLimit {
         Self { meter, limit: limit.clone(), periods, leases: Vec::new(), last: 0, rate }
     }
 
+    /// Something of what a check will look at, which brings it near.
+    pub(super) fn touch(&self) -> i128 {
+        self.leases.get(self.last).map_or(0, |lease| lease.used)
+    }
+
     /// Whether the row's units fit; draws a lease if the one in hand does not reach. Gives the lease for [`Self::take`].
     pub(super) fn check(
         &mut self,

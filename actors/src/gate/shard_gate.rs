@@ -1,6 +1,7 @@
 //! One shard's gate in one epoch: status by dictionary value, limits only for tenants that have any.
 
 use std::collections::HashMap;
+use std::hint::black_box;
 use std::sync::Arc;
 
 use engine::admission::{Reason, Rejection};
@@ -15,6 +16,8 @@ use crate::facets::lifecycle::Status;
 
 /// The place of a tenant that has none.
 const NOWHERE: u32 = u32::MAX;
+/// Rows whose leases' memory is waited for at once.
+const AT_ONCE: usize = 64;
 
 /// The gate of one shard in one epoch; its leases die with it.
 pub struct ShardGate {
@@ -133,6 +136,12 @@ impl ShardGate {
         })
     }
 
+    /// Asks for the memory of the limits at `places`, whose misses overlap.
+    fn bring_near(&self, places: impl Iterator<Item = usize>) {
+        let limits = places.flat_map(|place| &self.limited[place].limits);
+        black_box(limits.fold(0, |touched, limit| touched | limit.touch()));
+    }
+
     /// The limit that something was taken of, unless there are newer limits.
     fn limit_of(&mut self, taken: &Taken) -> Option<&mut ShardLimit> {
         let limited = &mut self.limited[taken.place];
@@ -189,35 +198,44 @@ impl Gate for ShardGate {
         let (now_us, times) = (self.clock.now_us(), batch.times().values());
         let mut said: HashMap<(usize, usize, Refusal), Rejection> = HashMap::new();
         let mut spend = Spend::default();
-        for (at, open) in open.iter_mut().enumerate().filter(|(_, open)| **open) {
-            let Some(key) = tenants.key(at) else {
-                *open = false;
-                continue;
+        let mut first = 0;
+        for open in open.chunks_mut(AT_ONCE) {
+            let limited = |(at, open): (usize, &bool)| match seen[tenants.key(at).filter(|_| *open)?] {
+                Seen::Limited(place) => Some(place as usize),
+                _ => None,
             };
-            match seen[key] {
-                Seen::NotYet | Seen::Asked | Seen::Free => {}
-                Seen::Closed(which) => {
+            self.bring_near((first..).zip(open.iter()).filter_map(limited));
+            for (at, open) in (first..).zip(open.iter_mut()).filter(|(_, open)| **open) {
+                let Some(key) = tenants.key(at) else {
                     *open = false;
-                    reject(at, rejections[which as usize].clone());
-                }
-                Seen::Limited(place) => {
-                    let place = place as usize;
-                    let row = Row { units: 0, time_us: times[at], now_us };
-                    let event = (batch, tenants.values.value(key), at);
-                    if let Err((limit, refusal)) = self.pass(place, event, row, measure, &mut spend) {
-                        *open = false;
-                        let rejection = said.entry((place, limit, refusal)).or_insert_with(|| {
+                    continue;
+                };
+                let rejection = match seen[key] {
+                    Seen::NotYet | Seen::Asked | Seen::Free => continue,
+                    Seen::Closed(which) => rejections[which as usize].clone(),
+                    Seen::Limited(place) => {
+                        let place = place as usize;
+                        let row = Row { units: 0, time_us: times[at], now_us };
+                        let event = (batch, tenants.values.value(key), at);
+                        let Err((limit, refusal)) = self.pass(place, event, row, measure, &mut spend) else { continue };
+                        let explain = || {
                             let limit = &self.limited[place].limits[limit];
                             explain(&self.meters[limit.meter], limit, refusal)
-                        });
-                        reject(at, rejection.clone());
+                        };
+                        said.entry((place, limit, refusal)).or_insert_with(explain).clone()
                     }
-                }
+                };
+                *open = false;
+                reject(at, rejection);
             }
+            first += AT_ONCE;
         }
         let shard = self.shard;
-        for taken in &mut spend.0 {
-            taken.units = self.limit_of(taken).map_or(0, |limit| limit.close(shard, taken.period));
+        for taken in spend.0.chunks_mut(AT_ONCE) {
+            self.bring_near(taken.iter().map(|taken| taken.place));
+            for taken in taken {
+                taken.units = self.limit_of(taken).map_or(0, |limit| limit.close(shard, taken.period));
+            }
         }
         spend
     }

@@ -11,6 +11,11 @@ pub(crate) const COUNTED: bool = cfg!(feature = "allocations");
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<std::alloc::System> = &INSTRUMENTED_SYSTEM;
 
+/// As the node's binary has it.
+#[cfg(not(feature = "allocations"))]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// A count under way.
 pub(crate) struct Count(#[cfg(feature = "allocations")] Region<'static, std::alloc::System>);
 
