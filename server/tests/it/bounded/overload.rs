@@ -18,8 +18,8 @@ const MANY: usize = 96;
 const MEASURE: Duration = Duration::from_secs(3);
 /// Beyond which memory counts as growing; a short run ends before the node has come to rest.
 const GROWTH_MB: f64 = 500.0;
-/// Of a remembered id that only a file has: its part of a filter and of an index.
-const ID_BYTES: f64 = 2.1;
+/// Of a remembered id that only a file has: its part of the screen, of a filter and of an index.
+const ID_BYTES: f64 = 3.1;
 
 #[derive(Default)]
 struct Tally {
