@@ -28,6 +28,9 @@ use super::aside::aside;
 const RUSH: u64 = 2;
 /// Rows that a checkpoint may move to the lake however few came since the one before.
 const ARCHIVED_ROWS: u64 = 1 << 20;
+/// Beyond that many times the events between two checkpoints none moves more: where the lake is slower than what comes, each
+/// would take longer than the one before, and what waits for the next one is in memory.
+const STRETCH: u64 = 4;
 
 /// A cut that is to become durable, without the tenants that are erased.
 pub(super) struct Job<S> {
@@ -214,7 +217,9 @@ impl Checkpointer {
     fn stretch(&self, from: Offset, until: Offset) -> Result<Offset, EngineError> {
         // Twice what came since the last checkpoint, so that the log gets smaller.
         let came = until.saturating_sub(self.written_until);
-        let wanted = from.saturating_add(self.archive_rows_max.min(came.saturating_mul(2).max(ARCHIVED_ROWS)));
+        let most = self.checkpoint_events.saturating_mul(STRETCH);
+        let rows = came.saturating_mul(2).min(most).max(ARCHIVED_ROWS).min(self.archive_rows_max);
+        let wanted = from.saturating_add(rows);
         if wanted >= until {
             return Ok(until);
         }
