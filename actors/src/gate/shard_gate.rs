@@ -37,6 +37,7 @@ pub struct ShardGate {
 
 /// The limits of a tenant, as this shard knows them.
 struct Limited {
+    /// That of `granted`, here too so that looking whether it is still the newest takes no further look into memory.
     version: u64,
     granted: Arc<Granted>,
     limits: Vec<ShardLimit>,
