@@ -28,12 +28,13 @@ mod publish;
 mod query;
 mod lease;
 mod checkpoint;
+mod lake;
 mod recovery;
 
 /// A name, as figures have it, and what measures it.
 type Stage = (&'static str, fn(&mut bench::Bench));
 
-const STAGES: [Stage; 10] = [
+const STAGES: [Stage; 11] = [
     ("decode", decode::bench),
     ("admission", admission::bench),
     ("dedup", dedup::bench),
@@ -43,6 +44,7 @@ const STAGES: [Stage; 10] = [
     ("query", query::bench),
     ("lease", lease::bench),
     ("checkpoint", checkpoint::bench),
+    ("lake", lake::bench),
     ("recovery", recovery::bench),
 ];
 

@@ -1,17 +1,20 @@
-//! The coordinator: cuts a consistent snapshot every few milliseconds, a checkpoint every few seconds, and moves old
-//! events to the lake.
+//! The coordinator: cuts a consistent snapshot every few milliseconds and a checkpoint every few seconds.
 //!
 //! A cut is a barrier in the log: the log calls it when everything appended before is decided, it is handed to every shard
 //! in log order, and so each shard's view holds exactly the events before one offset. A checkpoint is a cut whose states
 //! are sealed; the files are written by the checkpointer while everybody goes on, and count only once a manifest names them
-//! (I10).
+//! (I10). Beside it the archiver moves old events to the lake.
 
 mod checkpointer;
+mod archiver;
 mod aside;
+mod trouble;
 mod erase;
 
+pub(super) use trouble::Trouble;
+
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Instant;
 
@@ -24,7 +27,8 @@ use crate::shard::worker::{Commit, Configure, Cut, Part, Seals};
 use crate::shard::{Gate, Operator};
 use crate::snapshot::Snapshot;
 
-use self::checkpointer::{Checkpointer, CurrentArchive, Job};
+use self::archiver::{Archiver, CurrentArchive};
+use self::checkpointer::{Checkpointer, Job};
 use super::handle::{Handle, Shared};
 use super::recover::Recovered;
 use super::wait::wait;
@@ -48,9 +52,11 @@ struct Coordinator<O: Operator> {
     shards: Vec<Channels<O>>,
     snapshot: Arc<RwLock<Arc<Snapshot<O::Snapshot>>>>,
     alive: Arc<AtomicBool>,
-    failure: Arc<Mutex<Option<String>>>,
+    trouble: Arc<Trouble>,
     epoch: u32,
+    /// What of the log is in the lake, as the newest checkpoint says, and what the next one is to say.
     archive: CurrentArchive,
+    moved: CurrentArchive,
     jobs: Sender<Job<O::Snapshot>>,
     /// The checkpoint that is being written: up to where, and what became of it.
     writing: Option<(Offset, Receiver<Result<(), EngineError>>)>,
@@ -87,9 +93,21 @@ pub(super) fn start<O: Operator, G: Gate>(
         let ends = Ends { alive: Arc::clone(&alive), queues: Arc::clone(&queues) };
         threads.push(spawn(name, ends, move || worker.run(&parts, &orders))?);
     }
-    let failure = Arc::new(Mutex::new(None));
-    let checkpoint_failures = Arc::new(AtomicU64::new(0));
+    let trouble = Arc::new(Trouble::default());
     let archive = CurrentArchive::new(Arc::clone(&recovered.archive));
+    let moved = CurrentArchive::new(Arc::clone(&recovered.archive));
+    let archiver = Archiver {
+        ground: ground.clone(),
+        epoch: recovered.epoch,
+        above_bytes: options.archive_above_bytes,
+        named: archive.clone(),
+        moved: moved.clone(),
+        goal: 0,
+        rows_max: u64::MAX,
+        attempts: 0,
+        trouble: Arc::clone(&trouble),
+    };
+    let (orders, ordered) = bounded(1);
     let checkpointer = Checkpointer {
         ground: ground.clone(),
         stats: stats.clone(),
@@ -98,16 +116,17 @@ pub(super) fn start<O: Operator, G: Gate>(
         generation: recovered.generation,
         attempts: 0,
         epoch: recovered.epoch,
-        archive: archive.clone(),
-        archive_rows_max: u64::MAX,
+        named: archive.clone(),
+        moved: moved.clone(),
+        archiver: orders,
         checkpoint_events: options.checkpoint_events,
         written_until: 0,
-        failure: Arc::clone(&failure),
-        failures: Arc::clone(&checkpoint_failures),
+        trouble: Arc::clone(&trouble),
     };
     let (jobs, due) = bounded(1);
-    let ends = Ends { alive: Arc::clone(&alive), queues: Arc::clone(&queues) };
-    threads.push(spawn("checkpoint".into(), ends, move || checkpointer.run(&due))?);
+    let ends = || Ends { alive: Arc::clone(&alive), queues: Arc::clone(&queues) };
+    threads.push(spawn("archive".into(), ends(), move || archiver.run(&ordered))?);
+    threads.push(spawn("checkpoint".into(), ends(), move || checkpointer.run(&due))?);
     let mut coordinator = Coordinator {
         options,
         shards,
@@ -119,9 +138,10 @@ pub(super) fn start<O: Operator, G: Gate>(
             archive: recovered.archive,
         }))),
         alive: Arc::clone(&alive),
-        failure: Arc::clone(&failure),
+        trouble: Arc::clone(&trouble),
         epoch: recovered.epoch,
         archive,
+        moved,
         jobs,
         writing: None,
         checkpointed_until: None,
@@ -139,8 +159,7 @@ pub(super) fn start<O: Operator, G: Gate>(
         orders,
         threads: Mutex::new(Vec::new()),
         alive: Arc::clone(&alive),
-        failure,
-        checkpoint_failures,
+        trouble,
     };
     threads.push(spawn("coordinator".into(), Ends { alive, queues }, move || coordinator.run(&inbox))?);
     *shared.threads.lock().unwrap_or_else(PoisonError::into_inner) = threads;
@@ -197,10 +216,8 @@ impl<O: Operator> Coordinator<O> {
                     let is_whole = backfilled.is_ok();
                     let _ = reply.send(backfilled.and_then(|()| self.checkpoint()));
                     if !is_whole {
-                        // One that is being written would say, when it is, that nothing is wrong.
-                        let _ = self.settle();
                         // Half a history must not get into a checkpoint. The next start reads all of it again.
-                        return self.fail("the history of a meter could not be read; restart the node");
+                        return self.trouble.has_stopped("the history of a meter could not be read; restart the node");
                     }
                 }
                 Ok(Order::Erase(tenants, reply)) => {
@@ -251,12 +268,19 @@ impl<O: Operator> Coordinator<O> {
         Ok((snapshot, seals.into_iter().flatten().collect()))
     }
 
-    /// Cuts, and begins a checkpoint if it is due, there is something new, and the last one is written.
+    /// Cuts, and begins a checkpoint if it is due, has something to say, and the last one is written.
     fn publish(&mut self, is_due: bool) -> Result<(), EngineError> {
         self.look_at_checkpoint();
-        let seal = is_due && self.writing.is_none() && self.checkpointed_until != Some(self.ground.log.end());
+        let seal = is_due && self.writing.is_none() && self.has_news();
         let sealed = self.cut(seal)?;
         if seal { self.hand_over(sealed, BTreeSet::new()) } else { Ok(()) }
+    }
+
+    /// Whether a checkpoint has anything to say: events, what was moved to the lake, or that this is to be tried again.
+    fn has_news(&self) -> bool {
+        self.checkpointed_until != Some(self.ground.log.end())
+            || self.moved.get().until != self.archive.get().until
+            || self.trouble.is_of_move()
     }
 
     /// Takes note if the checkpoint that was being written is.
@@ -322,9 +346,5 @@ impl<O: Operator> Coordinator<O> {
             waiting.push((shard as u16, answer, feed));
         }
         history::feed(&self.ground, &self.archive.get(), waiting, &self.alive)
-    }
-
-    fn fail(&self, reason: &str) {
-        *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason.to_owned());
     }
 }

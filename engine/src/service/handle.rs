@@ -1,7 +1,7 @@
 //! The engine's handle: submit, look, configure, drain. Cheap to clone.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
@@ -20,7 +20,7 @@ use crate::shard::{Operator, ShardStats, SubmitError};
 use crate::snapshot::Snapshot;
 
 use super::EngineError;
-use super::coordinator::Order;
+use super::coordinator::{Order, Trouble};
 use super::wait::wait;
 
 /// When to try again if too much is in flight: a group commit or two later.
@@ -63,8 +63,7 @@ pub(super) struct Shared<O: Operator> {
     pub(super) orders: Sender<Order<O>>,
     pub(super) threads: Mutex<Vec<JoinHandle<()>>>,
     pub(super) alive: Arc<AtomicBool>,
-    pub(super) failure: Arc<Mutex<Option<String>>>,
-    pub(super) checkpoint_failures: Arc<AtomicU64>,
+    pub(super) trouble: Arc<Trouble>,
 }
 
 impl<O: Operator> Handle<O> {
@@ -183,14 +182,14 @@ impl<O: Operator> Handle<O> {
         self.shared.alive.load(Ordering::Acquire)
     }
 
-    /// Why the engine stopped, or why the last checkpoint failed.
+    /// Why the engine stopped, or why the last checkpoint or move to the lake failed.
     pub fn failure(&self) -> Option<String> {
-        self.shared.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.shared.trouble.told()
     }
 
-    /// Checkpoints that failed since the start; each is tried again.
+    /// Checkpoints and moves to the lake that failed since the start; each is tried again.
     pub fn checkpoint_failures(&self) -> u64 {
-        self.shared.checkpoint_failures.load(Ordering::Relaxed)
+        self.shared.trouble.count()
     }
 
     /// Stops taking, answers what is in flight, checkpoints, stops. Later calls return at once.

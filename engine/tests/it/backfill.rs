@@ -262,6 +262,11 @@ fn check(is_archived: bool) {
     }
     handle.checkpoint().unwrap();
     assert_eq!(counts(&handle), ByMeter::from([("old".into(), 400)]));
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while is_archived && handle.cut().unwrap().archive.until == 0 {
+        assert!(Instant::now() < deadline, "never moved to the lake");
+        handle.checkpoint().unwrap();
+    }
     let before = place.manifests();
 
     place.break_history();

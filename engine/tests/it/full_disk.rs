@@ -1,8 +1,8 @@
-//! Checkpoints on a full disk: trying again does not make it fuller, is counted and told, and ends well once there is
-//! space.
+//! Checkpoints and the move to the lake on a full disk: trying again does not make it fuller, is counted and told, and ends
+//! well once there is space.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use engine::admission::Outcome;
 use engine::checkpoint::manifest::Manifests;
@@ -63,6 +63,18 @@ fn full_for(faulty: &FaultyStorage, name_contains: &str) {
     }
 }
 
+fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !is_so() {
+        assert!(Instant::now() < deadline, "never: {what}");
+        std::thread::yield_now();
+    }
+}
+
+fn is_in_lake(faulty: &FaultyStorage) -> bool {
+    !faulty.list("lake/events").unwrap().is_empty()
+}
+
 /// Three attempts fail; what they were for, which is what the files that must not be left are named after.
 fn fails_and_leaves_nothing(handle: &Handle<Counting>, faulty: &FaultyStorage, folder: &str, named: &str) {
     let count = || faulty.list(folder).unwrap().iter().filter(|name| name.contains(named)).count();
@@ -81,7 +93,7 @@ fn fails_and_leaves_nothing(handle: &Handle<Counting>, faulty: &FaultyStorage, f
 fn recovers(handle: &Handle<Counting>, faulty: &Arc<FaultyStorage>, ids: u32) {
     faulty.heal();
     handle.checkpoint().expect("there is space");
-    assert_eq!(handle.failure(), None);
+    eventually("nothing is wrong any more", || handle.failure().is_none());
     handle.drain().unwrap();
     let again = open(faulty).submit_and_wait(batch(0..ids)).unwrap();
     assert!(again.outcomes.iter().all(|outcome| *outcome == Outcome::Duplicate));
@@ -92,10 +104,14 @@ fn events_archived_for_a_manifest_that_does_not_fit_are_removed_again() {
     let faulty = Arc::new(FaultyStorage::new(Arc::new(MemoryStorage::new())));
     let handle = open(&faulty);
     handle.submit_and_wait(batch(0..10)).unwrap();
+    handle.checkpoint().unwrap();
+    eventually("what the checkpoint has is moved", || is_in_lake(&faulty));
     full_for(&faulty, "manifest");
+    handle.checkpoint().expect_err("the disk is full");
+    assert!(!is_in_lake(&faulty), "it may take the room that the manifest needs");
     fails_and_leaves_nothing(&handle, &faulty, "lake/events", "all");
     recovers(&handle, &faulty, 10);
-    assert!(!faulty.list("lake/events").unwrap().is_empty(), "the one that counts is kept");
+    assert!(is_in_lake(&faulty), "it is moved again");
 }
 
 #[test]
@@ -125,11 +141,10 @@ fn what_has_no_room_in_the_lake_at_once_moves_there_bit_by_bit() {
         handle.submit_and_wait(batch(first..first + 4)).unwrap();
     }
     // Each step that fits is followed by one that is too large again.
-    let moved = (0..40).any(|_| {
-        let _ = handle.checkpoint();
+    eventually("all is moved", || {
+        handle.checkpoint().unwrap();
         handle.cut().unwrap().archive.until == 40
     });
-    assert!(moved, "{:?}", handle.failure());
     let archive = Arc::clone(&handle.cut().unwrap().archive);
     let mut at = 0;
     for file in &archive.files {
@@ -150,7 +165,10 @@ fn a_start_moves_nothing_to_the_lake() {
     full_for(&faulty, "lake/");
     let handle = open(&faulty);
     assert_eq!(handle.failure(), None);
-    handle.checkpoint().expect_err("the disk is full");
+    handle.checkpoint().expect("there is room for that");
+    let is_told = || handle.failure().is_some_and(|reason| reason.contains("lake") && reason.contains("free some space"));
+    eventually("it is told", is_told);
+    assert_eq!(handle.checkpoint_failures(), 1);
     recovers(&handle, &faulty, 10);
-    assert!(!faulty.list("lake/events").unwrap().is_empty());
+    assert!(is_in_lake(&faulty));
 }

@@ -26,3 +26,4 @@ mod fuzz_seeds;
 mod faults;
 mod overtaken;
 mod clock_jumps;
+mod archiving;

@@ -2,34 +2,35 @@
 //! as long as the disk wants, and what is shown stays fresh. It gives way to all others, unless they leave it so little that
 //! a start after a kill would take too long.
 //!
-//! Each moves a limited stretch of a log that has grown too large to the lake, so that none keeps the next one waiting.
+//! Each says how far the archiver has come in moving the log to the lake, trims the log accordingly, and tells the archiver
+//! to go on if the log is too large.
 //!
-//! Not here: when a checkpoint is due, and the cut that it holds.
+//! Not here: when a checkpoint is due, and the cut that it holds; the move itself.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::checkpoint::CheckpointError;
 use crate::checkpoint::manifest::{FORMAT, Manifest, ShardManifest};
-use crate::lake::{self, LakeError};
+use crate::lake::LakeError;
 use crate::log::Offset;
 use crate::service::{EngineError, Ground};
 use crate::shard::worker::Seals;
 use crate::shard::{SealedFiles, ShardStats};
-use crate::snapshot::{Archive, Snapshot};
+use crate::snapshot::Snapshot;
 use crate::storage::StorageError;
 
+use super::archiver::{CurrentArchive, Order};
 use super::aside::aside;
+use super::trouble::Trouble;
 
 /// A checkpoint that many times as far behind as it should be does not give way to anybody.
 const RUSH: u64 = 2;
-/// Rows that a checkpoint may move to the lake however few came since the one before.
-const ARCHIVED_ROWS: u64 = 1 << 20;
-/// Beyond that many times the events between two checkpoints none moves more: where the lake is slower than what comes, each
-/// would take longer than the one before, and what waits for the next one is in memory.
+/// That many times the events between two checkpoints are moved to the lake for each one: a log that is too large gets
+/// smaller, and no more than that is moved twice if it could not be named.
 const STRETCH: u64 = 4;
 
 /// A cut that is to become durable, without the tenants that are erased.
@@ -38,24 +39,6 @@ pub(super) struct Job<S> {
     pub(super) seals: Vec<Seals>,
     pub(super) erased: BTreeSet<String>,
     pub(super) done: Sender<Result<(), EngineError>>,
-}
-
-/// What of the log is in the lake, as the newest checkpoint says.
-#[derive(Clone)]
-pub(super) struct CurrentArchive(Arc<RwLock<Arc<Archive>>>);
-
-impl CurrentArchive {
-    pub(super) fn new(archive: Arc<Archive>) -> Self {
-        Self(Arc::new(RwLock::new(archive)))
-    }
-
-    pub(super) fn get(&self) -> Arc<Archive> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn replace(&self, archive: Arc<Archive>) -> Arc<Archive> {
-        std::mem::replace(&mut *self.0.write().unwrap_or_else(PoisonError::into_inner), archive)
-    }
 }
 
 /// What writing one checkpoint leaves for the next.
@@ -67,15 +50,16 @@ pub(super) struct Checkpointer {
     pub(super) generation: u64,
     pub(super) attempts: u64,
     pub(super) epoch: u32,
-    pub(super) archive: CurrentArchive,
-    /// Most rows that move to the lake at once: a full disk has room for some of the log beside itself, not for all of it.
-    pub(super) archive_rows_max: u64,
+    /// As the newest checkpoint says.
+    pub(super) named: CurrentArchive,
+    /// How far the archiver is.
+    pub(super) moved: CurrentArchive,
+    pub(super) archiver: Sender<Order>,
     /// Events after which one is due.
     pub(super) checkpoint_events: u64,
     /// Cut of the last one that was written.
     pub(super) written_until: Offset,
-    pub(super) failure: Arc<Mutex<Option<String>>>,
-    pub(super) failures: Arc<AtomicU64>,
+    pub(super) trouble: Arc<Trouble>,
 }
 
 impl Checkpointer {
@@ -86,27 +70,9 @@ impl Checkpointer {
                 snapshot.offset.saturating_sub(self.written_until) > self.checkpoint_events.saturating_mul(RUSH);
             let write = || self.write(&snapshot, seals, &erased);
             let result = if rushes { write() } else { aside(write) };
-            self.adapt(&result);
-            let message = result.as_ref().err().map(|error: &EngineError| format!("checkpoint failed: {error}"));
-            self.failures.fetch_add(u64::from(message.is_some()), Ordering::Relaxed);
-            *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = message;
+            self.trouble.of_checkpoint(result.as_ref().err());
             // The coordinator is gone only if the process is going.
             let _ = done.send(result);
-        }
-    }
-
-    /// What found no room is tried in halves; once some of the log is trimmed, in more again.
-    fn adapt(&mut self, result: &Result<(), EngineError>) {
-        match result {
-            Ok(()) => self.archive_rows_max = self.archive_rows_max.saturating_mul(2),
-            Err(
-                EngineError::Lake(LakeError::Storage(StorageError::Full { .. }))
-                | EngineError::Checkpoint(CheckpointError::Storage(StorageError::Full { .. })),
-            ) => {
-                let waiting = self.ground.log.end().saturating_sub(self.archive.get().until);
-                self.archive_rows_max = (self.archive_rows_max.min(waiting) / 2).max(1);
-            }
-            Err(_) => {}
         }
     }
 
@@ -117,6 +83,38 @@ impl Checkpointer {
         erased: &BTreeSet<String>,
     ) -> Result<(), EngineError> {
         let generation = self.generation + 1;
+        if !erased.is_empty() {
+            let (done, result) = bounded(1);
+            self.ask(Order::Erase { tenants: erased.clone(), until: snapshot.offset, done })?;
+            result.recv().map_err(|_| gone())??;
+        }
+        let written = self.write_manifest(generation, snapshot, seals);
+        // One that failed and is there all the same names what was moved.
+        if let Err(error) = &written
+            && (is_full(error) || !erased.is_empty())
+            && self.ground.manifests.next_generation() == Ok(generation)
+        {
+            let (done, result) = bounded(1);
+            self.ask(Order::TakeBack(done))?;
+            result.recv().map_err(|_| gone())?;
+        }
+        let named_before = written?;
+        self.generation = generation;
+        self.written_until = snapshot.offset;
+        self.ground.manifests.collect_garbage(self.checkpoints_kept)?;
+        // One checkpoint late: the kept predecessor and the queries that run on it may still read what was archived now.
+        self.ground.log.trim(named_before.min(self.ground.manifests.trim_log_before()?))?;
+        self.move_on_if_large(snapshot.offset);
+        Ok(())
+    }
+
+    /// Writes the manifest and what it names, and gives what of the log the one before said to be in the lake.
+    fn write_manifest<S>(
+        &mut self,
+        generation: u64,
+        snapshot: &Snapshot<S>,
+        seals: Vec<Seals>,
+    ) -> Result<Offset, EngineError> {
         // Files of an attempt that failed may be there until they are swept, so each attempt has its own names.
         self.attempts += 1;
         let attempt = format!("{generation:020}-{}-{}", self.epoch, self.attempts);
@@ -138,11 +136,8 @@ impl Checkpointer {
                 lake_files: files.lake,
             });
         }
-        let archive = self.archive_if_due(snapshot.offset, erased, &attempt)?;
-        if let Err(error) = self.wait_for_appends(&append_failures) {
-            self.discard(&archive);
-            return Err(error);
-        }
+        self.wait_for_appends(&append_failures)?;
+        let archive = self.moved.get();
         let manifest = Manifest {
             format: FORMAT,
             generation,
@@ -152,20 +147,24 @@ impl Checkpointer {
             archive: (*archive).clone(),
             shards,
         };
-        if let Err(error) = self.ground.manifests.create(&manifest) {
-            // One that failed and is there all the same names these files, so they stay.
-            if self.ground.manifests.next_generation() == Ok(generation) {
-                self.discard(&archive);
-            }
-            return Err(error.into());
+        self.ground.manifests.create(&manifest)?;
+        Ok(self.named.replace(archive).until)
+    }
+
+    /// Has the archiver move on if the log is too large, up to what is durable.
+    fn move_on_if_large(&self, until: Offset) {
+        let named = self.named.get().until;
+        // A start needs no more room than it must, and leaves the cores to what has been waiting for it.
+        let is_large = self.attempts > 1 && self.ground.log.bytes() >= self.archive_above_bytes && named < until;
+        if is_large {
+            let stretch = self.checkpoint_events.saturating_mul(STRETCH);
+            // One that is busy with what it was told before is told again by the next checkpoint.
+            let _ = self.archiver.try_send(Order::MoveOn(until.min(named.saturating_add(stretch))));
         }
-        self.generation = generation;
-        self.written_until = snapshot.offset;
-        let archived_before = self.archive.replace(archive).until;
-        self.ground.manifests.collect_garbage(self.checkpoints_kept)?;
-        // One checkpoint late: the kept predecessor and the queries that run on it may still read what was archived now.
-        self.ground.log.trim(archived_before.min(self.ground.manifests.trim_log_before()?))?;
-        Ok(())
+    }
+
+    fn ask(&self, order: Order) -> Result<(), EngineError> {
+        self.archiver.send(order).map_err(|_| gone())
     }
 
     /// A seal has marks of events that were being appended. If a manifest named it and one of them never became durable, a
@@ -180,65 +179,16 @@ impl Checkpointer {
         let mut failures = self.stats.iter().map(|stats| stats.append_failures.load(Ordering::Relaxed)).zip(sealed);
         if failures.all(|(now, sealed)| now == *sealed) { Ok(()) } else { Err(EngineError::Overtaken) }
     }
+}
 
-    fn archive_if_due(
-        &self,
-        until: Offset,
-        erased: &BTreeSet<String>,
-        attempt: &str,
-    ) -> Result<Arc<Archive>, EngineError> {
-        let archive = self.archive.get();
-        let from = archive.until.max(self.ground.log.start());
-        // A start waits for the epoch's first, which therefore takes no longer and needs no more room than it must.
-        let is_large = self.attempts > 1 && self.ground.log.bytes() >= self.archive_above_bytes && from < until;
-        if erased.is_empty() && !is_large {
-            return Ok(archive);
-        }
-        let (log, storage) = (&*self.ground.log, &*self.ground.storage);
-        // Who is erased must be gone from all of the log.
-        let until = if erased.is_empty() { self.stretch(from, until)? } else { until };
-        let prefix = format!("{}/events/{attempt}-", lake::FOLDER);
-        let mut archive = (*archive).clone();
-        if !erased.is_empty() {
-            archive.files = self.ground.lake.erase(&archive.files, erased, storage, &prefix)?;
-        }
-        match self.ground.lake.archive(log, from, until, erased, storage, &prefix) {
-            Ok(files) => archive.files.extend(files),
-            Err(error) => {
-                self.discard(&archive);
-                return Err(error.into());
-            }
-        }
-        archive.until = until;
-        Ok(Arc::new(archive))
-    }
+fn gone() -> EngineError {
+    EngineError::Thread("archive".into())
+}
 
-    /// End of what moves to the lake now, at the beginning of a record.
-    fn stretch(&self, from: Offset, until: Offset) -> Result<Offset, EngineError> {
-        // Twice what came since the last checkpoint, so that the log gets smaller.
-        let came = until.saturating_sub(self.written_until);
-        let most = self.checkpoint_events.saturating_mul(STRETCH);
-        let rows = came.saturating_mul(2).min(most).max(ARCHIVED_ROWS).min(self.archive_rows_max);
-        let wanted = from.saturating_add(rows);
-        if wanted >= until {
-            return Ok(until);
-        }
-        for entry in self.ground.log.read(from)? {
-            let (offset, _) = entry?;
-            if offset >= wanted {
-                return Ok(offset.min(until));
-            }
-        }
-        Ok(until)
-    }
-
-    /// Removes what was written for a manifest that is not there, so that trying on a full disk does not make it fuller.
-    fn discard(&self, archive: &Archive) {
-        let named = self.archive.get();
-        for file in archive.files.iter().filter(|file| !named.files.contains(file)) {
-            if let Err(error) = self.ground.storage.remove(&file.name) {
-                tracing::warn!(file = file.name, %error, "can't remove a file of a checkpoint that failed");
-            }
-        }
-    }
+fn is_full(error: &EngineError) -> bool {
+    matches!(
+        error,
+        EngineError::Lake(LakeError::Storage(StorageError::Full { .. }))
+            | EngineError::Checkpoint(CheckpointError::Storage(StorageError::Full { .. }))
+    )
 }
