@@ -42,8 +42,7 @@ pub(crate) fn bench(bench: &mut Bench) {
             let prefix = format!("lake/events/{}-", moves.get());
             ParquetLake.archive(&log, 0, end, &BTreeSet::new(), &storage, &prefix).unwrap()
         };
-        let sizes: Vec<usize> =
-            archive(()).iter().map(|file| storage.size(&file.name).unwrap() as usize).collect();
+        let sizes: Vec<usize> = archive(()).iter().map(|file| storage.size(&file.name).unwrap() as usize).collect();
         let files: Vec<Vec<u8>> = sizes.iter().map(|size| vec![0x5a; *size]).collect();
         let plain = tempfile::tempdir().unwrap();
         let mut written = 0;
@@ -57,7 +56,11 @@ pub(crate) fn bench(bench: &mut Bench) {
             }
         };
         let bytes: usize = sizes.iter().sum();
-        println!("{:.1} bytes an event in the log, {:.1} in the lake", log.bytes() as f64 / end as f64, bytes as f64 / end as f64);
+        println!(
+            "{:.1} bytes an event in the log, {:.1} in the lake",
+            log.bytes() as f64 / end as f64,
+            bytes as f64 / end as f64
+        );
         let figure = Figure::events("lake", format!("move, {tenants} tenants"), count * ROWS, count);
         let work = Work { setup: || (), routine: archive };
         bench.beside(figure, work, "same files, synced", Work { setup: || (), routine: write });

@@ -166,7 +166,8 @@ fn a_start_moves_nothing_to_the_lake() {
     let handle = open(&faulty);
     assert_eq!(handle.failure(), None);
     handle.checkpoint().expect("there is room for that");
-    let is_told = || handle.failure().is_some_and(|reason| reason.contains("lake") && reason.contains("free some space"));
+    let is_told =
+        || handle.failure().is_some_and(|reason| reason.contains("lake") && reason.contains("free some space"));
     eventually("it is told", is_told);
     assert_eq!(handle.checkpoint_failures(), 1);
     recovers(&handle, &faulty, 10);

@@ -62,7 +62,11 @@ impl Gauges {
         metrics.register("shard_watermark_us", "No earlier event is expected, microseconds since 1970", watermark);
         metrics.register("snapshot_age_us", "Age of what queries see, microseconds", gauges.snapshot_age.clone());
         let failures = gauges.checkpoint_failures.clone();
-        metrics.register("checkpoint_failures", "Checkpoints and moves to the lake that failed and are tried again", failures);
+        metrics.register(
+            "checkpoint_failures",
+            "Checkpoints and moves to the lake that failed and are tried again",
+            failures,
+        );
         let of_node = [
             ("snapshot_offset", "End of what queries see", gauges.snapshot_offset.clone()),
             ("log_bytes", "Bytes of the event log", gauges.log_bytes.clone()),
