@@ -93,7 +93,7 @@ impl Archiver {
                 Order::MoveOn(until) => self.goal = until.min(self.named.get().until.saturating_add(self.rows_max)),
                 Order::Erase { tenants, until, done } => {
                     self.take_back();
-                    let result = self.write(until, &tenants);
+                    let result = self.aside(|archiver| archiver.write(until, &tenants));
                     // Who asked is gone only if the process is going, here and below.
                     let _ = done.send(result);
                 }
@@ -112,7 +112,7 @@ impl Archiver {
     /// Moves one piece. What found no room is tried in halves; once that is moved, in more again.
     fn move_on(&mut self) {
         let from = self.moved.get().until;
-        let result = self.piece_end(from).and_then(|until| self.write(until, &BTreeSet::new()));
+        let result = self.aside(|archiver| archiver.write(archiver.piece_end(from)?, &BTreeSet::new()));
         match &result {
             Ok(()) if self.moved.get().until >= self.goal => self.rows_max = self.rows_max.saturating_mul(2),
             Ok(()) => {}
@@ -126,6 +126,12 @@ impl Archiver {
             }
         }
         self.trouble.of_move(result.err());
+    }
+
+    /// Does `work` aside unless the log is much too large.
+    fn aside(&mut self, work: impl FnOnce(&mut Self) -> Result<(), EngineError> + Send) -> Result<(), EngineError> {
+        let rushes = self.ground.log.bytes() > self.above_bytes.saturating_mul(RUSH);
+        if rushes { work(self) } else { aside(|| work(self)) }
     }
 
     /// End of the piece that begins at `from`: the first beginning of a record that is far enough.
@@ -149,22 +155,20 @@ impl Archiver {
         let Ground { log, lake, storage, .. } = &self.ground;
         let before = self.moved.get();
         let mut archive = (*before).clone();
-        let rushes = log.bytes() > self.above_bytes.saturating_mul(RUSH);
-        let mut write = || {
-            if !erased.is_empty() {
-                archive.files = lake.erase(&archive.files, erased, &**storage, &prefix)?;
-            }
-            let from = archive.until.max(log.start());
-            archive.files.extend(lake.archive(&**log, from, until, erased, &**storage, &prefix)?);
-            archive.until = until;
-            Ok(())
-        };
-        let result = if rushes { write() } else { aside(write) };
-        match result {
-            Ok(()) => drop(self.moved.replace(Arc::new(archive))),
-            Err(_) => self.remove(&archive, &before),
+        if !erased.is_empty() {
+            archive.files = lake.erase(&archive.files, erased, &**storage, &prefix)?;
         }
-        result
+        let from = archive.until.max(log.start());
+        match lake.archive(&**log, from, until, erased, &**storage, &prefix) {
+            Ok(files) => archive.files.extend(files),
+            Err(error) => {
+                self.remove(&archive, &before);
+                return Err(error.into());
+            }
+        }
+        archive.until = until;
+        self.moved.replace(Arc::new(archive));
+        Ok(())
     }
 
     fn take_back(&mut self) {
