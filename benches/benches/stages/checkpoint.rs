@@ -6,6 +6,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Write;
+use std::path::Path;
 use std::sync::Arc;
 
 use engine::log::memory::MemoryLog;
@@ -46,19 +47,24 @@ pub(crate) fn bench(bench: &mut Bench) {
 
         let checkpoint = |()| engine.0.checkpoint().unwrap();
         let plain = tempfile::tempdir().unwrap();
-        let mut written = 0;
-        let write = |()| {
-            for bytes in &fresh {
-                written += 1;
-                let mut file = File::create_new(plain.path().join(written.to_string())).unwrap();
-                file.write_all(bytes).unwrap();
-                file.sync_all().unwrap();
-                File::open(plain.path()).unwrap().sync_all().unwrap();
-            }
-        };
+        let write = write_synced(plain.path(), &fresh);
         let name = format!("4 shards, {tenants} tenants");
         let figure = Figure::events("checkpoint", name, count * ROWS, count);
         let limit = Work { setup: || (), routine: write };
         bench.beside(figure, Work { setup: take, routine: checkpoint }, "same files, synced", limit);
+    }
+}
+
+/// Writes `files` to `folder` under new names at each call, and syncs each and the folder.
+pub(crate) fn write_synced(folder: &Path, files: &[Vec<u8>]) -> impl FnMut(()) {
+    let mut written = 0;
+    move |()| {
+        for bytes in files {
+            written += 1;
+            let mut file = File::create_new(folder.join(written.to_string())).unwrap();
+            file.write_all(bytes).unwrap();
+            file.sync_all().unwrap();
+            File::open(folder).unwrap().sync_all().unwrap();
+        }
     }
 }

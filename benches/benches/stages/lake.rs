@@ -4,8 +4,6 @@
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::Write;
 
 use engine::event::ipc;
 use engine::lake::Lake;
@@ -16,6 +14,7 @@ use engine::storage::local::LocalStorage;
 use pipelines::lake::ParquetLake;
 
 use crate::bench::{Bench, Figure, Work};
+use crate::checkpoint::write_synced;
 use crate::input::{self, NOW_US, ROWS};
 
 /// Batches of a piece.
@@ -30,7 +29,7 @@ pub(crate) fn bench(bench: &mut Bench) {
             let record = Record { header, payload: ipc::encode(&batch).unwrap(), notes: Vec::new() };
             log.append(record, Box::new(|appended| assert!(appended.is_ok())));
         }
-        let (reached, is_reached) = std::sync::mpsc::channel();
+        let (reached, is_reached) = std::sync::mpsc::sync_channel(1);
         log.barrier(Box::new(move |end| reached.send(end).unwrap()));
         let end = is_reached.recv().unwrap();
 
@@ -45,16 +44,7 @@ pub(crate) fn bench(bench: &mut Bench) {
         let sizes: Vec<usize> = archive(()).iter().map(|file| storage.size(&file.name).unwrap() as usize).collect();
         let files: Vec<Vec<u8>> = sizes.iter().map(|size| vec![0x5a; *size]).collect();
         let plain = tempfile::tempdir().unwrap();
-        let mut written = 0;
-        let write = |()| {
-            for bytes in &files {
-                written += 1;
-                let mut file = File::create_new(plain.path().join(written.to_string())).unwrap();
-                file.write_all(bytes).unwrap();
-                file.sync_all().unwrap();
-                File::open(plain.path()).unwrap().sync_all().unwrap();
-            }
-        };
+        let write = write_synced(plain.path(), &files);
         let bytes: usize = sizes.iter().sum();
         println!(
             "{:.1} bytes an event in the log, {:.1} in the lake",

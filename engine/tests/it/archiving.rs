@@ -7,6 +7,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use engine::checkpoint::CheckpointError;
 use engine::checkpoint::manifest::Manifests;
 use engine::clock::ManualClock;
 use engine::event::batch::EventBatch;
@@ -14,7 +15,7 @@ use engine::event::builder::{Attributes, EventBatchBuilder};
 use engine::lake::{Lake, LakeError};
 use engine::log::segment::{SegmentLog, SegmentOptions};
 use engine::log::{Log, Offset};
-use engine::service::{EngineOptions, Ground, Handle};
+use engine::service::{EngineError, EngineOptions, Ground, Handle};
 use engine::shard::Position;
 use engine::snapshot::ArchiveFile;
 use engine::storage::faulty::{Fault, FaultyStorage, Operation, Rule};
@@ -169,5 +170,30 @@ fn a_log_that_is_too_large_moves_though_nothing_comes_any_more() {
     eventually("all is moved", || moved(&engine) == 100);
     eventually("nothing is wrong", || engine.failure().is_none());
     assert_eq!(engine.checkpoint_failures(), 2, "each failure is counted once, and tried again");
+    engine.drain().unwrap();
+}
+
+#[test]
+fn what_a_manifest_names_that_is_there_though_it_failed_is_not_taken_back() {
+    let faulty = Arc::new(FaultyStorage::new(Arc::new(MemoryStorage::new())));
+    let storage = Arc::clone(&faulty) as SharedStorage;
+    let engine = open(&storage, Arc::new(OneFile { rows_max: u64::MAX }), NEVER);
+    send(&engine, 0..4);
+    engine.checkpoint().unwrap();
+    let in_lake = || faulty.list("lake/events").unwrap();
+    eventually("it is moved", || !in_lake().is_empty());
+    let named = in_lake();
+
+    let (operation, name_contains, fault) = (Operation::CreateNew, "manifest".to_owned(), Fault::Unsure);
+    faulty.inject(Rule { operation, name_contains, skip: 0, times: 1, fault });
+    engine.checkpoint().expect_err("nobody knows whether it is there");
+    let error = engine.erase(BTreeSet::from(["b".to_owned()])).expect_err("somebody has written a checkpoint");
+    assert!(matches!(error, EngineError::Checkpoint(CheckpointError::Fenced { .. })), "{error}");
+    assert_eq!(in_lake(), named);
+    drop(engine);
+
+    let engine = open(&storage, Arc::new(OneFile { rows_max: u64::MAX }), NEVER);
+    let files: Vec<String> = engine.cut().unwrap().archive.files.iter().map(|file| file.name.clone()).collect();
+    assert_eq!((files, moved(&engine)), (named, 4), "it was there");
     engine.drain().unwrap();
 }

@@ -84,6 +84,10 @@ impl Checkpointer {
     ) -> Result<(), EngineError> {
         let generation = self.generation + 1;
         if !erased.is_empty() {
+            // It takes back what is not named, and a manifest that failed and is there all the same names what this does not know.
+            if self.ground.manifests.next_generation()? != generation {
+                return Err(CheckpointError::Fenced { generation }.into());
+            }
             let (done, result) = bounded(1);
             self.ask(Order::Erase { tenants: erased.clone(), until: snapshot.offset, done })?;
             result.recv().map_err(|_| gone())??;
