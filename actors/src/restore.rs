@@ -1,4 +1,5 @@
-//! Restoring: the tenants as the journal tells them, with the snapshots as a head start (I9).
+//! Restoring: the tenants as the journal tells them, with the snapshots as a head start (I9). Snapshots that know more than
+//! the journal prove that it lost entries, so nothing is begun with (I14).
 //!
 //! The same tenants come out with good snapshots, with old ones and with none. A tenant whose chain is broken keeps the
 //! state before the break and is reported; the others go on (I11). Not here: actors (`shell`), what a quarantined tenant
@@ -36,16 +37,31 @@ pub enum RestoreError {
     /// The snapshots can't be emptied.
     #[error(transparent)]
     Snapshots(#[from] SnapshotsError),
+    /// The journal lost its beginning or its end.
+    #[error(
+        "the journal holds offsets {start} to {end}, but once held 0 to {known}: segments of log/journal are missing; restore them from a backup, or, if only its end is missing, remove cache/ to go on without it"
+    )]
+    JournalShort {
+        /// First offset that is there.
+        start: Offset,
+        /// Where it ends.
+        end: Offset,
+        /// Where it once ended.
+        known: Offset,
+    },
 }
 
-/// Reads snapshots and journal. Snapshots that can't be read, or that know more than the journal does, are cleared.
+/// Reads snapshots and journal. Snapshots that can't be read are cleared.
 ///
 /// # Errors
 /// [`RestoreError`]; nothing was changed but the snapshots.
 pub fn restore(snapshots: &dyn Snapshots, journal: &Journal) -> Result<Restored, RestoreError> {
-    let end = journal.end();
-    let (mut tenants, from) = match load(snapshots, end) {
-        Ok(loaded) => loaded,
+    let (start, end) = (journal.start(), journal.end());
+    let (mut tenants, from) = match load(snapshots) {
+        Ok((.., known)) if known > end || start > 0 => {
+            return Err(RestoreError::JournalShort { start, end, known: known.max(end) });
+        }
+        Ok((tenants, from, _)) => (tenants, from),
         Err(reason) => {
             tracing::warn!(%reason, "snapshots can't be used; replaying the whole journal");
             snapshots.clear()?;
@@ -72,25 +88,14 @@ pub fn restore(snapshots: &dyn Snapshots, journal: &Journal) -> Result<Restored,
     Ok(restored)
 }
 
-/// Why snapshots are not a head start.
-#[derive(Debug, thiserror::Error)]
-enum Useless {
-    #[error(transparent)]
-    Unreadable(#[from] SnapshotsError),
-    #[error("they go to offset {0} of the journal, which ends at {1}")]
-    Ahead(Offset, Offset),
-}
-
-fn load(snapshots: &dyn Snapshots, end: Offset) -> Result<(HashMap<String, TenantRecord>, Offset), Useless> {
+/// The tenants, the offset to go on from, and the furthest that any of them knows the journal.
+fn load(snapshots: &dyn Snapshots) -> Result<(HashMap<String, TenantRecord>, Offset, Offset), SnapshotsError> {
     let from = snapshots.valid_until()?;
     let mut tenants = HashMap::new();
-    let mut furthest = from;
+    let mut known = from;
     snapshots.for_each(&mut |tenant, record| {
-        furthest = furthest.max(record.valid_until);
+        known = known.max(record.valid_until);
         tenants.insert(tenant, record);
     })?;
-    if furthest > end {
-        return Err(Useless::Ahead(furthest, end));
-    }
-    Ok((tenants, from))
+    Ok((tenants, from, known))
 }

@@ -165,6 +165,11 @@ impl Journal {
         Ok(())
     }
 
+    /// First entry that is there: 0, unless segments are missing.
+    pub fn start(&self) -> Offset {
+        self.log.start()
+    }
+
     /// End of what is durable.
     pub fn end(&self) -> Offset {
         self.log.end()

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use actors::facets::lifecycle::LifecycleCommand;
 use actors::journal::{ChainBreak, Journal};
-use actors::restore::restore;
+use actors::restore::{RestoreError, restore};
 use actors::snapshots::{MemorySnapshots, SledSnapshots, Snapshots};
 use actors::{Command, TenantState};
 use engine::log::memory::MemoryLog;
@@ -119,14 +119,20 @@ fn folders_set_aside_do_not_take_each_others_place() {
 }
 
 #[test]
-fn a_cache_that_knows_more_than_the_journal_is_cleared() {
+fn a_journal_that_is_shorter_than_the_cache_has_lost_entries() {
     let (journal, tenants) = populated(3);
-    let snapshots = MemorySnapshots::default();
-    let mut ahead = tenants.clone();
-    ahead.get_mut("tenant-0").unwrap().valid_until = journal.end() + 1;
-    fill(&snapshots, &ahead, 0);
-    assert_eq!(state_of(&snapshots, &journal), tenants);
-    snapshots.for_each(&mut |tenant, _| panic!("{tenant} is still there")).unwrap();
+    let end = journal.end();
+    for (tenant_until, mark) in [(end + 1, 0), (end, end + 1)] {
+        let snapshots = MemorySnapshots::default();
+        let mut ahead = tenants.clone();
+        ahead.get_mut("tenant-0").unwrap().valid_until = tenant_until;
+        fill(&snapshots, &ahead, mark);
+        let refused = restore(&snapshots, &journal).unwrap_err();
+        assert_eq!(refused, RestoreError::JournalShort { start: 0, end, known: end + 1 });
+        let mut kept = 0;
+        snapshots.for_each(&mut |_, _| kept += 1).unwrap();
+        assert_eq!(kept, tenants.len(), "a good cache is not set aside for a bad journal");
+    }
 }
 
 #[test]

@@ -43,7 +43,7 @@ impl<O: Operator> Engine<O> {
         let ground = Ground {
             storage: Arc::clone(storage),
             log,
-            manifests: Arc::new(Manifests::open(Arc::clone(storage), "checkpoints").unwrap()),
+            manifests: Arc::new(Manifests::new(Arc::clone(storage), "checkpoints")),
             lake: Arc::new(ParquetLake),
             clock: Arc::new(ManualClock::new(NOW_US)),
             shards: SHARDS,

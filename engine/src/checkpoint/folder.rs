@@ -1,10 +1,12 @@
 //! The node's data folder: what it is, and that one process at a time uses it.
 //!
 //! The lock is the operating system's and vanishes with its process, kill -9 included, so that nothing has to be cleaned up
-//! after a crash. Not here: what is in the folder besides `node.json` and `node.lock`.
+//! after a crash. Keeps I12 (nobody but the owner's account reads the folder) and I14 (a folder of files without `node.json`
+//! is damaged, not new). Not here: what is in the folder besides `node.json` and `node.lock`.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,6 +21,10 @@ pub const FORMAT: u32 = 1;
 
 const NODE: &str = "node.json";
 const LOCK: &str = "node.lock";
+/// Folders that a node makes after its `node.json`.
+const MADE_LATER: [&str; 5] = ["log", "marks", "checkpoints", "lake", "cache"];
+/// The owner's account and nobody else.
+const MODE: u32 = 0o700;
 
 /// What a data folder is from its first day on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,6 +76,16 @@ pub enum FolderError {
         /// What does not fit.
         reason: String,
     },
+    /// `node.json` is gone from a folder that a node has used.
+    #[error(
+        "{file} is missing, though {folder} is there: restore it from a backup, since a new one would count events again and look for tenants in other shards"
+    )]
+    Missing {
+        /// Which file.
+        file: PathBuf,
+        /// What shows that a node has used the folder.
+        folder: PathBuf,
+    },
     /// Made by another version.
     #[error("data folder {folder} has format {found}, this program reads {supported}; use the version that made it")]
     Format {
@@ -98,8 +114,13 @@ impl DataFolder {
     /// See [`FolderError`].
     pub fn open(path: &Path, new: Node) -> Result<Self, FolderError> {
         let failed = |error| FolderError::Storage { folder: path.to_owned(), error };
-        std::fs::create_dir_all(path).map_err(|error| failed(StorageError::from_io(".", &error)))?;
+        make_private(path).map_err(|error| failed(StorageError::from_io(".", &error)))?;
         let lock = lock(path)?;
+        if !path.join(NODE).exists()
+            && let Some(made) = MADE_LATER.iter().find(|made| path.join(made).exists())
+        {
+            return Err(FolderError::Missing { file: path.join(NODE), folder: path.join(made) });
+        }
         let storage = LocalStorage::open(path).map_err(failed)?;
         match storage.create_new(NODE, &encode_json(&new)) {
             Ok(()) | Err(StorageError::Exists { .. }) => {}
@@ -130,11 +151,21 @@ impl DataFolder {
     }
 }
 
+/// Makes the folder if it is absent, and keeps other accounts out of it.
+fn make_private(path: &Path) -> std::io::Result<()> {
+    DirBuilder::new().recursive(true).mode(MODE).create(path)?;
+    let permissions = std::fs::metadata(path)?.permissions();
+    if permissions.mode() & 0o777 != MODE {
+        std::fs::set_permissions(path, Permissions::from_mode(MODE))?;
+    }
+    Ok(())
+}
+
 fn lock(folder: &Path) -> Result<File, FolderError> {
     let failed = |error| FolderError::Storage { folder: folder.to_owned(), error: StorageError::from_io(LOCK, &error) };
     let mut options = OpenOptions::new();
     // Not truncated at opening: until the lock is held, the owner's number in it is someone else's.
-    options.read(true).write(true).create(true).truncate(false);
+    options.read(true).write(true).create(true).truncate(false).mode(0o600);
     let mut file = options.open(folder.join(LOCK)).map_err(failed)?;
     match file.try_lock() {
         Ok(()) => {}

@@ -89,15 +89,9 @@ pub struct Manifests {
 }
 
 impl Manifests {
-    /// Opens the folder, before anyone writes to it or to the lake: files that no manifest refers to, left by a checkpoint
-    /// that was never finished, are removed.
-    ///
-    /// # Errors
-    /// [`CheckpointError::Storage`] if the folders can't be listed or cleaned.
-    pub fn open(storage: SharedStorage, folder: &str) -> Result<Self, CheckpointError> {
-        let manifests = Self { storage, folder: folder.to_owned(), fallbacks: AtomicU64::new(0) };
-        manifests.remove_orphans()?;
-        Ok(manifests)
+    /// The manifests in `folder`; nothing is read or changed.
+    pub fn new(storage: SharedStorage, folder: &str) -> Self {
+        Self { storage, folder: folder.to_owned(), fallbacks: AtomicU64::new(0) }
     }
 
     /// The newest manifest that is whole, files included, or none if there never was one. If a newer one is damaged, an
@@ -105,12 +99,20 @@ impl Manifests {
     /// [`Self::fallbacks`].
     ///
     /// # Errors
-    /// [`CheckpointError::Corrupt`] naming the newest damaged file if no manifest will do.
+    /// [`CheckpointError::Corrupt`] naming the newest damaged file if no manifest will do; [`CheckpointError::Gap`] if the
+    /// log does not reach back to what the newest manifest holds, or to the beginning without one.
     pub fn latest(&self, log_start: Offset) -> Result<Option<Manifest>, CheckpointError> {
         let mut newest_damage = None;
         for generation in self.generations()?.into_iter().rev() {
             let damage = match self.verified(generation) {
-                Ok(manifest) if newest_damage.is_none() => return Ok(Some(manifest)),
+                Ok(manifest) if newest_damage.is_none() => {
+                    let needed = manifest.needs_log_from();
+                    return if needed >= log_start {
+                        Ok(Some(manifest))
+                    } else {
+                        Err(CheckpointError::Gap { folder: self.folder.clone(), needed, log_start })
+                    };
+                }
                 Ok(manifest) if manifest.needs_log_from() >= log_start => {
                     self.fallbacks.fetch_add(1, Ordering::Relaxed);
                     tracing::warn!(generation, "going on from an earlier checkpoint; the log brings it up to date");
@@ -123,7 +125,12 @@ impl Manifests {
             tracing::warn!(generation, %damage, "a checkpoint can't be used");
             newest_damage.get_or_insert(damage);
         }
-        newest_damage.map_or(Ok(None), Err)
+        match newest_damage {
+            Some(damage) => Err(damage),
+            // What is before the log's start was in a checkpoint.
+            None if log_start > 0 => Err(CheckpointError::Gap { folder: self.folder.clone(), needed: 0, log_start }),
+            None => Ok(None),
+        }
     }
 
     /// How often [`Self::latest`] had to use an earlier checkpoint.
@@ -169,7 +176,7 @@ impl Manifests {
     /// many files were removed.
     ///
     /// # Errors
-    /// [`CheckpointError::Storage`]; what is left is removed by the next [`Self::open`].
+    /// [`CheckpointError::Storage`]; what is left is removed by the next [`Self::remove_orphans`].
     pub fn collect_garbage(&self, keep: usize) -> Result<usize, CheckpointError> {
         let readable = self.readable()?;
         let (dropped, kept) = readable.split_at(readable.len().saturating_sub(keep.max(1)));
@@ -188,8 +195,13 @@ impl Manifests {
         Ok(removed)
     }
 
-    /// A damaged manifest's files are unknown: with one around, nothing is an orphan for certain.
-    fn remove_orphans(&self) -> Result<(), CheckpointError> {
+    /// Removes files that no manifest refers to, left by a checkpoint that was never finished. Called once a state has been
+    /// recovered and before anyone writes: until then they may be all that is left of a damaged node. A damaged manifest's
+    /// files are unknown: with one around, nothing is an orphan for certain.
+    ///
+    /// # Errors
+    /// [`CheckpointError::Storage`] if the folders can't be listed or cleaned.
+    pub fn remove_orphans(&self) -> Result<(), CheckpointError> {
         let readable = self.readable()?;
         if readable.len() != self.generations()?.len() {
             return Ok(());

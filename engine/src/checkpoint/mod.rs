@@ -7,6 +7,7 @@ pub mod folder;
 pub mod file;
 pub mod manifest;
 
+use crate::log::Offset;
 use crate::shard::operator::RestoreError;
 use crate::storage::StorageError;
 
@@ -25,6 +26,18 @@ pub enum CheckpointError {
         file: String,
         /// What does not fit.
         reason: String,
+    },
+    /// The log begins behind what the newest manifest holds: segments or manifests are missing.
+    #[error(
+        "the log begins at offset {log_start}, but the newest manifest in {folder} needs it from {needed}: segments of the log or manifests are missing; restore them from a backup, nothing was changed"
+    )]
+    Gap {
+        /// Folder of the manifests.
+        folder: String,
+        /// First offset that is needed; 0 without a manifest.
+        needed: Offset,
+        /// First offset that is there.
+        log_start: Offset,
     },
     /// Someone else wrote a checkpoint: this node no longer owns the data and must stop.
     #[error(

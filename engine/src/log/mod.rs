@@ -126,7 +126,7 @@ pub enum LogError {
     Closed,
     /// Bytes that are not what was written; not a torn tail, since valid records follow.
     #[error(
-        "log segment {segment} is damaged at byte {position}: {reason}; restore the file from a backup, or move it and all later segments away to go on with what is before it"
+        "log segment {segment} is damaged at byte {position}: {reason}; restore the file from a backup, or move it, all later segments and the log's file in the folder marks away to go on with what is before it"
     )]
     Corrupt {
         /// File name.
@@ -135,6 +135,20 @@ pub enum LogError {
         position: u64,
         /// What does not fit.
         reason: String,
+    },
+    /// Acknowledged records are gone: the log once reached further than it does now.
+    #[error(
+        "the log ends at offset {end} but reached {reached} (in {segment}): its newest records are missing; restore the log's segments from a backup, or remove the file {mark} to go on without them"
+    )]
+    Missing {
+        /// Offset that was durable.
+        reached: Offset,
+        /// The segment that held the records before it.
+        segment: String,
+        /// Where the log ends now.
+        end: Offset,
+        /// The file that vouches for `reached`.
+        mark: String,
     },
     /// The offset was trimmed away.
     #[error("offset {asked} is before the start of the log ({start})")]

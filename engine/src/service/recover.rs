@@ -57,6 +57,7 @@ pub(super) fn recover<O: Operator, G: Gate>(
     }
     configure(ground, &archive, definitions, &mut workers)?;
     replay(ground, from, &mut workers)?;
+    ground.manifests.remove_orphans()?;
     Ok(Recovered { workers, archive, generation, epoch })
 }
 

@@ -2,12 +2,14 @@
 //!
 //! Keeps I1 (durable means file *and* folder entries are synced) and I10 (a new file appears whole under its name or not
 //! at all: it is written elsewhere, synced, then hard-linked to a name that must be free).
+//! Files are readable by the owner's account only (I12).
 //! Not here: who may open the folder (`checkpoint::folder` locks it). Open a folder once per process and share the handle:
 //! opening removes what a killed process left half-written.
 
 use std::collections::HashSet;
 use std::fs::{self, File, FileType, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -16,6 +18,8 @@ use super::{AppendFile, Storage, StorageError, check_name};
 
 /// Where new files are written before they get their name; on the same file system, since hard links can't cross.
 const UNFINISHED: &str = ".unfinished";
+/// Read and written by the owner's account.
+const FILE_MODE: u32 = 0o600;
 
 /// A folder of real files.
 #[derive(Debug)]
@@ -102,7 +106,7 @@ impl LocalStorage {
     }
 
     fn write_and_link(&self, path: &Path, unfinished: &Path, bytes: &[u8]) -> io::Result<()> {
-        let mut file = OpenOptions::new().write(true).create_new(true).open(unfinished)?;
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(unfinished)?;
         file.write_all(bytes)?;
         file.sync_all()?;
         fs::hard_link(unfinished, path)
@@ -126,7 +130,7 @@ impl Storage for LocalStorage {
     fn open_append(&self, name: &str) -> Result<Box<dyn AppendFile>, StorageError> {
         self.with_path(name, |path| {
             let folder = self.durable_parent(path)?.to_owned();
-            let file = OpenOptions::new().append(true).create(true).open(path)?;
+            let file = OpenOptions::new().append(true).create(true).mode(FILE_MODE).open(path)?;
             Ok(Box::new(LocalFile { name: name.to_owned(), file, unsynced_folder: Some(folder) })
                 as Box<dyn AppendFile>)
         })

@@ -81,7 +81,7 @@ fn open(storage: &SharedStorage, lake: Arc<dyn Lake>, every: Duration) -> Handle
     let ground = Ground {
         storage: Arc::clone(storage),
         log: Arc::new(log),
-        manifests: Arc::new(Manifests::open(Arc::clone(storage), "checkpoints").unwrap()),
+        manifests: Arc::new(Manifests::new(Arc::clone(storage), "checkpoints")),
         lake,
         clock: Arc::new(ManualClock::new(1_000_000)),
         shards: 1,

@@ -195,7 +195,7 @@ impl Place {
         let ground = Ground {
             storage: Arc::clone(&storage),
             log: Arc::new(log),
-            manifests: Arc::new(Manifests::open(storage, "checkpoints").unwrap()),
+            manifests: Arc::new(Manifests::new(storage, "checkpoints")),
             lake: Arc::clone(&self.lake) as Arc<dyn Lake>,
             clock: Arc::new(ManualClock::new(1_000_000)),
             shards: 3,

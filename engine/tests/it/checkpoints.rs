@@ -14,7 +14,9 @@ use serde_json::json;
 const FOLDER: &str = "checkpoints";
 
 fn open(storage: &MemoryStorage) -> Manifests {
-    Manifests::open(Arc::new(storage.clone()), FOLDER).unwrap()
+    let manifests = Manifests::new(Arc::new(storage.clone()), FOLDER);
+    manifests.remove_orphans().unwrap();
+    manifests
 }
 
 fn manifest(generation: u64, files: &[&str]) -> Manifest {
@@ -66,9 +68,9 @@ fn generation(manifests: &Manifests, log_start: u64) -> Result<u64, String> {
 fn the_newest_comes_back_as_it_was_written() {
     assert_eq!(open(&MemoryStorage::new()).latest(0), Ok(None));
     let (storage, manifests) = three();
-    assert_eq!(manifests.latest(300), Ok(Some(manifest(3, &["shared", "a3"]))));
+    assert_eq!(manifests.latest(270), Ok(Some(manifest(3, &["shared", "a3"]))));
     storage.crash();
-    assert_eq!(open(&storage).latest(300), Ok(Some(manifest(3, &["shared", "a3"]))));
+    assert_eq!(open(&storage).latest(270), Ok(Some(manifest(3, &["shared", "a3"]))));
     assert_eq!(manifests.fallbacks(), 0);
 }
 
@@ -143,6 +145,19 @@ fn an_earlier_checkpoint_is_used_only_if_the_log_reaches_back_to_it() {
         assert_eq!(generation(&manifests, log_start), expect, "case {at}");
         assert_eq!(manifests.next_generation(), Ok(4), "a damaged manifest keeps its name");
     }
+}
+
+#[test]
+fn manifests_that_are_gone_are_missed_and_nothing_is_removed() {
+    let (storage, manifests) = three();
+    assert!(matches!(manifests.latest(271), Err(CheckpointError::Gap { needed: 270, log_start: 271, .. })));
+    let files = storage.list(FOLDER).unwrap();
+    for generation in 1..=3 {
+        storage.remove(&name(generation)).unwrap();
+    }
+    assert_eq!(manifests.latest(0), Ok(None), "the log has everything");
+    assert!(matches!(manifests.latest(1), Err(CheckpointError::Gap { needed: 0, log_start: 1, .. })));
+    assert_eq!(storage.list(FOLDER).unwrap().len(), files.len() - 3);
 }
 
 #[test]
@@ -266,7 +281,7 @@ fn a_manifest_without_files_of_panes_is_read_as_before() {
 fn a_full_disk_leaves_the_checkpoint_before() {
     let (memory, _) = three();
     let faulty = Arc::new(FaultyStorage::new(Arc::new(memory)));
-    let manifests = Manifests::open(faulty.clone() as SharedStorage, FOLDER).unwrap();
+    let manifests = Manifests::new(faulty.clone() as SharedStorage, FOLDER);
     let name_contains = "manifest".to_owned();
     faulty.inject(Rule { operation: Operation::CreateNew, name_contains, skip: 0, times: 1, fault: Fault::Full });
     let full = CheckpointError::Storage(StorageError::Full { name: name(4) });

@@ -84,7 +84,7 @@ impl World {
         let ground = Ground {
             storage: Arc::clone(&storage),
             log: Arc::new(SegmentLog::open(Arc::clone(&storage), "log/events", segments).unwrap()),
-            manifests: Arc::new(Manifests::open(storage, "checkpoints").unwrap()),
+            manifests: Arc::new(Manifests::new(storage, "checkpoints")),
             lake: Arc::new(OneFile { rows_max: u64::MAX }),
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             shards: 2,

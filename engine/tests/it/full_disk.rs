@@ -38,7 +38,7 @@ fn open_at(faulty: &Arc<FaultyStorage>, rows_max: u64, clock: &Arc<ManualClock>)
     let ground = Ground {
         storage: Arc::clone(&storage),
         log: Arc::new(log),
-        manifests: Arc::new(Manifests::open(storage, "checkpoints").unwrap()),
+        manifests: Arc::new(Manifests::new(storage, "checkpoints")),
         lake: Arc::new(OneFile { rows_max }),
         clock: Arc::clone(clock) as Arc<dyn Clock>,
         shards: 2,

@@ -29,6 +29,11 @@ fn killed(records: u8) -> Arc<MemoryStorage> {
     storage
 }
 
+/// As a folder of a version that knew no marks.
+fn forget_marks(storage: &dyn Storage) {
+    storage.list("marks").unwrap().iter().for_each(|mark| storage.remove(mark).unwrap());
+}
+
 fn only_segment(storage: &dyn Storage) -> String {
     let names = storage.list("events").unwrap();
     assert_eq!(names.len(), 1, "{names:?}");
@@ -55,6 +60,7 @@ fn a_tail_cut_anywhere_is_cut_back_to_whole_records() {
     let boundaries = boundaries(5);
     for length in 0..*boundaries.last().unwrap() {
         let storage = killed(5);
+        forget_marks(&*storage);
         storage.truncate(&only_segment(&*storage), length).unwrap();
         let log = open(&storage).unwrap();
         let whole = boundaries.iter().filter(|boundary| **boundary <= length).count().saturating_sub(1);
@@ -67,6 +73,73 @@ fn a_tail_cut_anywhere_is_cut_back_to_whole_records() {
         let log = open(&storage).unwrap();
         assert_eq!((log.end(), log.recovered_bytes()), (whole as u64 + 1, 0));
     }
+}
+
+#[test]
+fn a_log_that_ends_before_its_mark_is_refused_and_left_alone() {
+    let boundaries = boundaries(5);
+    // The fifth record is less than a quarter of the segment, so the newest mark stands behind the fourth.
+    let marked = boundaries[4];
+    for length in 0..*boundaries.last().unwrap() {
+        let storage = killed(5);
+        let name = only_segment(&*storage);
+        storage.truncate(&name, length).unwrap();
+        let opened = open(&storage).map(|log| log.end());
+        if length >= marked {
+            assert_eq!(opened, Ok(4), "cut to {length} bytes");
+            continue;
+        }
+        let Err(LogError::Missing { reached: 4, segment, end, mark }) = opened else {
+            panic!("cut to {length} bytes: {opened:?}")
+        };
+        assert_eq!((segment.as_str(), storage.size(&name)), (name.as_str(), Ok(length)), "cut to {length} bytes");
+        // The way out that the error names.
+        storage.remove(&mark).unwrap();
+        assert_eq!(open(&storage).map(|log| log.end()), Ok(end), "cut to {length} bytes");
+    }
+}
+
+#[test]
+fn a_segment_that_is_gone_is_missed_whichever_it_is() {
+    let storage = Arc::new(MemoryStorage::new());
+    let log = open(&storage).unwrap();
+    for mark in 0..3 {
+        append(&log, record(1, 20, mark)).unwrap();
+        log.roll();
+    }
+    drop(log);
+    let segments = storage.list("events").unwrap();
+    assert_eq!(segments.len(), 3);
+    for (at, segment) in segments.iter().enumerate() {
+        let bytes = storage.read(segment).unwrap();
+        storage.remove(segment).unwrap();
+        // What is missing before the end is found by who reads it: the start may be trimmed, and checkpoints say from where
+        // the log is needed.
+        let refused = open(&storage).and_then(|log| read(&log, 0).map(drop));
+        match at {
+            0 => assert_eq!(refused, Err(LogError::Trimmed { asked: 0, start: 1 })),
+            1 => assert!(matches!(refused, Err(LogError::Corrupt { .. })), "{refused:?}"),
+            _ => assert!(matches!(refused, Err(LogError::Missing { reached: 3, end: 2, .. })), "{refused:?}"),
+        }
+        storage.create_new(segment, &bytes).unwrap();
+    }
+    for segment in &segments {
+        storage.remove(segment).unwrap();
+    }
+    assert!(matches!(open(&storage).map(drop), Err(LogError::Missing { reached: 3, end: 0, .. })), "all are gone");
+}
+
+#[test]
+fn marks_are_few_however_many_records_there_are() {
+    let storage = Arc::new(MemoryStorage::new());
+    let faulty = Arc::new(FaultyStorage::new(Arc::clone(&storage) as _));
+    let log = open(&faulty).unwrap();
+    for mark in 0..200 {
+        append(&log, record(1, 20, mark)).unwrap();
+    }
+    let made = faulty.seen()[&Operation::CreateNew];
+    assert!((10..30).contains(&made), "one each time the segment has grown by a quarter");
+    assert_eq!(storage.list("marks").unwrap().len(), 1, "older ones are removed");
 }
 
 #[test]
@@ -110,7 +183,8 @@ fn a_group_that_was_torn_out_of_order_is_cut_off_whole_records() {
     barrier(&log);
     storage.crash();
     drop(log);
-    // The power failed before the group was synced, and the disk had its end but not all of its beginning.
+    // The power failed before the group was synced, so before its mark, and the disk had its end but not all of its beginning.
+    forget_marks(&*storage);
     storage.flip_bit(&only_segment(&*storage), boundaries(4)[2] + 80, 0).unwrap();
     let log = open(&storage).unwrap();
     assert_eq!(marks(&log).len(), 2);
@@ -129,6 +203,7 @@ fn payloads_that_look_like_frames_are_not_taken_for_them() {
     drop(log);
     let torn = storage.size(&name).unwrap() - 1;
     storage.truncate(&name, torn).unwrap();
+    forget_marks(&*storage);
     assert_eq!(open(&storage).unwrap().end(), 3);
 }
 

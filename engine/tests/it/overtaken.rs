@@ -89,7 +89,7 @@ fn open(storage: &SharedStorage) -> (Handle<Counting>, Arc<Slow>, Receiver<()>) 
     let ground = Ground {
         storage: Arc::clone(storage),
         log: Arc::clone(&log) as SharedLog,
-        manifests: Arc::new(Manifests::open(Arc::clone(storage), "checkpoints").unwrap()),
+        manifests: Arc::new(Manifests::new(Arc::clone(storage), "checkpoints")),
         lake: Arc::new(OneFile { rows_max: u64::MAX }),
         clock: Arc::new(ManualClock::new(1_000_000)),
         shards: 1,

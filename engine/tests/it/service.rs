@@ -32,7 +32,7 @@ fn open_with(options: EngineOptions, storage: &SharedStorage, limit: i128) -> Ha
     let ground = Ground {
         storage: Arc::clone(storage),
         log: Arc::new(log),
-        manifests: Arc::new(Manifests::open(Arc::clone(storage), "checkpoints").expect("manifests open")),
+        manifests: Arc::new(Manifests::new(Arc::clone(storage), "checkpoints")),
         lake: Arc::new(OneFile { rows_max: u64::MAX }),
         clock: Arc::new(ManualClock::new(1_000_000)),
         shards: 3,

@@ -124,7 +124,7 @@ impl Life {
         let ground = Ground {
             storage: Arc::clone(&storage),
             log: Arc::new(SegmentLog::open(Arc::clone(&storage), "log/events", segments)?),
-            manifests: Arc::new(Manifests::open(Arc::clone(&storage), "checkpoints")?),
+            manifests: Arc::new(Manifests::new(Arc::clone(&storage), "checkpoints")),
             lake: Arc::new(ParquetLake),
             clock: Arc::new(ManualClock::new(DAY_US)),
             shards: SHARDS,

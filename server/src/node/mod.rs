@@ -235,7 +235,7 @@ fn open_engine(
     seed: u64,
 ) -> Result<(Handle<MeteringOperator>, Mended), NodeError> {
     let log = SegmentLog::open(Arc::clone(&storage), "log/events", options.segments)?;
-    let manifests = Arc::new(Manifests::open(Arc::clone(&storage), "checkpoints")?);
+    let manifests = Arc::new(Manifests::new(Arc::clone(&storage), "checkpoints"));
     let mut mended = Mended { log_bytes_cut: log.recovered_bytes(), ..Mended::default() };
     let ground = Ground {
         storage: Arc::clone(&storage),

@@ -1,10 +1,12 @@
 //! The embedded log: framed records in segment files, group commit, one writer thread.
 //!
-//! `writer` owns the active segment, `reader` streams records back, `recover` finds out at open what survived. Keeps I1
+//! `writer` owns the active segment, `reader` streams records back, `recover` finds out at open what survived, `mark` notices
+//! what is missing. Keeps I1
 //! (a group is synced before any of its completions is called), I2 (a torn tail is cut off whole records), I8 (see
 //! [`SegmentOptions`]). Not here: group commit itself (`log::group`), the bytes (`log::frame`), files (`storage`).
 
 mod writer;
+mod mark;
 mod reader;
 mod recover;
 
@@ -14,6 +16,7 @@ use super::frame::OFFSET_MAX;
 use super::group::GroupCommit;
 use super::{Barrier, Completion, Log, LogError, Offset, Record, Records};
 use crate::storage::SharedStorage;
+use mark::Marks;
 use writer::Writer;
 
 /// Limits of a [`SegmentLog`].
@@ -46,12 +49,14 @@ impl SegmentLog {
     /// see [`Self::recovered_bytes`].
     ///
     /// # Errors
-    /// [`LogError::Corrupt`] if bytes that had been durable are damaged; [`LogError::Storage`] if files can't be read,
-    /// cut or synced.
+    /// [`LogError::Corrupt`] if bytes that had been durable are damaged, [`LogError::Missing`] if they are gone, and in both
+    /// cases no file was changed; [`LogError::Storage`] if files can't be read, cut or synced.
     pub fn open(storage: SharedStorage, folder: &str, options: SegmentOptions) -> Result<Self, LogError> {
-        let recovered = recover::recover(&storage, folder)?;
+        let marks = Marks::new(Arc::clone(&storage), folder);
+        let recovered = recover::recover(&storage, folder, &marks)?;
         let (recovered_bytes, index) = (recovered.recovered_bytes, Arc::new(Index::default()));
-        let writer = Writer::open(Arc::clone(&storage), folder, options.segment_bytes, Arc::clone(&index), recovered)?;
+        let writer =
+            Writer::open(Arc::clone(&storage), folder, options.segment_bytes, Arc::clone(&index), marks, recovered)?;
         let commit = GroupCommit::start(writer, options.in_flight_bytes_max)?;
         Ok(Self { storage, index, recovered_bytes, trimming: Mutex::default(), commit })
     }

@@ -2,10 +2,12 @@
 //!
 //! Only the last segment is checked here, since the others were durable before it was begun; readers check them on the
 //! way. Bytes at the end that do not fit are a torn write, unless a later frame says that they had been durable: then they
-//! were acknowledged, and going on without them would lose events silently (I1, I5).
+//! were acknowledged, and going on without them would lose events silently (I1, I5). The same holds for a log that ends before
+//! its mark (I14). No file is changed in either case.
 
 use std::sync::Arc;
 
+use super::mark::Marks;
 use super::reader::{Cursor, ReadError};
 use super::{Segment, SegmentId};
 use crate::log::frame::{FRAME_HEADER_BYTES, FRAME_MAGIC, Frame, Kind};
@@ -29,41 +31,58 @@ pub(super) struct Recovered {
     pub(super) recovered_bytes: u64,
 }
 
-pub(super) fn recover(storage: &SharedStorage, folder: &str) -> Result<Recovered, LogError> {
+pub(super) fn recover(storage: &SharedStorage, folder: &str, marks: &Marks) -> Result<Recovered, LogError> {
     let mut ids: Vec<SegmentId> = storage.list(folder)?.iter().filter_map(|name| SegmentId::parse(name)).collect();
     ids.sort_unstable();
-    let mut recovered_bytes = 0;
-    let mut torn = None;
-    while let Some(id) = ids.last().copied() {
+    let (mut torn, mut cuts) = (None, Vec::new());
+    let last = loop {
+        let Some(id) = ids.last().copied() else { break None };
         let name = id.name(folder);
         let size = storage.size(&name)?;
         let tail = scan(storage, &name, size, id, torn)?;
-        if size > tail.valid_bytes {
-            recovered_bytes += size - tail.valid_bytes;
-            let (kept_bytes, cut_bytes) = (tail.valid_bytes, size - tail.valid_bytes);
+        if size > tail.valid_bytes || tail.valid_bytes == 0 {
+            cuts.push(Cut { name: name.clone(), kept_bytes: tail.valid_bytes, cut_bytes: size - tail.valid_bytes });
+        }
+        if tail.valid_bytes > 0 {
+            break Some((id, name, tail));
+        }
+        // Not even its header was durable: the log ends with the segment before.
+        torn = Some(id);
+        ids.pop();
+    };
+    let active = torn.unwrap_or(SegmentId { start: 0, ordinal: 0 });
+    marks.check(last.as_ref().map_or(active.start, |(.., tail)| tail.end))?;
+    // Nothing is changed before all is known to be there.
+    cuts.iter().try_for_each(|cut| cut.carry_out(storage))?;
+    let recovered_bytes = cuts.iter().map(|cut| cut.cut_bytes).sum();
+    let Some((id, name, tail)) = last else {
+        return Ok(Recovered { segments: Vec::new(), active, end: active.start, sealed: true, recovered_bytes });
+    };
+    let mut segments = Vec::with_capacity(ids.len());
+    for older in &ids[..ids.len() - 1] {
+        let name = older.name(folder);
+        let bytes = storage.size(&name)?;
+        segments.push(Segment { name, start: older.start, bytes });
+    }
+    segments.push(Segment { name, start: id.start, bytes: tail.valid_bytes });
+    Ok(Recovered { segments, active: id, end: tail.end, sealed: tail.sealed, recovered_bytes })
+}
+
+/// A torn write that is to be cut off.
+struct Cut {
+    name: String,
+    kept_bytes: u64,
+    cut_bytes: u64,
+}
+
+impl Cut {
+    fn carry_out(&self, storage: &SharedStorage) -> Result<(), StorageError> {
+        let Self { name, kept_bytes, cut_bytes } = self;
+        if *cut_bytes > 0 {
             tracing::warn!(segment = name, kept_bytes, cut_bytes, "cutting off a torn write that nobody was told of");
         }
-        if tail.valid_bytes == 0 {
-            // Not even its header was durable: the log ends with the segment before.
-            storage.remove(&name)?;
-            torn = Some(id);
-            ids.pop();
-            continue;
-        }
-        if size > tail.valid_bytes {
-            storage.truncate(&name, tail.valid_bytes)?;
-        }
-        let mut segments = Vec::with_capacity(ids.len());
-        for older in &ids[..ids.len() - 1] {
-            let name = older.name(folder);
-            let bytes = storage.size(&name)?;
-            segments.push(Segment { name, start: older.start, bytes });
-        }
-        segments.push(Segment { name, start: id.start, bytes: tail.valid_bytes });
-        return Ok(Recovered { segments, active: id, end: tail.end, sealed: tail.sealed, recovered_bytes });
+        if *kept_bytes == 0 { storage.remove(name) } else { storage.truncate(name, *kept_bytes) }
     }
-    let active = torn.unwrap_or(SegmentId { start: 0, ordinal: 0 });
-    Ok(Recovered { segments: Vec::new(), active, end: active.start, sealed: true, recovered_bytes })
 }
 
 /// The readable part of a segment.

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::mark::Marks;
 use super::recover::Recovered;
 use super::{Index, Segment, SegmentId};
 use crate::log::frame::{Frame, encode_segment_header};
@@ -22,6 +23,7 @@ pub(super) struct Writer {
     folder: String,
     segment_bytes: u64,
     index: Arc<Index>,
+    marks: Marks,
     active: Active,
     end: Offset,
     buffer: Vec<u8>,
@@ -54,6 +56,7 @@ impl Writer {
         folder: &str,
         segment_bytes: u64,
         index: Arc<Index>,
+        marks: Marks,
         recovered: Recovered,
     ) -> Result<Self, LogError> {
         let mut active = Active::open(&storage, folder, recovered.active)?;
@@ -70,7 +73,18 @@ impl Writer {
             state.segments = recovered.segments;
         }
         let (folder, end) = (folder.to_owned(), recovered.end);
-        Ok(Self { storage, folder, segment_bytes, index, active, end, buffer: Vec::with_capacity(BUFFER_BYTES) })
+        let writer = Self {
+            storage,
+            folder,
+            segment_bytes,
+            index,
+            marks,
+            active,
+            end,
+            buffer: Vec::with_capacity(BUFFER_BYTES),
+        };
+        writer.mark_if_due();
+        Ok(writer)
     }
 
     fn cut_torn(&mut self) -> Result<(), StorageError> {
@@ -129,6 +143,21 @@ impl Writer {
         Ok(())
     }
 
+    /// Vouches for what is durable. Records are so without it, so a failure is tried again with the next group.
+    fn mark_if_due(&self) {
+        let bytes = self.active.durable_bytes;
+        if bytes > 0 && self.marks.is_due(bytes) {
+            self.mark();
+        }
+    }
+
+    fn mark(&self) {
+        let Active { name, durable_bytes, .. } = &self.active;
+        if let Err(error) = self.marks.set(self.end, name, *durable_bytes) {
+            tracing::warn!(segment = name, %error, "can't mark how far the log reaches; the next write tries again");
+        }
+    }
+
     /// Tells readers.
     fn publish(&mut self, written: u64, end: Offset) {
         self.active.durable_bytes += written;
@@ -163,6 +192,7 @@ impl Sink for Writer {
         let first = self.end;
         self.publish(written, end);
         self.active.sealed = false;
+        self.mark_if_due();
         Ok(first)
     }
 
@@ -178,7 +208,10 @@ impl Sink for Writer {
         let seal = Frame::seal(self.end, self.active.durable_bytes);
         let written = self.active.file.append(&seal.encode()).and_then(|()| self.active.file.sync());
         match written {
-            Ok(()) => self.publish(seal.frame_bytes(), self.end),
+            Ok(()) => {
+                self.publish(seal.frame_bytes(), self.end);
+                self.mark();
+            }
             // Nothing is lost: the next open finds a log that looks killed instead of closed.
             Err(error) => tracing::warn!(segment = self.active.name, %error, "can't seal the log"),
         }

@@ -147,7 +147,7 @@ fn checkpoint(shard: &mut Shard, manifests: &Manifests) {
 fn a_removed_meter_s_cold_files_go_with_the_last_checkpoint_that_knows_them() {
     let meter = minute(Aggregation::Sum);
     let mut shard = filled(&meter);
-    let manifests = Manifests::open(Arc::new(shard.storage.clone()), "checkpoints").unwrap();
+    let manifests = Manifests::new(Arc::new(shard.storage.clone()), "checkpoints");
     let storage = shard.storage.clone();
     let cold = || storage.list("lake/panes/m").unwrap().len();
     checkpoint(&mut shard, &manifests);
@@ -170,10 +170,10 @@ fn what_a_crash_left_is_nobody_s_and_in_nobody_s_way() {
     let mut again = filled(&meter);
     again.storage = shard.storage.clone();
     again.storage.remove("checkpoints/1-panes").unwrap();
-    let manifests = Manifests::open(Arc::new(again.storage.clone()), "checkpoints").unwrap();
+    let manifests = Manifests::new(Arc::new(again.storage.clone()), "checkpoints");
     checkpoint(&mut again, &manifests);
     assert_eq!(again.storage.list("lake/panes/m").unwrap().len(), 2);
-    Manifests::open(Arc::new(again.storage.clone()), "checkpoints").unwrap();
+    Manifests::new(Arc::new(again.storage.clone()), "checkpoints").remove_orphans().unwrap();
     assert_eq!(again.storage.list("lake/panes/m").unwrap(), ["lake/panes/m/1-panes-1.parquet"]);
     again.operator = operator(&again.storage);
     let description = manifests.latest(0).unwrap().unwrap().shards.remove(0).operator;
