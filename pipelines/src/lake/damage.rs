@@ -2,8 +2,9 @@
 //!
 //! A footer that is damaged makes the reader panic or, worse, agree: it would skip row groups that hold what was asked
 //! for. So no byte of it is parsed before its checksum fits, and who reads a file whole checks the whole. A query reads
-//! only the pages it needs, which have no checksum of their own: damage there is noticed as far as decoding fails, and a
-//! panic while it does is an error like any other. Not here: where checksums are kept (the manifest).
+//! only the column chunks it needs, whose checksums the footer holds (`chunks`). In a file of an older version they have
+//! none: damage there is noticed as far as decoding fails, and a panic while it does is an error like any other. Not here:
+//! where checksums are kept (the manifest).
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;

@@ -13,6 +13,7 @@ pub(crate) mod write;
 pub mod archive;
 mod erase;
 mod file;
+mod chunks;
 mod damage;
 pub mod read;
 pub mod history;

@@ -21,6 +21,7 @@ use parquet::file::statistics::Statistics;
 use parquet::schema::types::SchemaDescriptor;
 
 use super::LakeError;
+use super::chunks::Chunks;
 use super::damage::{contained, metadata};
 use super::rows::{ATTRIBUTES, DATA, LATE, REVISION, TENANT, TIME, flatten, with_bodies};
 
@@ -140,7 +141,8 @@ fn open<R: ChunkReader + 'static>(
     selection: &Selection,
 ) -> Result<ParquetRecordBatchReader, ArrowError> {
     let metadata = metadata(&bytes, file)?;
-    let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(bytes, metadata);
+    let chunks = Chunks::new(bytes, metadata.metadata())?;
+    let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(chunks, metadata);
     let groups = builder.metadata().row_groups().iter().enumerate();
     let groups = groups.filter(|(_, group)| selection.touches_group(group)).map(|(at, _)| at).collect();
     let columns = builder.schema().fields().iter().map(|field| field.name().as_str());

@@ -11,6 +11,7 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 
+use super::chunks;
 use super::rows::{ATTRIBUTES, DATA};
 
 /// Bytes of different values of a column, in a row group, beyond which they are not looked up any more but written as they
@@ -31,11 +32,13 @@ pub(crate) fn encode(rows: &RecordBatch, group_rows: usize) -> Result<Vec<u8>, P
         .set_column_statistics_enabled(DATA.into(), EnabledStatistics::None)
         .set_column_statistics_enabled(ATTRIBUTES.into(), EnabledStatistics::None)
         .build();
-    let mut bytes = Vec::new();
-    let mut writer = ArrowWriter::try_new(&mut bytes, rows.schema(), Some(properties))?;
+    let mut writer = ArrowWriter::try_new(Vec::new(), rows.schema(), Some(properties))?;
     writer.write(rows)?;
-    writer.close()?;
-    Ok(bytes)
+    writer.flush()?;
+    writer.sync()?;
+    let chunks = chunks::note(writer.flushed_row_groups(), writer.inner());
+    writer.append_key_value_metadata(chunks);
+    writer.into_inner()
 }
 
 /// Removes files that were written for something that failed, so that trying again on a full disk does not make it fuller.
