@@ -50,6 +50,7 @@ impl Node {
 pub struct DataFolder {
     path: PathBuf,
     node: Node,
+    is_new: bool,
     storage: SharedStorage,
     /// Held open: closing it gives up the lock.
     _lock: File,
@@ -58,6 +59,18 @@ pub struct DataFolder {
 /// Why a data folder can't be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FolderError {
+    /// It is not there, and was not to be made.
+    #[error("there is no data folder at {folder}")]
+    Absent {
+        /// Which folder.
+        folder: PathBuf,
+    },
+    /// A folder of something else, and no node was to be made in it.
+    #[error("{folder} is not a data folder: it has no {NODE}")]
+    NotOne {
+        /// Which folder.
+        folder: PathBuf,
+    },
     /// Another process has it.
     #[error("data folder {folder} is in use by process {owner}; stop that one, or use another folder")]
     InUse {
@@ -107,13 +120,18 @@ pub enum FolderError {
 }
 
 impl DataFolder {
-    /// Takes the folder, making it if absent; `new` describes it if it is made now and is ignored otherwise, so look at
-    /// [`Self::node`].
+    /// Takes the folder. If it is absent, `new` describes the one that is made; without `new` nothing is made. An existing
+    /// folder is what it was made as, so look at [`Self::node`].
     ///
     /// # Errors
     /// See [`FolderError`].
-    pub fn open(path: &Path, new: Node) -> Result<Self, FolderError> {
+    pub fn open(path: &Path, new: Option<Node>) -> Result<Self, FolderError> {
         let failed = |error| FolderError::Storage { folder: path.to_owned(), error };
+        let is_there = path.join(NODE).exists() || MADE_LATER.iter().any(|made| path.join(made).exists());
+        if new.is_none() && !is_there {
+            let folder = path.to_owned();
+            return Err(if path.exists() { FolderError::NotOne { folder } } else { FolderError::Absent { folder } });
+        }
         make_private(path).map_err(|error| failed(StorageError::from_io(".", &error)))?;
         let lock = lock(path)?;
         if !path.join(NODE).exists()
@@ -122,17 +140,18 @@ impl DataFolder {
             return Err(FolderError::Missing { file: path.join(NODE), folder: path.join(made) });
         }
         let storage = LocalStorage::open(path).map_err(failed)?;
-        match storage.create_new(NODE, &encode_json(&new)) {
-            Ok(()) | Err(StorageError::Exists { .. }) => {}
-            Err(error) => return Err(failed(error)),
-        }
+        let is_new = match new.map(|new| storage.create_new(NODE, &encode_json(&new))) {
+            Some(Ok(())) => true,
+            None | Some(Err(StorageError::Exists { .. })) => false,
+            Some(Err(error)) => return Err(failed(error)),
+        };
         let bytes = storage.read(NODE).map_err(failed)?;
         let node: Node =
             decode_json(&bytes).map_err(|reason| FolderError::Corrupt { file: path.join(NODE), reason })?;
         if node.format != FORMAT {
             return Err(FolderError::Format { folder: path.to_owned(), found: node.format, supported: FORMAT });
         }
-        Ok(Self { path: path.to_owned(), node, storage: Arc::new(storage), _lock: lock })
+        Ok(Self { path: path.to_owned(), node, is_new, storage: Arc::new(storage), _lock: lock })
     }
 
     /// Where it is.
@@ -143,6 +162,11 @@ impl DataFolder {
     /// What it is.
     pub fn node(&self) -> &Node {
         &self.node
+    }
+
+    /// Whether it was made by this opening.
+    pub fn is_new(&self) -> bool {
+        self.is_new
     }
 
     /// Its files.
