@@ -6,6 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Digits in all, as in SQL's `DECIMAL(38, 9)`.
@@ -174,10 +175,49 @@ impl Serialize for Units {
     }
 }
 
+/// A text in any format; where formats have numbers, whole ones as well, and fractions as far as a float keeps their digits.
 impl<'de> Deserialize<'de> for Units {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Self::parse(&text).map_err(serde::de::Error::custom)
+        if deserializer.is_human_readable() {
+            return deserializer.deserialize_any(Written);
+        }
+        deserializer.deserialize_str(Written)
+    }
+}
+
+/// Reads a quantity as somebody may have written it.
+struct Written;
+
+impl Visitor<'_> for Written {
+    type Value = Units;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a decimal number")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Units, E> {
+        Units::parse(text).map_err(|error| E::custom(format_args!("{text:?} is {error}")))
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, whole: u64) -> Result<Units, E> {
+        Units(i128::from(whole) * ONE).checked().map_err(E::custom)
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, whole: i64) -> Result<Units, E> {
+        Units(i128::from(whole) * ONE).checked().map_err(E::custom)
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<Units, E> {
+        let text = number.to_string();
+        let digits = text.trim_matches(['-', '0', '.']).bytes().filter(u8::is_ascii_digit).count();
+        // A float has no more for sure, so what was written may have been rounded before it came here.
+        if digits > f64::DIGITS as usize {
+            return Err(E::custom(format_args!(
+                "a number of more than {} digits is exact as a text only",
+                f64::DIGITS
+            )));
+        }
+        self.visit_str(&text)
     }
 }
 
@@ -208,5 +248,30 @@ mod tests {
         check("-", Err(UnitsError::Malformed));
         check("1.2.3", Err(UnitsError::Malformed));
         check("NaN", Err(UnitsError::Malformed));
+    }
+
+    fn check_json(json: &str, expect: Result<&str, &str>) {
+        let got = serde_json::from_str::<Units>(json).map(|units| units.to_string()).map_err(|error| error.to_string());
+        match (got, expect) {
+            (Ok(got), Ok(expect)) => assert_eq!(got, expect, "{json}"),
+            (Err(got), Err(expect)) => assert!(got.contains(expect), "{json}: {got}"),
+            (got, _) => panic!("{json}: {got:?}"),
+        }
+    }
+
+    #[test]
+    fn numbers_are_taken_where_formats_have_them_and_texts_everywhere() {
+        check_json("\"12.5\"", Ok("12.5"));
+        check_json("1000000", Ok("1000000"));
+        check_json("-7", Ok("-7"));
+        check_json("0.000000001", Ok("0.000000001"));
+        check_json("1e3", Ok("1000"));
+        check_json("1e18", Err("too large"));
+        check_json("18446744073709551615", Err("too large"));
+        check_json("0.1234567890123456789", Err("exact as a text only"));
+        check_json("123456789012345678.5", Err("exact as a text only"));
+        check_json("1e-10", Err("more than 9 digits behind the point"));
+        check_json("\"many\"", Err("\"many\" is not a decimal number"));
+        check_json("null", Err("expected a decimal number"));
     }
 }
