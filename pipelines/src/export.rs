@@ -1,4 +1,4 @@
-//! Query results as bytes: CSV, NDJSON, Parquet, or a table for people. Streamed; holds a batch, a row group or a page.
+//! Query results as bytes: CSV, NDJSON, Parquet, Arrow, or a table for people. Streamed; holds a batch, a row group or a page.
 //!
 //! Not here: which query (the doors), where the bytes go.
 
@@ -10,6 +10,7 @@ use arrow::array::RecordBatch;
 use arrow::csv::WriterBuilder;
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
+use arrow::ipc::writer::StreamWriter;
 use arrow::json::LineDelimitedWriter;
 use arrow::util::pretty::pretty_format_batches_with_schema;
 use datafusion::error::DataFusionError;
@@ -19,6 +20,8 @@ use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
+
+use crate::plain;
 
 /// Rows per page of [`Format::Table`]; each page is as wide as its own widest values.
 const PAGE_ROWS: usize = 1000;
@@ -36,11 +39,13 @@ pub enum Format {
     Ndjson,
     /// zstd-compressed.
     Parquet,
+    /// Arrow's IPC stream: every type and every digit, in a form that programs read.
+    Arrow,
 }
 
 impl Format {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Table, Self::Csv, Self::Ndjson, Self::Parquet];
+    pub const ALL: [Self; 5] = [Self::Table, Self::Csv, Self::Ndjson, Self::Parquet, Self::Arrow];
 
     /// As it is named in flags and queries.
     pub fn as_str(self) -> &'static str {
@@ -49,6 +54,7 @@ impl Format {
             Self::Csv => "csv",
             Self::Ndjson => "ndjson",
             Self::Parquet => "parquet",
+            Self::Arrow => "arrow",
         }
     }
 
@@ -59,6 +65,7 @@ impl Format {
             Self::Csv => "text/csv; charset=utf-8; header=present",
             Self::Ndjson => "application/x-ndjson",
             Self::Parquet => "application/vnd.apache.parquet",
+            Self::Arrow => "application/vnd.apache.arrow.stream",
         }
     }
 }
@@ -82,7 +89,7 @@ impl FromStr for Format {
 
 /// A name that is none of the formats'.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown format {0:?}: use table, csv, ndjson (or json) or parquet")]
+#[error("unknown format {0:?}: use table, csv, ndjson (or json), parquet or arrow")]
 pub struct UnknownFormat(pub String);
 
 /// Why a result can't be written.
@@ -150,6 +157,7 @@ enum Form {
     Csv { header: bool },
     Ndjson,
     Parquet(Box<ArrowWriter<Vec<u8>>>),
+    Arrow(Box<StreamWriter<Vec<u8>>>),
 }
 
 impl Encoder {
@@ -166,6 +174,7 @@ impl Encoder {
                 let writer = ArrowWriter::try_new(Vec::new(), SchemaRef::clone(&schema), Some(properties))?;
                 Form::Parquet(Box::new(writer))
             }
+            Format::Arrow => Form::Arrow(Box::new(StreamWriter::try_new(Vec::new(), &plain::schema(&schema))?)),
         };
         Ok(Self { schema, form })
     }
@@ -193,6 +202,10 @@ impl Encoder {
                 writer.write(batch)?;
                 bytes = std::mem::take(writer.inner_mut());
             }
+            Form::Arrow(writer) => {
+                writer.write(&plain::batch(batch, &plain::schema(&self.schema))?)?;
+                bytes = std::mem::take(writer.get_mut());
+            }
         }
         Ok(bytes)
     }
@@ -211,6 +224,10 @@ impl Encoder {
             }
             Form::Csv { header: false } | Form::Ndjson => {}
             Form::Parquet(writer) => bytes = writer.into_inner()?,
+            Form::Arrow(mut writer) => {
+                writer.finish()?;
+                bytes = std::mem::take(writer.get_mut());
+            }
         }
         Ok(bytes)
     }

@@ -7,4 +7,5 @@ pub mod metering;
 pub mod lake;
 pub mod views;
 pub mod catalog;
+pub mod plain;
 pub mod export;

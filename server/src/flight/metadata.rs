@@ -14,12 +14,13 @@ use arrow_flight::sql::{
     SqlSupportedCaseSensitivity, SqlSupportedTransaction,
 };
 use pipelines::catalog::{CATALOG, SCHEMA, Visibility};
+use pipelines::plain;
 use pipelines::views::column::COMMENT;
 use tonic::Status;
 
 use crate::http::problem::Kind;
 
-use super::{Door, rows, status};
+use super::{Door, status};
 
 /// What all our tables are.
 const VIEW: &str = "VIEW";
@@ -72,7 +73,7 @@ fn remarked(schema: &Schema) -> SchemaRef {
         }
         None => Arc::clone(field),
     };
-    rows::sent(&Schema::new(schema.fields().iter().map(remarked).collect::<Fields>()))
+    plain::schema(&Schema::new(schema.fields().iter().map(remarked).collect::<Fields>()))
 }
 
 /// What this server is and can do: columns and rows.

@@ -7,14 +7,14 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use arrow::array::{RecordBatch, RecordBatchOptions};
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
 use arrow_flight::FlightData;
 use arrow_flight::encode::FlightDataEncoderBuilder;
 use arrow_flight::error::FlightError;
 use datafusion::execution::SendableRecordBatchStream;
 use futures::{Stream, StreamExt, TryStreamExt, stream};
+use pipelines::plain;
 use tokio::sync::mpsc::{Sender, channel};
 use tokio::task::JoinSet;
 use tokio::time::timeout_at;
@@ -105,39 +105,12 @@ fn encoded(
     batches: impl Stream<Item = Result<RecordBatch, FlightError>> + Send + 'static,
     schema: SchemaRef,
 ) -> Response<Messages> {
-    let schema = sent(&schema);
+    let schema = plain::schema(&schema);
     let as_sent = SchemaRef::clone(&schema);
-    let plain = batches.map(move |batch| plain(&batch?, &as_sent));
+    let plain = batches.map(move |batch| Ok::<_, FlightError>(plain::batch(&batch?, &as_sent)?));
     let pieces = plain.map_ok(|batch| stream::iter(pieces(&batch).map(Ok).collect::<Vec<_>>())).try_flatten();
     let builder = FlightDataEncoderBuilder::new().with_schema(schema).with_max_flight_data_size(usize::MAX);
     Response::new(Box::pin(builder.build(pieces).map_err(Status::from)))
-}
-
-/// `schema` as it is sent. Dictionaries and views go out as the texts that they stand for: not all clients read them, and
-/// those that do want one type whatever the batch.
-pub(super) fn sent(schema: &Schema) -> SchemaRef {
-    let plain = |field: &Arc<Field>| Arc::new(field.as_ref().clone().with_data_type(plain_type(field.data_type())));
-    let fields: Fields = schema.fields().iter().map(plain).collect();
-    Arc::new(Schema::new(fields).with_metadata(schema.metadata().clone()))
-}
-
-fn plain_type(data_type: &DataType) -> DataType {
-    match data_type {
-        DataType::Dictionary(_, values) => plain_type(values),
-        DataType::Utf8View => DataType::Utf8,
-        DataType::BinaryView => DataType::Binary,
-        other => other.clone(),
-    }
-}
-
-fn plain(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, FlightError> {
-    let fields = schema.fields().iter().map(|field| field.data_type());
-    let columns = batch.columns().iter().zip(fields).map(|(column, as_sent)| match column.data_type() {
-        same if same == as_sent => Ok(Arc::clone(column)),
-        _ => cast(column, as_sent),
-    });
-    let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-    Ok(RecordBatch::try_new_with_options(SchemaRef::clone(schema), columns.collect::<Result<_, _>>()?, &rows)?)
 }
 
 /// `batch` in messages. The encoder would count all of a buffer for each slice of it, and send rows one by one.

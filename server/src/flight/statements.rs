@@ -13,6 +13,7 @@ use datafusion::dataframe::DataFrame;
 use datafusion::execution::SendableRecordBatchStream;
 use futures::TryStreamExt;
 use pipelines::catalog::{CatalogError, Visibility};
+use pipelines::plain;
 use prost::Message;
 use prost::bytes::Bytes;
 use tokio::time::{Instant, timeout_at};
@@ -159,7 +160,7 @@ async fn within<T>(deadline: Instant, work: impl Future<Output = Result<T, Probl
 }
 
 fn columns(frame: &DataFrame) -> SchemaRef {
-    rows::sent(frame.schema().as_arrow())
+    plain::schema(frame.schema().as_arrow())
 }
 
 fn message(schema: &arrow::datatypes::Schema) -> Result<Bytes, Status> {

@@ -35,6 +35,8 @@ pub(super) enum Format {
     Parquet,
     /// A frame for people.
     Table,
+    /// Arrow's IPC stream: every type and every digit.
+    Arrow,
 }
 
 impl Format {
@@ -44,6 +46,7 @@ impl Format {
             Self::Csv => export::Format::Csv,
             Self::Parquet => export::Format::Parquet,
             Self::Table => export::Format::Table,
+            Self::Arrow => export::Format::Arrow,
         }
     }
 

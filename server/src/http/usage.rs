@@ -45,7 +45,7 @@ pub(super) struct Filter {
     to: Option<String>,
     /// Most rows, newest windows first; 1000 if absent.
     limit: Option<usize>,
-    /// `json`, `ndjson`, `csv`, `parquet` or `table`.
+    /// `json`, `ndjson`, `csv`, `parquet`, `arrow` or `table`.
     #[serde(default)]
     format: Format,
 }
@@ -89,7 +89,7 @@ pub(super) struct Cursor {
     meter: Option<String>,
     /// Only this tenant; a tenant's key sees its own in any case.
     tenant: Option<String>,
-    /// `json`, `ndjson`, `csv`, `parquet` or `table`.
+    /// `json`, `ndjson`, `csv`, `parquet`, `arrow` or `table`.
     #[serde(default)]
     format: Format,
 }
