@@ -48,7 +48,8 @@ pub enum ServeError {
 }
 
 impl Serving {
-    /// Opens the HTTP door, which says that the node is starting, then the node, then the others.
+    /// Opens the HTTP door, which says that the node is starting, then the node, then the others. HTTP lets callers in, and
+    /// `/readyz` says so, when all doors that are configured listen.
     ///
     /// # Errors
     /// If an address is taken or the node does not open.
@@ -63,7 +64,6 @@ impl Serving {
             None => None,
         };
         let node = Node::open(NodeOptions { history: queries.history(), ..config.node_options() }, clock).await?;
-        door.open(Arc::clone(&node));
         let postgres = match config.postgres.address {
             Some(address) => {
                 let bound = Postgres::bind(address, config, Arc::clone(&node), queries.clone());
@@ -75,6 +75,7 @@ impl Serving {
             Some(address) => Some(Flight::bind(address, config, Arc::clone(&node), queries, metrics).await?),
             None => None,
         };
+        door.open(Arc::clone(&node));
         Ok(Self { node, door, http, postgres, flight, drain_max: Duration::from_millis(config.drain_ms_max) })
     }
 
