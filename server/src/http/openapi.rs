@@ -8,14 +8,16 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
 use utoipa::{Modify, OpenApi, PartialSchema, ToSchema};
 
-use super::{events, gauges, health, keys, meters, offboarding, plans, problem, query, quotas, tenants, usage};
+use super::{
+    events, gauges, health, keys, meters, offboarding, plans, problem, query, quotas, rejections, tenants, usage,
+};
 
 /// The document.
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Tenantry", description = "Tenant events in, exact live aggregates out. Errors are RFC 9457 problems."),
     paths(
-        events::ingest, usage::list, usage::export, query::run,
+        events::ingest, rejections::count, usage::list, usage::export, query::run,
         tenants::list, tenants::create, tenants::show, tenants::delete, tenants::activate, tenants::suspend,
         tenants::offboard, tenants::release, tenants::assign_plan, offboarding::export,
         quotas::list, quotas::set, quotas::remove,
@@ -140,7 +142,7 @@ impl PartialSchema for LimitSchema {
             example,
             &["hard"],
             &[
-                ("allowance", "units per calendar period; decimals as strings"),
+                ("allowance", "units per calendar period; numbers, or texts for more than 15 digits"),
                 ("rate", "units per second and at once"),
                 ("hard", "whether events beyond it are refused"),
             ],
