@@ -12,23 +12,56 @@ use crate::node::AdminError;
 use super::Door;
 use super::problem::{Kind, Problem};
 
-/// What a command did.
-#[derive(Debug, PartialEq, Eq, Serialize, ToSchema)]
+/// What a command did, and to what.
+#[derive(Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub(super) struct Done {
+    /// The tenant concerned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) tenant: Option<String>,
+    /// The meter concerned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) meter: Option<String>,
+    /// The plan concerned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) plan: Option<String>,
+    /// Id of the key concerned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) id: Option<String>,
     /// Whether anything is different now; asking for what is already so changes nothing.
-    changed: bool,
+    pub(super) changed: bool,
+    /// What happened, in a word or two: `created`, `changed`, `removed`, `suspended`, …; `unchanged` if nothing did.
+    #[schema(example = "created")]
+    pub(super) outcome: &'static str,
+    /// Of a meter that is defined: events that it counts so far.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) events: Option<u64>,
+    /// Of those, without the value that it counts: if they are many, the path may be wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) value_missing: Option<u64>,
     /// What goes on after the answer; absent if nothing does.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pending: Option<String>,
+    pub(super) pending: Option<String>,
 }
 
 impl Done {
-    /// Something is different now.
-    pub(super) const CHANGED: Self = Self { changed: true, pending: None };
+    /// `outcome`, if anything is different now.
+    pub(super) fn of(changed: bool, outcome: &'static str) -> Self {
+        Self { changed, outcome: if changed { outcome } else { "unchanged" }, ..Self::default() }
+    }
 
-    /// Something is different now, or not.
-    pub(super) fn of(changed: bool) -> Self {
-        Self { changed, pending: None }
+    /// The same, naming the tenant.
+    pub(super) fn tenant(self, tenant: String) -> Self {
+        Self { tenant: Some(tenant), ..self }
+    }
+
+    /// The same, naming the meter.
+    pub(super) fn meter(self, meter: String) -> Self {
+        Self { meter: Some(meter), ..self }
+    }
+
+    /// The same, naming the plan.
+    pub(super) fn plan(self, plan: String) -> Self {
+        Self { plan: Some(plan), ..self }
     }
 }
 
@@ -52,11 +85,17 @@ impl Door {
         Ok(to_its_end(async move { node.tenants.create(&tenant, &principal).await }).await??)
     }
 
-    /// The same, answered with whether it changed anything.
-    pub(super) async fn change(&self, tenant: &str, command: Command, identity: &Identity) -> Result<Done, Problem> {
+    /// The same, answered with `outcome` if it changed anything.
+    pub(super) async fn change(
+        &self,
+        tenant: &str,
+        command: Command,
+        identity: &Identity,
+        outcome: &'static str,
+    ) -> Result<Done, Problem> {
         match self.command(tenant, command, identity).await {
-            Ok(changes) => Ok(Done::of(!changes.is_empty())),
-            Err(AdminProblem::Pending(reason)) => Ok(Done { changed: true, pending: Some(reason) }),
+            Ok(changes) => Ok(Done::of(!changes.is_empty(), outcome)),
+            Err(AdminProblem::Pending(reason)) => Ok(Done { pending: Some(reason), ..Done::of(true, outcome) }),
             Err(AdminProblem::Refused(problem)) => Err(problem),
         }
     }

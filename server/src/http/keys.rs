@@ -62,6 +62,8 @@ pub(super) struct NewKey {
     /// The key. It is not kept and can't be shown again.
     #[schema(example = "tn_0123456789abcdef_…")]
     key: String,
+    /// Whose it is.
+    tenant: String,
     /// Everything else about it.
     #[serde(flatten)]
     info: KeyInfo,
@@ -171,7 +173,7 @@ pub(super) async fn create(
         tenants: request.tenants,
     };
     let changes = door.command(&tenant, Command::Keys(command), &identity).await?;
-    made(&door, &changes, text)
+    made(&door, tenant, &changes, text)
 }
 
 /// How to rotate.
@@ -201,7 +203,7 @@ pub(super) async fn rotate(
     let new_scram = ScramVerifier::derive(&tenant, &text);
     let command = KeysCommand::Rotate { id, new_id: key.id, new_hash: key.hash, new_scram, overlap_us };
     let changes = door.command(&tenant, Command::Keys(command), &identity).await?;
-    made(&door, &changes, text)
+    made(&door, tenant, &changes, text)
 }
 
 /// Ends a key at once, at every door.
@@ -215,7 +217,9 @@ pub(super) async fn revoke(
     Names((tenant, id)): Names<(String, String)>,
 ) -> Result<Json<Done>, Problem> {
     identity.require_tenant(&tenant)?;
-    Ok(Json(door.change(&tenant, Command::Keys(KeysCommand::Revoke { id }), &identity).await?))
+    let command = Command::Keys(KeysCommand::Revoke { id: id.clone() });
+    let done = door.change(&tenant, command, &identity, "revoked").await?.tenant(tenant);
+    Ok(Json(Done { id: Some(id), ..done }))
 }
 
 fn generate() -> Result<(ApiKey, String), Problem> {
@@ -229,7 +233,7 @@ fn generate() -> Result<(ApiKey, String), Problem> {
 /// 201, not to be stored by anyone on the way, and the key.
 type Made = (StatusCode, [(HeaderName, &'static str); 1], Json<NewKey>);
 
-fn made(door: &Door, changes: &[Change], text: String) -> Result<Made, Problem> {
+fn made(door: &Door, tenant: String, changes: &[Change], text: String) -> Result<Made, Problem> {
     let tenants = changes.iter().find_map(|change| match change {
         Change::Keys(KeysChange::Confined { tenants, .. }) => Some(tenants),
         _ => None,
@@ -240,5 +244,5 @@ fn made(door: &Door, changes: &[Change], text: String) -> Result<Made, Problem> 
     });
     let (id, key) = created.ok_or_else(|| Kind::Internal.with("no key was made"))?;
     let info = KeyInfo::new(id, key, tenants, door.node()?.clock.now_us());
-    Ok((StatusCode::CREATED, [NO_STORE], Json(NewKey { key: text, info })))
+    Ok((StatusCode::CREATED, [NO_STORE], Json(NewKey { key: text, tenant, info })))
 }

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use super::Door;
 use super::caller::{MayGovern, MayQuery};
 use super::command::Done;
-use super::json::{Body, Names};
+use super::json::{Body, Names, definition};
 use super::openapi::MeterSchema;
 use super::problem::{Kind, Problem, ProblemBody};
 
@@ -53,10 +53,18 @@ pub(super) async fn define(
     if named.as_str() != Some(name.as_str()) {
         return Err(Problem::invalid_field("name", format!("must be {name:?} as in the path, or left out")));
     }
-    let meter: Meter = serde_json::from_value(Value::Object(fields))
-        .map_err(|error| Kind::Invalid.with(error.to_string()).field("", "invalid", error.to_string()))?;
+    let meter: Meter = definition(fields)?;
+    let node = Arc::clone(door.node()?);
+    let outcome = if node.tenants.meters().iter().any(|known| known.name == name) { "changed" } else { "created" };
     let command = Command::Meters(MetersCommand::Define(meter));
-    Ok(Json(door.change(PLATFORM, command, &identity).await?))
+    let done = door.change(PLATFORM, command, &identity, outcome).await?;
+    // What is not yet computed can't be counted.
+    let counted = if done.pending.is_none() { node.counted(&name).await } else { None };
+    Ok(Json(Done {
+        events: counted.as_ref().map(|counted| counted.matched),
+        value_missing: counted.map(|counted| counted.value_missing).filter(|missing| *missing > 0),
+        ..done.meter(name)
+    }))
 }
 
 /// Removes a meter and its views. The events stay: defining it again computes the same history.
@@ -69,6 +77,6 @@ pub(super) async fn remove(
     MayGovern(identity): MayGovern,
     Names(name): Names<String>,
 ) -> Result<Json<Done>, Problem> {
-    let command = Command::Meters(MetersCommand::Remove { name });
-    Ok(Json(door.change(PLATFORM, command, &identity).await?))
+    let command = Command::Meters(MetersCommand::Remove { name: name.clone() });
+    Ok(Json(door.change(PLATFORM, command, &identity, "removed").await?.meter(name)))
 }

@@ -115,7 +115,7 @@ fn wrapped(view: &str, lines: &[u8]) -> Vec<u8> {
 async fn record(door: &Door, tenant: &str, identity: &Identity) -> Result<(), Problem> {
     let location = format!("streamed to {}", identity.principal());
     let command = Command::Lifecycle(LifecycleCommand::RecordExport { location });
-    match door.change(tenant, command, identity).await {
+    match door.change(tenant, command, identity, "exported").await {
         Err(problem) if problem.kind != Kind::Conflict => Err(problem),
         _ => Ok(()),
     }

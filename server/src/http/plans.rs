@@ -33,6 +33,8 @@ pub(super) async fn define(
     Names(name): Names<String>,
     Body(plan): Body<Plan>,
 ) -> Result<Json<Done>, Problem> {
-    let command = Command::Plans(PlansCommand::Define { name, plan });
-    Ok(Json(door.change(PLATFORM, command, &identity).await?))
+    let is_known = door.node()?.tenants.state(PLATFORM).is_some_and(|state| state.plans.plans.contains_key(&name));
+    let outcome = if is_known { "changed" } else { "created" };
+    let command = Command::Plans(PlansCommand::Define { name: name.clone(), plan });
+    Ok(Json(door.change(PLATFORM, command, &identity, outcome).await?.plan(name)))
 }

@@ -56,8 +56,10 @@ pub(super) async fn set(
             "define it first",
         ));
     }
-    let command = Command::Quota(QuotaCommand::Set { meter, limit });
-    Ok(Json(door.change(&tenant, command, &identity).await?))
+    let is_known = door.node()?.tenants.state(&tenant).is_some_and(|state| state.quota.limits.contains_key(&meter));
+    let outcome = if is_known { "limit changed" } else { "limit set" };
+    let command = Command::Quota(QuotaCommand::Set { meter: meter.clone(), limit });
+    Ok(Json(door.change(&tenant, command, &identity, outcome).await?.tenant(tenant).meter(meter)))
 }
 
 /// Removes a tenant's own limit; its plan's holds again.
@@ -70,6 +72,6 @@ pub(super) async fn remove(
     MayGovern(identity): MayGovern,
     Names((tenant, meter)): Names<(String, String)>,
 ) -> Result<Json<Done>, Problem> {
-    let command = Command::Quota(QuotaCommand::Remove { meter });
-    Ok(Json(door.change(&tenant, command, &identity).await?))
+    let command = Command::Quota(QuotaCommand::Remove { meter: meter.clone() });
+    Ok(Json(door.change(&tenant, command, &identity, "limit removed").await?.tenant(tenant).meter(meter)))
 }

@@ -80,10 +80,12 @@ pub(super) async fn create(
         require_plan(&door, plan)?;
     }
     door.create(&new.tenant, &identity).await?;
+    let mut done = Done::of(true, "created");
     if let Some(plan) = new.plan {
-        door.change(&new.tenant, Command::SetPlan { plan }, &identity).await?;
+        door.change(&new.tenant, Command::SetPlan { plan: plan.clone() }, &identity, "assigned").await?;
+        done = done.plan(plan);
     }
-    Ok((StatusCode::CREATED, Json(Done::CHANGED)))
+    Ok((StatusCode::CREATED, Json(done.tenant(new.tenant))))
 }
 
 /// Why a step is taken.
@@ -106,7 +108,7 @@ pub(super) async fn activate(
     MayGovern(identity): MayGovern,
     Names(tenant): Names<String>,
 ) -> Result<Json<Done>, Problem> {
-    step(&door, &identity, &tenant, LifecycleCommand::Activate).await
+    step(&door, &identity, tenant, LifecycleCommand::Activate, "activated").await
 }
 
 /// Keeps a tenant's events out; it may still read.
@@ -121,7 +123,7 @@ pub(super) async fn suspend(
     Names(tenant): Names<String>,
     Body(Why { reason }): Body<Why>,
 ) -> Result<Json<Done>, Problem> {
-    step(&door, &identity, &tenant, LifecycleCommand::Suspend { reason }).await
+    step(&door, &identity, tenant, LifecycleCommand::Suspend { reason }, "suspended").await
 }
 
 /// Begins a tenant's leaving: its events are refused, its data can be exported, then it can be deleted.
@@ -136,7 +138,7 @@ pub(super) async fn offboard(
     Names(tenant): Names<String>,
     Body(Why { reason }): Body<Why>,
 ) -> Result<Json<Done>, Problem> {
-    step(&door, &identity, &tenant, LifecycleCommand::Offboard { reason }).await
+    step(&door, &identity, tenant, LifecycleCommand::Offboard { reason }, "offboarding").await
 }
 
 /// Lets a tenant in again that was quarantined after repeated failures of its actor.
@@ -148,7 +150,7 @@ pub(super) async fn release(
     _: MayGovern,
     Names(tenant): Names<String>,
 ) -> Result<Json<Done>, Problem> {
-    Ok(Json(Done::of(door.node()?.tenants.release(&tenant).await?)))
+    Ok(Json(Done::of(door.node()?.tenants.release(&tenant).await?, "released").tenant(tenant)))
 }
 
 /// How to delete.
@@ -174,7 +176,7 @@ pub(super) async fn delete(
     Names(tenant): Names<String>,
     Parameters(Deletion { without_export }): Parameters<Deletion>,
 ) -> Result<Json<Done>, Problem> {
-    step(&door, &identity, &tenant, LifecycleCommand::Delete { without_export }).await
+    step(&door, &identity, tenant, LifecycleCommand::Delete { without_export }, "deleted").await
 }
 
 /// Which plan.
@@ -198,7 +200,8 @@ pub(super) async fn assign_plan(
     Body(Assignment { plan }): Body<Assignment>,
 ) -> Result<Json<Done>, Problem> {
     require_plan(&door, &plan)?;
-    Ok(Json(door.change(&tenant, Command::SetPlan { plan }, &identity).await?))
+    let command = Command::SetPlan { plan: plan.clone() };
+    Ok(Json(door.change(&tenant, command, &identity, "assigned").await?.tenant(tenant).plan(plan)))
 }
 
 /// A plan that is not defined would silently be the default one.
@@ -213,8 +216,9 @@ fn require_plan(door: &Door, plan: &str) -> Result<(), Problem> {
 async fn step(
     door: &Door,
     identity: &Identity,
-    tenant: &str,
+    tenant: String,
     command: LifecycleCommand,
+    outcome: &'static str,
 ) -> Result<Json<Done>, Problem> {
-    Ok(Json(door.change(tenant, Command::Lifecycle(command), identity).await?))
+    Ok(Json(door.change(&tenant, Command::Lifecycle(command), identity, outcome).await?.tenant(tenant)))
 }

@@ -73,7 +73,7 @@ pub enum Refusal {
     )]
     Unproved(String),
     /// The key is good, but not for this.
-    #[error("this key has not the scope {}; use one that has, or have one made", .0.as_str())]
+    #[error("this key lacks the scope {}; use one that has it, or have one made", .0.as_str())]
     Scope(Scope),
     /// The key is a tenant's.
     #[error("this takes a key of the platform")]

@@ -12,7 +12,7 @@ mod source;
 pub use mended::Mended;
 pub use options::NodeOptions;
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use actors::facets::lifecycle::{LifecycleCommand, Status};
@@ -31,7 +31,7 @@ use engine::service::{EngineError, Ground, Handle};
 use engine::storage::{SharedStorage, StorageError};
 use pipelines::catalog::Catalog;
 use pipelines::lake::ParquetLake;
-use pipelines::metering::{MeteringOperator, compile};
+use pipelines::metering::{MeterStatistics, MeteringOperator, compile, meter_statistics};
 
 use crate::import::ImportError;
 
@@ -49,7 +49,7 @@ pub struct Node {
     pub mended: Mended,
     runtime: tokio::runtime::Handle,
     /// Dropped last: the lock on the folder.
-    _folder: DataFolder,
+    folder: DataFolder,
 }
 
 /// Why a node does not open.
@@ -102,7 +102,7 @@ pub enum AdminError {
 }
 
 impl Node {
-    /// Opens `options.data`, making it if it is not there; ready when it returns.
+    /// Opens `options.data`, which is made if it is not there and `options.make` says so; ready when it returns.
     pub async fn open(options: NodeOptions, clock: Arc<dyn Clock>) -> Result<Arc<Self>, NodeError> {
         let runtime = tokio::runtime::Handle::current();
         let mut seed = [0; 8];
@@ -113,7 +113,7 @@ impl Node {
             seed: u64::from_le_bytes(seed),
             created_at_us: clock.now_us(),
         };
-        let folder = DataFolder::open(&options.data, new)?;
+        let folder = DataFolder::open(&options.data, options.make.then_some(new))?;
         let storage = folder.storage();
 
         let journal = SegmentLog::open(Arc::clone(&storage), "log/journal", options.segments)?;
@@ -137,12 +137,22 @@ impl Node {
             clock: Arc::clone(&clock),
         };
         let catalog = Arc::new(Catalog::new(Arc::new(source), options.catalog.clone()));
-        let node = Arc::new(Self { engine, tenants, catalog, clock, mended, runtime, _folder: folder });
+        let node = Arc::new(Self { engine, tenants, catalog, clock, mended, runtime, folder });
         if let Err(error) = node.erase_deleted().await {
             // Everybody else can be served; a full disk, say, is no reason to keep them out.
             tracing::error!(%error, "deleted tenants could not be erased");
         }
         Ok(node)
+    }
+
+    /// Shards of the data folder, which keeps those that it was made with.
+    pub fn shards(&self) -> u16 {
+        self.folder.node().shards
+    }
+
+    /// Whether the data folder was made by this opening.
+    pub fn is_new(&self) -> bool {
+        self.folder.is_new()
     }
 
     /// Carries out a command on a tenant; a change of the platform's meters and views is in force when it returns, history
@@ -189,6 +199,13 @@ impl Node {
         erased.unwrap_or_else(|error| Err(AdminError::Erasure(error.to_string())))
     }
 
+    /// What a meter has counted of all that was answered before; `None` if there is no such meter, or the engine is gone.
+    pub async fn counted(&self, meter: &str) -> Option<MeterStatistics> {
+        let engine = self.engine.clone();
+        let snapshot = tokio::task::spawn_blocking(move || engine.cut()).await.ok()?.ok()?;
+        meter_statistics(&snapshot.shards).into_iter().find(|statistics| statistics.meter == meter)
+    }
+
     async fn configure(&self) -> Result<(), AdminError> {
         let (engine, definitions) = (self.engine.clone(), self.tenants.definitions());
         let configured = tokio::task::spawn_blocking(move || engine.configure(definitions)).await;
@@ -199,13 +216,18 @@ impl Node {
         }
     }
 
-    /// Creates and activates the tenants of `batch` that the node does not know; how many. Blocks: for importers' threads.
-    pub(crate) fn create_missing(&self, batch: &EventBatch) -> Result<usize, ImportError> {
+    /// The tenants of `batch` that the node does not know and could create.
+    pub(crate) fn missing_tenants(&self, batch: &EventBatch) -> Vec<String> {
         let directory = self.tenants.directory();
-        let names: HashSet<&str> = batch.tenants().values.iter().flatten().collect();
+        let names: BTreeSet<&str> = batch.tenants().values.iter().flatten().collect();
         // A name that can't be a tenant's stays unknown, and the gate refuses its events one by one.
         let is_missing = |name: &&str| directory.get(name).is_none() && is_tenant_name(name);
-        let missing: Vec<String> = names.into_iter().filter(is_missing).map(str::to_owned).collect();
+        names.into_iter().filter(is_missing).map(str::to_owned).collect()
+    }
+
+    /// Creates and activates the tenants of `batch` that the node does not know; how many. Blocks: for importers' threads.
+    pub(crate) fn create_missing(&self, batch: &EventBatch) -> Result<usize, ImportError> {
+        let missing = self.missing_tenants(batch);
         if missing.is_empty() {
             return Ok(0);
         }

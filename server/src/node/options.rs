@@ -16,6 +16,8 @@ use crate::query::History;
 pub struct NodeOptions {
     /// The data folder.
     pub data: PathBuf,
+    /// Whether a folder that is not there is made; whoever only reads makes none of a mistyped path.
+    pub make: bool,
     /// Shards of a new folder, 0 for one a core; an existing one keeps its own.
     pub shards_if_new: u16,
     /// Of both logs.
@@ -37,6 +39,7 @@ impl NodeOptions {
     pub fn new(data: impl Into<PathBuf>) -> Self {
         Self {
             data: data.into(),
+            make: true,
             shards_if_new: 0,
             segments: SegmentOptions::default(),
             engine: EngineOptions::default(),

@@ -21,7 +21,7 @@ fn a_tenants_life() {
     assert_eq!(rig.single(&key, &event("1", 3)).status, 200);
     rig.delete("/v1/tenants/acme", platform).is_problem(409, "conflict");
     let offboard = rig.post("/v1/tenants/acme/offboard", platform, &json!({"reason": "left"}));
-    assert_eq!(offboard.json(), json!({"changed": true}));
+    assert_eq!(offboard.json(), json!({"tenant": "acme", "changed": true, "outcome": "offboarding"}));
     rig.single(&key, &event("2", 3)).is_problem(403, "tenant-inactive");
     rig.delete("/v1/tenants/acme", platform).is_problem(409, "conflict");
 
@@ -72,7 +72,8 @@ fn keys_are_shown_once_rotated_with_overlap_and_revoked_at_once() {
     assert_eq!(rig.single(&new, &event("3", 1)).status, 200);
     rig.post(&format!("/v1/tenants/acme/keys/{id}/rotate"), &acme, &json!({})).is_problem(409, "conflict");
 
-    assert_eq!(rig.delete(&format!("/v1/tenants/acme/keys/{id}"), &acme).json(), json!({"changed": true}));
+    let revoked = rig.delete(&format!("/v1/tenants/acme/keys/{id}"), &acme).json();
+    assert_eq!(revoked, json!({"tenant": "acme", "id": id, "changed": true, "outcome": "revoked"}));
     rig.single(&old, &event("4", 1)).is_problem(401, "unauthenticated");
     rig.delete("/v1/tenants/acme/keys/0000000000000000", &acme).is_problem(404, "not-found");
     rig.post("/v1/tenants/acme/keys", &acme, &json!({"scopes": []})).is_problem(422, "invalid");
@@ -158,10 +159,83 @@ fn wrong_definitions_name_their_field() {
     check("/v1/plans/gold", json!({"limits": {}, "billing": {"period": "month", "time_zone": "Nowhere"}}), "billing");
     rig.put("/v1/tenants/acme/quotas/unknown", &rig.platform, &limit).is_problem(404, "not-found");
     rig.put("/v1/meters/m", &rig.platform, &json!([])).is_problem(422, "invalid");
+    check("/v1/meters/m", json!({"event_type": "call", "aggregation": "count"}), "window");
+    check("/v1/meters/m", meter("window", json!({"tumbling": {}})), "window.tumbling.size_s");
+    check("/v1/meters/m", meter("window", json!({"tumbling": {"size_s": "60"}})), "window.tumbling.size_s");
+    check("/v1/meters/m", meter("agregation", "x".into()), "agregation");
+    check("/v1/meters/m", meter("dimensions", json!([{"name": "model"}])), "dimensions[0].path");
+    check("/v1/tenants/acme/quotas/tokens", json!({"rate": {"units_per_s": 1, "burst": 1}}), "hard");
+    check("/v1/tenants/acme/quotas/tokens", json!({"rate": {"units_per_s": 1}, "hard": true}), "rate.burst");
+    let many = json!({"rate": {"units_per_s": "many", "burst": 1}, "hard": true});
+    check("/v1/tenants/acme/quotas/tokens", many, "rate.units_per_s");
+    check("/v1/plans/gold", json!({"limits": {}, "billing": {}}), "billing.period");
+    check(
+        "/v1/plans/gold",
+        json!({"limits": {"tokens": {}}, "billing": {"period": "day", "time_zone": "UTC"}}),
+        "limits.tokens.hard",
+    );
+    check("/v1/tenants/acme/plan", json!({}), "plan");
     let text = rig.send("PUT", "/v1/meters/m", &rig.platform, &[("content-type", "application/json")], b"{");
     text.is_problem(400, "malformed");
     rig.send("PUT", "/v1/meters/m", &rig.platform, &[("content-type", "text/plain")], b"{}")
         .is_problem(415, "unsupported-media");
+}
+
+#[test]
+fn what_is_missing_from_a_request_is_named() {
+    let rig = rig();
+    rig.tenant("acme");
+    let check = |path: &str, field: &str| {
+        let answer = rig.post(path, &rig.platform, &json!({}));
+        answer.is_problem(422, "invalid");
+        let error = answer.json()["errors"][0].clone();
+        assert_eq!((&error["field"], &error["reason"]), (&field.into(), &"missing".into()), "{path}: {error}");
+    };
+    check("/v1/tenants", "tenant");
+    check("/v1/tenants/acme/suspend", "reason");
+    check("/v1/tenants/acme/keys", "scopes");
+    check("/v1/sql", "sql");
+    check("/v1/rejections", "rejections");
+}
+
+#[test]
+fn limits_are_numbers_or_texts() {
+    let rig = rig();
+    rig.meter();
+    rig.tenant("acme");
+    let set = |units: Value| {
+        let limit = json!({"allowance": {"units": units, "per": {"period": "day", "time_zone": "UTC"}}, "hard": true});
+        rig.put("/v1/tenants/acme/quotas/tokens", &rig.platform, &limit)
+    };
+    assert_eq!(set(json!(1000)).json()["outcome"], "limit set");
+    assert_eq!(set(json!("1000")).json()["outcome"], "unchanged", "the same, written otherwise");
+    assert_eq!(set(json!(2.5)).json()["outcome"], "limit changed");
+    set(json!(0.123_456_789_123_456_78)).is_problem(422, "invalid");
+    let quantile = json!({"event_type": "call", "value": "$.tokens", "aggregation": {"percentile": {"q": 0.95}},
+        "window": {"tumbling": {"size_s": 60}}});
+    assert_eq!(rig.put("/v1/meters/p95", &rig.platform, &quantile).status, 200);
+}
+
+#[test]
+fn an_answer_says_what_happened_and_to_what() {
+    let rig = rig();
+    let acme = rig.tenant("acme");
+    rig.batch(&acme, &[event("1", 3), event("2", 4)]);
+    let meter = |path: &str| {
+        let meter =
+            json!({"event_type": "call", "value": path, "aggregation": "sum", "window": {"tumbling": {"size_s": 60}}});
+        rig.put("/v1/meters/tokens", &rig.platform, &meter).json()
+    };
+    let told =
+        |outcome: &str, changed: bool| json!({"meter": "tokens", "changed": changed, "outcome": outcome, "events": 2});
+    assert_eq!(meter("$.tokens"), told("created", true));
+    assert_eq!(meter("$.tokens"), told("unchanged", false));
+    assert_eq!(meter("$.tokns")["value_missing"], 2, "a wrong path shows");
+    let removed = rig.delete("/v1/meters/tokens", &rig.platform).json();
+    assert_eq!(removed, json!({"meter": "tokens", "changed": true, "outcome": "removed"}));
+    let suspend = || rig.post("/v1/tenants/acme/suspend", &rig.platform, &json!({"reason": "x"})).json();
+    assert_eq!(suspend(), json!({"tenant": "acme", "changed": true, "outcome": "suspended"}));
+    assert_eq!(suspend(), json!({"tenant": "acme", "changed": false, "outcome": "unchanged"}));
 }
 
 #[test]

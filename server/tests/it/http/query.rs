@@ -19,6 +19,9 @@ fn rows_come_in_every_format() {
     let parquet = ask("parquet");
     assert_eq!(parquet.header("content-type"), Some("application/vnd.apache.parquet"));
     assert!(parquet.text.starts_with("PAR1"));
+    let arrow = ask("arrow");
+    assert_eq!(arrow.header("content-type"), Some("application/vnd.apache.arrow.stream"));
+    assert_eq!(ask("xml").json()["errors"][0]["field"], "format");
     ask("xml").is_problem(422, "invalid");
 }
 
@@ -140,7 +143,11 @@ fn usage_is_filtered_by_its_parameters() {
     assert_eq!(values("/v1/usage?limit=1"), 1);
     assert_eq!(values("/v1/usage?meter=other"), 0);
     rig.get("/v1/usage?from=noon", &key).is_problem(400, "malformed");
-    rig.get("/v1/usage?form=x", &key).is_problem(400, "malformed");
+    let unknown = rig.get("/v1/usage?form=x", &key);
+    unknown.is_problem(400, "malformed");
+    assert_eq!(unknown.json()["errors"][0]["field"], "form", "{}", unknown.text);
+    let wrong = rig.get("/v1/usage?limit=x", &key);
+    assert_eq!(wrong.json()["errors"][0]["field"], "limit", "{}", wrong.text);
     rig.get("/v1/usage?limit=100001", &key).is_problem(422, "invalid");
 }
 
