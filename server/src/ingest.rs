@@ -10,8 +10,8 @@ use pipelines::catalog::Visibility;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// Refused events that are named one by one; all are counted.
-const ERRORS_MAX: usize = 1000;
+/// Refused events that are named one by one if nothing else is asked for; all are counted.
+pub(crate) const ERRORS_MAX: usize = 1000;
 
 /// What became of the events of a body.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
@@ -24,8 +24,11 @@ pub(crate) struct Answer {
     pub(crate) late: u64,
     /// Refused.
     pub(crate) rejected: u64,
-    /// The refused ones, by index; at most the first 1000.
+    /// The refused ones, by index; at most the first 1000, or as many as `errors_max` says.
     pub(crate) errors: Vec<EventError>,
+    /// Tenants that were created, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tenants_created: Option<usize>,
 }
 
 /// Why one event was refused.
@@ -64,12 +67,13 @@ pub(crate) fn counts(visibility: &Visibility, rejected: &[Rejected]) -> Vec<Reje
     counts.into_values().collect()
 }
 
-/// Puts both kinds of refusals, the decoder's and the engine's, in the order of the body.
+/// Puts both kinds of refusals, the decoder's and the engine's, in the order of the body; names `errors_max` of them.
 pub(crate) fn answer(
     index: &[u32],
     id_of: impl Fn(usize) -> String,
     receipt: &Receipt,
     rejected: &[Rejected],
+    errors_max: usize,
 ) -> Answer {
     let tally = receipt.tally();
     let by_engine = receipt.rejections.iter().map(|(row, rejection)| {
@@ -79,7 +83,7 @@ pub(crate) fn answer(
     let by_decoder = rejected.iter().map(|refused| (refused.index, refused.id.clone(), &refused.rejection));
     let mut errors: Vec<_> = by_engine.chain(by_decoder).collect();
     errors.sort_by_key(|(index, ..)| *index);
-    let named = errors.into_iter().take(ERRORS_MAX).map(|(index, id, rejection)| EventError {
+    let named = errors.into_iter().take(errors_max).map(|(index, id, rejection)| EventError {
         index,
         id,
         reason: rejection.reason.as_str(),
@@ -92,6 +96,7 @@ pub(crate) fn answer(
         late: tally.late,
         rejected: tally.rejected + rejected.len() as u64,
         errors: named.collect(),
+        tenants_created: None,
     }
 }
 
@@ -114,10 +119,12 @@ mod tests {
             rejections: vec![(1, by_engine)],
         };
         let by_decoder = [refused(0, "a", Reason::Malformed), refused(4, "a", Reason::TooOld)];
-        let got = answer(&[1, 2, 3], |row| format!("row{row}"), &receipt, &by_decoder);
+        let got = answer(&[1, 2, 3], |row| format!("row{row}"), &receipt, &by_decoder, 1000);
         assert_eq!((got.admitted, got.late, got.rejected), (2, 1, 3));
         let errors: Vec<_> = got.errors.iter().map(|error| (error.index, error.id.as_str(), error.reason)).collect();
         assert_eq!(errors, [(0, "id0", "malformed"), (2, "row1", "quota_exceeded"), (4, "id4", "too_old")]);
+        let named = answer(&[1, 2, 3], |row| format!("row{row}"), &receipt, &by_decoder, 1);
+        assert_eq!((named.rejected, named.errors.len()), (3, 1), "all are counted");
     }
 
     #[test]

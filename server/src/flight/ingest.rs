@@ -28,7 +28,7 @@ use tokio::time::{Instant, sleep};
 use tonic::Status;
 
 use crate::http::problem::{Kind, Problem};
-use crate::ingest::{Answer, answer, counts};
+use crate::ingest::{Answer, ERRORS_MAX, answer, counts};
 use crate::permits::Permit;
 
 use super::{Door, messages, status};
@@ -230,6 +230,6 @@ impl Pending {
         self.door.metrics.count_refused(&self.refused);
         self.door.metrics.count_receipt(&whole);
         let id_of = |row: usize| self.batch.ids().value(row).to_owned();
-        Ok(answer(&self.index, id_of, &whole, &self.rejected))
+        Ok(answer(&self.index, id_of, &whole, &self.rejected, ERRORS_MAX))
     }
 }

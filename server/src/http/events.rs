@@ -11,22 +11,41 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
-use engine::admission::Receipt;
+use engine::admission::{Receipt, RejectionCount};
+use engine::event::batch::EventBatch;
+use engine::event::builder::EventBatchBuilder;
 use engine::event::cloudevents::{Context, DecodeError, Decoded, Decoder, Form, Limits};
 use engine::service::Submission;
 use engine::shard::SubmitError;
 use pipelines::catalog::Visibility;
+use serde::Deserialize;
 use tokio::sync::oneshot;
+use utoipa::IntoParams;
 
-use crate::ingest::{Answer, answer, counts};
+use crate::identity::{Identity, Scope};
+use crate::ingest::{Answer, ERRORS_MAX, answer, counts};
 use crate::permits::Permit;
 
 use super::Door;
 use super::binary_mode;
 use super::body::{self, Coding, Reservation};
 use super::caller::MayIngest;
+use super::json::Parameters;
 use super::problem::{Kind, Problem, ProblemBody};
 use super::sequence;
+
+/// What an importer asks for besides.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wishes {
+    /// Create tenants that are not known, if the key is the platform's and may do so (scope `admin`); with any other key their
+    /// events are refused as ever.
+    #[serde(default)]
+    create_tenants: bool,
+    /// Refused events that are named one by one in the answer, at most; 1000 if absent.
+    errors_max: Option<usize>,
+}
 
 /// Takes CloudEvents; answers when they are durable.
 ///
@@ -37,7 +56,7 @@ use super::sequence;
 /// A producer that numbers its bodies from 0 (`Tenantry-Producer`, `Tenantry-Epoch`, `Tenantry-Sequence`, as Kafka's
 /// idempotent producer does) has each known by its number instead of its events by their ids: a number that was taken is
 /// answered as duplicates, whatever it holds. At most 64 may be under way; a higher epoch fences the process before it.
-#[utoipa::path(post, path = "/v1/events", tag = "events", security(("key" = ["ingest"])),
+#[utoipa::path(post, path = "/v1/events", tag = "events", security(("key" = ["ingest"])), params(Wishes),
     request_body(description = "CloudEvents 1.0", content(
         (serde_json::Value = "application/cloudevents+json"),
         (Vec<serde_json::Value> = "application/cloudevents-batch+json"),
@@ -57,6 +76,7 @@ use super::sequence;
 pub(super) async fn ingest(
     State(door): State<Arc<Door>>,
     MayIngest(identity): MayIngest,
+    Parameters(wishes): Parameters<Wishes>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<Answer>, Problem> {
@@ -71,6 +91,10 @@ pub(super) async fn ingest(
     let body = Incoming { headers, bytes, coding, shape, visibility: visibility.clone(), reservation };
     let (Decoded { batch, index, rejected }, reservation) = decode(&door, body).await?;
 
+    let tenants_created = match wishes.create_tenants {
+        true => Some(create_tenants(&door, &identity, &batch).await?),
+        false => None,
+    };
     let counts = counts(&visibility, &rejected);
     let ids = batch.clone();
     let receipt =
@@ -85,7 +109,18 @@ pub(super) async fn ingest(
         return Err(Problem::from(refused));
     }
     let id_of = |row: usize| ids.ids().value(row).to_owned();
-    Ok(Json(answer(&index, id_of, &receipt, &rejected)))
+    let errors_max = wishes.errors_max.unwrap_or(ERRORS_MAX);
+    Ok(Json(Answer { tenants_created, ..answer(&index, id_of, &receipt, &rejected, errors_max) }))
+}
+
+/// Creates the tenants of `batch` that are not known, as far as `identity` may; how many.
+async fn create_tenants(door: &Door, identity: &Identity, batch: &EventBatch) -> Result<usize, Problem> {
+    if identity.require_platform().is_err() || identity.require(Scope::Admin).is_err() {
+        return Ok(0);
+    }
+    let node = door.node()?;
+    let missing = node.missing_tenants(batch);
+    Ok(node.tenants.create_many(&missing, identity.principal()).await?)
 }
 
 /// How the events lie in the request.
@@ -182,6 +217,15 @@ impl From<DecodeError> for Problem {
         };
         kind.with(error.to_string())
     }
+}
+
+/// Makes refusals durable that came without events, `counts` of them by tenant, reason and field.
+pub(super) async fn refuse(door: &Door, visibility: &Visibility, counts: Vec<RejectionCount>) -> Result<(), Problem> {
+    let held = (door.ingest.take(visibility)?, door.bodies.reserve());
+    let submission = Submission { batch: EventBatchBuilder::new().finish(), rejected: counts.clone(), sequence: None };
+    submit(door, submission, held).await?;
+    door.metrics.count_refused(&counts);
+    Ok(())
 }
 
 /// Submits and waits for durability. What is `held` is held until the engine has answered, even if the client has gone.

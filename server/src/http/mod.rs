@@ -15,6 +15,7 @@ mod command;
 mod body;
 mod binary_mode;
 mod events;
+pub(crate) mod rejections;
 mod sequence;
 mod tenants;
 mod offboarding;
@@ -161,6 +162,7 @@ pub fn router(door: Arc<Door>) -> Router {
     };
     let routes = [
         route("/v1/events", post(events::ingest).layer(DefaultBodyLimit::disable())),
+        route("/v1/rejections", post(rejections::count)),
         route("/v1/tenants", get(tenants::list).post(tenants::create)),
         route("/v1/tenants/{tenant}", get(tenants::show).delete(tenants::delete)),
         route("/v1/tenants/{tenant}/activate", post(tenants::activate)),

@@ -167,3 +167,58 @@ fn a_hard_quota_answers_429_and_is_never_overshot() {
     assert_eq!(rig.delete("/v1/tenants/acme/quotas/tokens", &rig.platform).status, 200);
     assert_eq!(rig.single(&key, &event("2", 3)).status, 200);
 }
+
+#[test]
+fn an_importer_that_may_has_unknown_tenants_created() {
+    let rig = rig();
+    let acme = rig.tenant("acme");
+    let of = |id: &str, tenant: &str| with(event(id, 1), "tenant", tenant.into());
+    let bring = |key: &str, events: &[Value]| {
+        let media = [("content-type", "application/cloudevents-batch+json")];
+        let body = Value::from(events).to_string();
+        rig.send("POST", "/v1/events?create_tenants=true", key, &media, body.as_bytes()).json()
+    };
+    let answer = bring(&rig.platform, &[of("1", "new"), of("2", "acme"), of("3", "no name"), of("4", "newer")]);
+    assert_eq!((counts(&answer), &answer["tenants_created"]), ([3, 0, 0, 1], &json!(2)), "{answer}");
+    assert_eq!(bring(&rig.platform, &[of("5", "new")])["tenants_created"], 0);
+    // Whoever may not create tenants is told as ever.
+    let may_not = rig.key(actors::PLATFORM, &[actors::facets::keys::Scope::Ingest]);
+    let answer = bring(&may_not, &[of("6", "other")]);
+    assert_eq!((&answer["errors"][0]["reason"], &answer["tenants_created"]), (&json!("tenant_unknown"), &json!(0)));
+    assert_eq!(bring(&acme, &[of("7", "other")])["errors"][0]["reason"], "tenant_mismatch");
+    let principals = rig.sql(&rig.platform, "SELECT DISTINCT principal FROM audit WHERE tenant = 'new'");
+    assert!(principals[0]["principal"].as_str().unwrap().starts_with("platform/"), "{principals}");
+}
+
+#[test]
+fn as_many_refused_events_are_named_as_are_asked_for() {
+    let rig = rig();
+    let key = rig.tenant("acme");
+    let body = "{}\n".repeat(1500);
+    let named = |path: &str| {
+        let answer = rig.send("POST", path, &key, &[("content-type", "application/x-ndjson")], body.as_bytes()).json();
+        assert_eq!(answer["rejected"], 1500);
+        answer["errors"].as_array().unwrap().len()
+    };
+    assert_eq!(named("/v1/events"), 1000);
+    assert_eq!(named("/v1/events?errors_max=1500"), 1500);
+    assert_eq!(named("/v1/events?errors_max=0"), 0);
+}
+
+#[test]
+fn rows_that_are_no_events_are_counted_like_refused_events() {
+    let rig = rig();
+    let acme = rig.tenant("acme");
+    let refusal = |tenant: &str, count: u64| {
+        json!({"rejections": [{"tenant": tenant, "reason": "invalid_attribute", "field": "time", "count": count,
+            "sample_id": "o-1", "sample_detail": "line 5: no time"}]})
+    };
+    assert_eq!(rig.post("/v1/rejections", &rig.platform, &refusal("", 2)).json(), json!({"rejected": 2}));
+    assert_eq!(rig.post("/v1/rejections", &acme, &refusal("globex", 3)).status, 200);
+    let rows = rig.sql(&rig.platform, "SELECT tenant, reason, field, count, sample_id FROM rejections ORDER BY tenant");
+    let row = |tenant: &str, count: u64| json!({"tenant": tenant, "reason": "invalid_attribute", "field": "time", "count": count, "sample_id": "o-1"});
+    assert_eq!(rows, json!([row("", 2), row("acme", 3)]), "a tenant's key answers for what it brings");
+    rig.post("/v1/rejections", &acme, &refusal("acme", 0)).is_problem(422, "invalid");
+    rig.post("/v1/rejections", &acme, &json!({"rejections": [{"reason": "nonsense", "count": 1}]}))
+        .is_problem(422, "invalid");
+}
