@@ -50,7 +50,7 @@ fn input() -> (&'static str, Box<dyn Fn() -> Batches>) {
 /// Events, and how many a second.
 fn import(node: &Node, batches: impl Iterator<Item = Result<EventBatch, DatasetError>> + Send) -> (u64, f64) {
     let whole = |batch| DatasetBatch { batch, rejected: Vec::new() };
-    let report = import::run(node, batches.map(|batch| batch.map(whole)), &|_| ()).unwrap();
+    let report = import::run(node, batches.map(|batch| batch.map(whole)), &import::Terms::default()).unwrap();
     let tally = report.tally;
     let events = tally.admitted + tally.duplicate;
     (events, events as f64 / report.took.as_secs_f64())

@@ -45,7 +45,7 @@ pub(crate) fn bench(bench: &mut Bench) {
             node
         });
         let whole = |batch| Ok(DatasetBatch { batch, rejected: Vec::new() });
-        import::run(&node, history.into_iter().map(whole), &|_| ()).unwrap();
+        import::run(&node, history.into_iter().map(whole), &import::Terms::default()).unwrap();
         node.engine.cut().unwrap();
 
         let stop = AtomicBool::new(false);

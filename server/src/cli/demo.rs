@@ -12,9 +12,9 @@ use datasets::DatasetBatch;
 use engine::clock::SystemClock;
 use pipelines::catalog::{Catalog, Visibility};
 
-use crate::config::{Config, ConfigError, Layers, Log, LogFormat};
+use crate::config::{ConfigError, Layers, Log, LogFormat, Settings};
 use crate::demo::{self, Demo as Prepared, DemoOptions, Pulse, REPORT, TRY};
-use crate::import::ImportReport;
+use crate::import::{ImportReport, Terms};
 use crate::serving::Serving;
 use crate::telemetry::logging;
 
@@ -71,12 +71,16 @@ impl Demo {
     pub(super) fn run(self) -> anyhow::Result<Ended> {
         logging::init(&Log { filter: "warn".into(), format: LogFormat::Text })?;
         let folder = Folder::choose(self.data.clone())?;
-        let mut config = self.config(&folder)?;
+        let settings = self.settings(&folder)?;
+        let mut config = settings.config.clone();
         let runtime = runtime()?;
         if self.once {
             (config.http.address, config.postgres.address, config.flight.address) = (None, None, None);
         }
         let serving = runtime.block_on(Serving::open(&config, Arc::new(SystemClock)))?;
+        if let Some(told) = settings.without_effect(serving.node.shards()) {
+            note(&format!("note: {told}"));
+        }
         // A bounded stream ends now, a live one begins.
         let begin_s_ago = if self.once { self.seconds.unwrap_or(ONCE_S) } else { 0 };
         let options = DemoOptions { tenants: self.tenants, events_per_s: self.rate, seed: self.seed, begin_s_ago };
@@ -89,7 +93,7 @@ impl Demo {
         Ok(Ended::Well)
     }
 
-    fn config(&self, folder: &Folder) -> Result<Config, ConfigError> {
+    fn settings(&self, folder: &Folder) -> Result<Settings, ConfigError> {
         let flags = [
             ("--data", "data", folder.path.display().to_string()),
             ("--http", "http.address", self.http.to_string()),
@@ -97,7 +101,7 @@ impl Demo {
             ("--flight", "flight.address", self.flight.to_string()),
         ];
         let flags = flags.map(|(flag, name, value)| (flag.to_owned(), name.to_owned(), value));
-        Ok(Layers::gather(None, flags.to_vec())?.merge()?.config)
+        Layers::gather(None, flags.to_vec())?.merge()
     }
 
     /// As fast as it goes, through the import path, then the report.
@@ -106,7 +110,8 @@ impl Demo {
         let alone = |batch| DatasetBatch { batch, rejected: Vec::new() };
         let batches = prepared.generator.take(events).map(|batch| batch.map(alone));
         let progress = Progress::begin("demo");
-        let report = crate::import::run(&serving.node, batches, &|tally| progress.show(tally))?;
+        let terms = Terms { progress: &|tally| progress.show(tally), wait_max: Duration::ZERO, ..Terms::default() };
+        let report = crate::import::run(&serving.node, batches, &terms)?;
         drop(progress);
         runtime.block_on(async {
             print_report(&serving.node.catalog, &report).await?;

@@ -1,18 +1,26 @@
 //! Import: batches from a file or generator, through the same admission as every door, with a report at the end.
 //!
 //! One thread decodes while the engine admits; what is in flight is bounded by the engine's own permits (I8). Tenants that
-//! the node does not know are created on the way, in one commit per batch. Not here: file formats (`datasets`), progress
-//! bars (`cli`).
+//! the node does not know are created on the way, in one commit per batch. What a rate limit refuses is sent again ([`again`]).
+//! Not here: file formats (`datasets`), progress bars and running nodes (`cli`).
+
+pub(crate) mod again;
+pub(crate) mod patience;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use arrow::error::ArrowError;
 use crossbeam_channel::bounded;
 use datasets::{DatasetBatch, DatasetError, RejectedRow};
 use engine::admission::{Reason, Receipt, Rejection, RejectionCount, Tally};
+use engine::event::batch::EventBatch;
 use engine::service::Submission;
 use engine::shard::SubmitError;
+
+use again::Answered;
 
 use crate::node::Node;
 
@@ -32,6 +40,63 @@ pub struct ImportReport {
     pub took: Duration,
 }
 
+impl ImportReport {
+    /// Counts rows that are no events.
+    pub(crate) fn refuse_rows(&mut self, rows: &[RejectedRow]) {
+        self.tally.rejected += rows.len() as u64;
+        for RejectedRow { line, rejection, .. } in rows {
+            let detail = format!("line {line}: {}", rejection.detail);
+            self.name(&Rejection { detail: detail.into(), ..rejection.clone() }, 1);
+        }
+    }
+
+    /// Counts `count` events that were refused for the same reason.
+    pub(crate) fn refuse(&mut self, count: u64, rejection: &Rejection) {
+        self.tally.rejected += count;
+        self.name(rejection, count);
+    }
+
+    /// Notes why `count` events were refused that are counted already.
+    fn name(&mut self, rejection: &Rejection, count: u64) {
+        let entry = self.rejections.entry((rejection.reason, rejection.field.to_string()));
+        entry.or_insert_with(|| (0, rejection.detail.to_string())).0 += count;
+    }
+}
+
+/// How an import goes on and who hears of it.
+pub struct Terms<'a> {
+    /// Longest wait for events that are refused for the moment, by a rate limit for instance, while none of them is taken.
+    pub wait_max: Duration,
+    /// Whether to end before the source does.
+    pub stopped: &'a AtomicBool,
+    /// Hears the running tally about ten times a second.
+    pub progress: &'a (dyn Fn(&Tally) + Sync),
+    /// Hears why the import waits.
+    pub waits: &'a (dyn Fn(&Rejection) + Sync),
+}
+
+impl Default for Terms<'_> {
+    fn default() -> Self {
+        static NEVER: AtomicBool = AtomicBool::new(false);
+        Self { wait_max: Duration::from_secs(600), stopped: &NEVER, progress: &|_| (), waits: &|_| () }
+    }
+}
+
+impl Terms<'_> {
+    /// Sleeps for `pause`, or until the import is to end; whether it goes on.
+    pub(crate) fn sleep(&self, pause: Duration) -> bool {
+        let until = Instant::now() + pause;
+        while !self.stopped.load(Ordering::Relaxed) {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return true;
+            }
+            std::thread::sleep(left.min(Duration::from_millis(50)));
+        }
+        false
+    }
+}
+
 /// Why an import stopped. Everything answered before stays; importing again is safe (I2).
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
@@ -49,19 +114,25 @@ pub enum ImportError {
         /// Why.
         reason: String,
     },
+    /// Rows can't be taken out of a batch.
+    #[error(transparent)]
+    Rows(#[from] ArrowError),
     /// The decoding thread died.
     #[error("the decoding thread died")]
     Decoder,
 }
 
-/// Imports everything that `chunks` gives; `progress` hears the running tally about ten times a second.
+/// Imports everything that `chunks` gives.
+///
+/// # Errors
+/// [`ImportError`] says why it stopped.
 pub fn run(
     node: &Node,
     chunks: impl Iterator<Item = Result<DatasetBatch, DatasetError>> + Send,
-    progress: &(dyn Fn(&Tally) + Sync),
+    terms: &Terms<'_>,
 ) -> Result<ImportReport, ImportError> {
     let started = Instant::now();
-    let outcome = Arc::new(Mutex::new(Progress::default()));
+    let under_way = Arc::new(Mutex::new(UnderWay::default()));
     let mut tenants_created = 0;
     let (queue, decoded) = bounded(READ_AHEAD_MAX);
     std::thread::scope(|scope| {
@@ -73,51 +144,63 @@ pub fn run(
             }
         });
         let mut shown = started;
-        for chunk in decoded {
+        for (number, chunk) in decoded.into_iter().enumerate() {
             let DatasetBatch { batch, rejected } = chunk?;
             let refused = decoded_rejections(&rejected);
             tenants_created += node.create_missing(&batch)?;
-            let shared = Arc::clone(&outcome);
-            lock(&shared).refuse(&rejected);
+            let shared = Arc::clone(&under_way);
+            lock(&shared).report.refuse_rows(&rejected);
+            let sent = batch.clone();
             node.engine.submit_when_free(Submission { batch, rejected: refused, sequence: None }, move |answer| {
-                lock(&shared).take(answer);
+                lock(&shared).take(number, sent, answer);
             })?;
+            send_again(node, &under_way, terms)?;
             if shown.elapsed() > Duration::from_millis(100) {
                 shown = Instant::now();
-                progress(&lock(&outcome).report.tally);
+                (terms.progress)(&lock(&under_way).report.tally);
             }
-            if let Some(error) = lock(&outcome).error.take() {
+            if let Some(error) = lock(&under_way).error.take() {
                 return Err(error.into());
+            }
+            if terms.stopped.load(Ordering::Relaxed) {
+                break;
             }
         }
         decoder.join().map_err(|_| ImportError::Decoder)
     })?;
     node.engine.settle();
-    let mut outcome = std::mem::take(&mut *lock(&outcome));
-    if let Some(error) = outcome.error.take() {
+    send_again(node, &under_way, terms)?;
+    let mut under_way = std::mem::take(&mut *lock(&under_way));
+    if let Some(error) = under_way.error.take() {
         return Err(error.into());
     }
-    progress(&outcome.report.tally);
-    Ok(ImportReport { tenants_created, took: started.elapsed(), ..outcome.report })
+    (terms.progress)(&under_way.report.tally);
+    Ok(ImportReport { tenants_created, took: started.elapsed(), ..under_way.report })
 }
 
+/// What is answered so far, and what of it has to be sent again.
 #[derive(Default)]
-struct Progress {
+struct UnderWay {
     report: ImportReport,
+    /// Number of the batch, and what was answered of it.
+    again: Vec<(usize, EventBatch, Answered)>,
     error: Option<SubmitError>,
 }
 
-fn lock(progress: &Mutex<Progress>) -> std::sync::MutexGuard<'_, Progress> {
-    progress.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(under_way: &Mutex<UnderWay>) -> std::sync::MutexGuard<'_, UnderWay> {
+    under_way.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Progress {
-    fn take(&mut self, answer: Result<Receipt, SubmitError>) {
-        match answer {
-            Ok(receipt) => {
-                self.report.tally += receipt.tally();
-                for (_, rejection) in &receipt.rejections {
-                    self.count(rejection);
+impl UnderWay {
+    fn take(&mut self, number: usize, batch: EventBatch, answer: Result<Receipt, SubmitError>) {
+        match answer.map(Answered::from) {
+            Ok(answered) if answered.refused.iter().any(|(_, refused)| again::is_passing(refused)) => {
+                self.again.push((number, batch, answered));
+            }
+            Ok(answered) => {
+                self.report.tally += answered.tally;
+                for (_, rejection) in &answered.refused {
+                    self.report.name(rejection, 1);
                 }
             }
             Err(error) => {
@@ -125,25 +208,54 @@ impl Progress {
             }
         }
     }
+}
 
-    fn refuse(&mut self, rejected: &[RejectedRow]) {
-        self.report.tally.rejected += rejected.len() as u64;
-        for RejectedRow { line, rejection, .. } in rejected {
-            let entry = self.report.rejections.entry((rejection.reason, rejection.field.to_string()));
-            let (count, _) = entry.or_insert_with(|| (0, format!("line {line}: {}", rejection.detail)));
-            *count += 1;
-        }
+impl From<Receipt> for Answered {
+    fn from(receipt: Receipt) -> Self {
+        Self { tally: receipt.tally(), refused: receipt.rejections }
+    }
+}
+
+/// Sends again what was refused for the moment, if anything was; nothing new is sent meanwhile, so that order is kept.
+fn send_again(node: &Node, under_way: &Mutex<UnderWay>, terms: &Terms<'_>) -> Result<(), ImportError> {
+    if lock(under_way).again.is_empty() {
+        return Ok(());
+    }
+    node.engine.settle();
+    let mut again = std::mem::take(&mut lock(under_way).again);
+    again.sort_by_key(|(number, ..)| *number);
+    for (_, batch, answered) in again {
+        let mut report = std::mem::take(&mut lock(under_way).report);
+        let mut sender = Here { node, terms };
+        let settled = again::settle(&batch, answered, terms.wait_max, &mut report, &mut sender);
+        (terms.progress)(&report.tally);
+        lock(under_way).report = report;
+        settled?;
+    }
+    Ok(())
+}
+
+/// Sends to a node of this process.
+struct Here<'a> {
+    node: &'a Node,
+    terms: &'a Terms<'a>,
+}
+
+impl again::Sender for Here<'_> {
+    type Error = ImportError;
+
+    fn send(&mut self, batch: &EventBatch) -> Result<Answered, ImportError> {
+        Ok(self.node.engine.submit_and_wait(batch.clone())?.into())
     }
 
-    fn count(&mut self, rejection: &Rejection) {
-        let entry = self.report.rejections.entry((rejection.reason, rejection.field.to_string()));
-        let (count, _) = entry.or_insert_with(|| (0, rejection.detail.to_string()));
-        *count += 1;
+    fn pause(&mut self, pause: Duration, reason: &Rejection) -> bool {
+        (self.terms.waits)(reason);
+        self.terms.sleep(pause)
     }
 }
 
 /// Rows that are no events, counted by tenant (the empty name if that is not known), reason and field.
-fn decoded_rejections(rejected: &[RejectedRow]) -> Vec<RejectionCount> {
+pub(crate) fn decoded_rejections(rejected: &[RejectedRow]) -> Vec<RejectionCount> {
     let mut counts: Vec<RejectionCount> = Vec::new();
     for RejectedRow { line, tenant, id, rejection } in rejected {
         let of_its_kind = |count: &&mut RejectionCount| {

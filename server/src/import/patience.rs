@@ -1,6 +1,6 @@
 //! How long to wait for a node that says "not now": what it asks for, or twice as long each time if it does not say.
 //!
-//! Pure: it gives pauses, its caller sleeps. Not here: which answers mean "not now" ([`super::remote`]).
+//! Pure: it gives pauses, its caller sleeps. Not here: which answers mean "not now".
 
 use std::time::Duration;
 
@@ -10,20 +10,20 @@ const PAUSE_MAX: Duration = Duration::from_secs(30);
 
 /// What is left of a caller's patience with one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Patience {
+pub(crate) struct Patience {
     left: Duration,
     next: Duration,
 }
 
 impl Patience {
     /// Patience for `wait_max` of pauses in all.
-    pub(super) fn new(wait_max: Duration) -> Self {
+    pub(crate) fn new(wait_max: Duration) -> Self {
         Self { left: wait_max, next: PAUSE_MIN }
     }
 
     /// The pause before the next attempt, or `None` if there is to be none. The last pause is what is left, so that a
     /// node that asks for more than that is asked once more all the same.
-    pub(super) fn pause(&mut self, asked: Option<Duration>) -> Option<Duration> {
+    pub(crate) fn pause(&mut self, asked: Option<Duration>) -> Option<Duration> {
         if self.left.is_zero() {
             return None;
         }

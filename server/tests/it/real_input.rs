@@ -59,7 +59,7 @@ impl House {
     fn import(&self, trace: &AzureTrace, options: EventOptions) -> import::ImportReport {
         let whole = |batch| DatasetBatch { batch, rejected: Vec::new() };
         let batches = trace.events(options).map(|batch: Result<_, DatasetError>| batch.map(whole));
-        import::run(&self.node, batches, &|_| ()).unwrap()
+        import::run(&self.node, batches, &import::Terms::default()).unwrap()
     }
 
     /// The rows of a query as text, cells joined by commas.
