@@ -3,31 +3,29 @@
 //! Not here: file formats (`datasets`), admission (`import` and the engine), sending over the network ([`super::upload`]).
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use actors::facets::meters::MetersCommand;
-use actors::{Command, PLATFORM};
 use anyhow::Context;
-use clap::{Args, ValueEnum};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, ValueEnum};
 use datasets::azure::{AzureTrace, EventOptions};
 use datasets::{CloudEventsImport, CsvImport, DatasetBatch, DatasetError, ImportOptions, Mapping, ParquetImport};
+use engine::admission::Rejection;
 use engine::clock::{Clock, SystemClock};
 use engine::meter::Meter;
 
-use crate::import::ImportReport;
-use crate::node::Node;
+use crate::import::{ImportReport, Terms};
 
-use super::api::Request;
+use super::api::{Request, path};
 use super::place::Place;
-use super::progress::{Progress, grouped, note};
-use super::remote::Remote;
+use super::progress::{Progress, counted, grouped, note};
+use super::site::{IfAbsent, Site, at};
 use super::table::Table;
-use super::{Ended, runtime, stop, upload};
+use super::{Cli, Ended, stop, upload};
 
-/// What the commands in this module are journaled under.
-const PRINCIPAL: &str = "command line: import";
+const US_PER_S: i64 = 1_000_000;
 
 /// Batches from whatever source.
 pub(super) type Batches = Box<dyn Iterator<Item = Result<DatasetBatch, DatasetError>> + Send>;
@@ -36,8 +34,10 @@ pub(super) type Batches = Box<dyn Iterator<Item = Result<DatasetBatch, DatasetEr
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Files may be compressed with gzip or zstd. Importing is safe to repeat: what was admitted before is
-counted as a duplicate. Tenants that are not known are created. A running node that answers 429 or 503
-is sent the same again when it says, or after pauses that grow to 30 s, for --wait-max-s at most.
+counted as a duplicate. Tenants that are not known are created (with --url: if the key is the platform's
+and has the scope admin). Events that a rate limit refuses are sent again as fast as it allows. A running
+node that answers 429 or 503 is sent the same again when it says, or after pauses that grow to 30 s.
+--wait-max-s bounds how long either may go on without an event being taken.
 
 cloudevents       one CloudEvents 1.0 object a line, or a JSON array of them
 csv, parquet      columns are named by flags or by a mapping file (TOML or JSON, the flags' names)
@@ -60,7 +60,7 @@ pub(super) struct Import {
     format: Format,
     #[command(flatten)]
     place: Place,
-    /// With --url: longest wait for a node that is busy or out of space to take a request
+    /// Longest wait for a rate limit, a busy node or one that is out of space
     #[arg(long, value_name = "SECONDS", default_value_t = 600)]
     wait_max_s: u64,
     #[command(flatten)]
@@ -124,6 +124,31 @@ struct Columns {
 }
 
 impl Columns {
+    /// The first flag that means nothing for files of `format`, with what to do.
+    fn without_effect(&self, format: Format) -> Option<String> {
+        let of_rows = [
+            ("--mapping", self.mapping.is_some()),
+            ("--tenant-column", self.tenant_column.is_some()),
+            ("--time-column", self.time_column.is_some()),
+            ("--time-format", self.time_format.is_some()),
+            ("--time-zone", self.time_zone.is_some()),
+            ("--id-column", self.id_column.is_some()),
+            ("--source-name", self.source_name.is_some()),
+            ("--type", self.event_type.is_some()),
+            ("--type-column", self.type_column.is_some()),
+            ("--subject-column", self.subject_column.is_some()),
+            ("--include", self.include.is_some()),
+            ("--exclude", !self.exclude.is_empty()),
+        ];
+        let given = |flags: &[(&'static str, bool)]| flags.iter().find(|(_, given)| *given).map(|(flag, _)| *flag);
+        let is_rows = matches!(format, Format::Csv | Format::Parquet);
+        let wrong = given(&of_rows).filter(|_| !is_rows);
+        let wrong = wrong.or(given(&[("--tenant", self.tenant.is_some() && format == Format::AzureFunctions)]));
+        let wrong = wrong.or(given(&[("--delimiter", self.delimiter.is_some() && format != Format::Csv)]))?;
+        let format = format.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
+        Some(format!("{wrong} has no effect on files of the format {format}; leave it out"))
+    }
+
     fn mapping(self) -> anyhow::Result<Mapping> {
         let mut mapping = match &self.mapping {
             Some(file) => Mapping::open(file)?,
@@ -152,12 +177,20 @@ impl Columns {
 
 impl Import {
     pub(super) fn run(self) -> anyhow::Result<Ended> {
+        if let Some(wrong) = self.columns.without_effect(self.format) {
+            Cli::command().error(ErrorKind::ArgumentConflict, wrong).exit();
+        }
         let meters = match self.format {
             Format::AzureFunctions => datasets::invocation_meters(),
             _ => Vec::new(),
         };
         let name = self.source.display().to_string();
-        let options = ImportOptions::new(SystemClock.now_us());
+        let events = self.place.settings()?.config.events;
+        let options = ImportOptions {
+            past_max_us: Some(i64::from(events.past_s_max) * US_PER_S),
+            future_max_us: i64::from(events.future_s_max) * US_PER_S,
+            ..ImportOptions::new(SystemClock.now_us())
+        };
         let batches = match self.format {
             Format::Cloudevents => {
                 Box::new(CloudEventsImport::open(&self.source, self.columns.tenant, options)?) as Batches
@@ -169,68 +202,70 @@ impl Import {
                 Box::new(AzureTrace::open(&self.source)?.events(EventOptions::default()).map(move |b| b.map(alone)))
             }
         };
+        let stopped = Arc::new(AtomicBool::new(false));
+        let _watch = watch(&stopped)?;
         let progress = Progress::begin(&name);
-        let report = match self.place.remote()? {
-            Some(remote) => there(&remote, &meters, batches, Duration::from_secs(self.wait_max_s), &progress)?,
-            None => here(&self.place, &meters, batches, &progress)?,
+        let waits = Waits::default();
+        let terms = Terms {
+            wait_max: Duration::from_secs(self.wait_max_s),
+            stopped: &stopped,
+            progress: &|tally| progress.show(tally),
+            waits: &|reason| waits.tell(reason),
         };
+        let report = at(&self.place, IfAbsent::Make, |site| {
+            define(site, &meters)?;
+            match site {
+                Site::Remote(remote) => upload::run(remote, batches, &terms),
+                Site::Local(local) => Ok(crate::import::run(&local.node, batches, &terms)?),
+            }
+        })?;
         drop(progress);
         summarise(&name, &report);
+        if stopped.load(Ordering::Relaxed) {
+            anyhow::bail!("interrupted; run the same import again to go on: ids dedup, so nothing counts twice");
+        }
         Ok(if report.tally.rejected > 0 { Ended::WithRejections } else { Ended::Well })
     }
 }
 
-fn here(place: &Place, meters: &[Meter], batches: Batches, progress: &Progress) -> anyhow::Result<ImportReport> {
-    let runtime = runtime()?;
-    let stopped = Arc::new(AtomicBool::new(false));
-    let node = runtime.block_on(async {
-        let node = place.open().await?;
-        define(&node, meters).await?;
-        anyhow::Ok(node)
-    })?;
-    let flag = Arc::clone(&stopped);
-    let watch = runtime.spawn(async move {
+/// Sets `stopped` at the first Ctrl-C or SIGTERM, as long as what is given back lives.
+fn watch(stopped: &Arc<AtomicBool>) -> anyhow::Result<tokio::runtime::Runtime> {
+    let signals = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let flag = Arc::clone(stopped);
+    signals.spawn(async move {
         if stop::asked().await.is_ok() {
             flag.store(true, Ordering::Relaxed);
         }
     });
-    let flag = Arc::clone(&stopped);
-    let until_stopped = batches.take_while(move |_| !flag.load(Ordering::Relaxed));
-    let imported = crate::import::run(&node, until_stopped, &|tally| progress.show(tally));
-    watch.abort();
-    // What was answered is durable whatever comes now; a drain only makes the next start quicker.
-    let drained = runtime.block_on(node.drain());
-    let report = imported?;
-    drained?;
-    if stopped.load(Ordering::Relaxed) {
-        anyhow::bail!("interrupted after {} events; import again to go on", grouped(report.tally.admitted));
+    Ok(signals)
+}
+
+/// Why the import waits, told once for each limit.
+#[derive(Default)]
+struct Waits(Mutex<String>);
+
+impl Waits {
+    fn tell(&self, reason: &Rejection) {
+        let reason = format!("{} ({}): {}", reason.reason.as_str(), reason.field, reason.detail);
+        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if *told != reason {
+            note(&format!("{reason}; sending what was refused again, as fast as it is taken"));
+            *told = reason;
+        }
     }
-    Ok(report)
 }
 
 /// Defines the meters that are not there; those that are stay as they are.
-pub(super) async fn define(node: &Node, meters: &[Meter]) -> anyhow::Result<()> {
-    let known = node.tenants.meters();
+fn define(site: &Site, meters: &[Meter]) -> anyhow::Result<()> {
+    if meters.is_empty() {
+        return Ok(());
+    }
+    let known: Vec<Meter> = serde_json::from_slice(&site.answer(&Request::get(path(&["meters"])))?)?;
     for meter in meters.iter().filter(|meter| known.iter().all(|known| known.name != meter.name)) {
-        let command = Command::Meters(MetersCommand::Define(meter.clone()));
-        node.command(PLATFORM, command, PRINCIPAL).await?;
+        let request = Request::put(path(&["meters", &meter.name]), serde_json::to_value(meter)?);
+        site.answer(&request).with_context(|| format!("meter {}", meter.name))?;
     }
     Ok(())
-}
-
-fn there(
-    remote: &Remote,
-    meters: &[Meter],
-    batches: Batches,
-    wait_max: Duration,
-    progress: &Progress,
-) -> anyhow::Result<ImportReport> {
-    for meter in meters {
-        let definition = serde_json::to_value(meter)?;
-        let request = Request::put(format!("/v1/meters/{}", meter.name), definition);
-        remote.send(&request).with_context(|| format!("meter {}", meter.name))?;
-    }
-    upload::run(remote, batches, wait_max, progress)
 }
 
 fn summarise(name: &str, report: &ImportReport) {
@@ -238,19 +273,19 @@ fn summarise(name: &str, report: &ImportReport) {
     let seconds = report.took.as_secs_f64().max(0.001);
     let answered = tally.admitted + tally.duplicate + tally.rejected;
     note(&format!(
-        "{name}: {} events in {seconds:.1} s ({} a second): {} admitted ({} late), {} duplicate, {} rejected; {} tenants created",
-        grouped(answered),
+        "{name}: {} in {seconds:.1} s ({} a second): {} admitted ({} late), {} duplicate, {} rejected; {} created",
+        counted(answered, "event"),
         grouped((answered as f64 / seconds) as u64),
         grouped(tally.admitted),
         grouped(tally.late),
         grouped(tally.duplicate),
         grouped(tally.rejected),
-        report.tenants_created,
+        counted(report.tenants_created as u64, "tenant"),
     ));
     if report.rejections.is_empty() {
         return;
     }
-    let mut table = Table::new(["rejected", "reason", "field", "for instance"]);
+    let mut table = Table::new(["rejected", "reason", "field", "for instance"]).whole();
     for ((reason, field), (count, sample)) in &report.rejections {
         table.push(vec![grouped(*count), reason.as_str().to_owned(), field.clone(), sample.clone()]);
     }

@@ -5,8 +5,7 @@ use clap::{Subcommand, ValueEnum};
 use serde_json::json;
 
 use super::Ended;
-use super::api::{Request, run};
-use super::place::Place;
+use super::api::{At, Request, path, run};
 
 /// Make, rotate and revoke API keys
 #[derive(Debug, Subcommand)]
@@ -31,7 +30,7 @@ pub(super) enum Key {
         #[arg(long)]
         platform: bool,
         #[command(flatten)]
-        place: Place,
+        place: At,
     },
     /// Make a key and print it, once
     Create {
@@ -51,7 +50,7 @@ pub(super) enum Key {
         #[arg(long, default_value = "")]
         label: String,
         #[command(flatten)]
-        place: Place,
+        place: At,
     },
     /// Make its successor and print it; the old one holds a while longer
     Rotate {
@@ -63,7 +62,7 @@ pub(super) enum Key {
         #[arg(long, default_value_t = 86_400)]
         overlap_s: u32,
         #[command(flatten)]
-        place: Place,
+        place: At,
     },
     /// Refuse it from now on
     Revoke {
@@ -72,7 +71,7 @@ pub(super) enum Key {
         /// Which key, by its id
         id: String,
         #[command(flatten)]
-        place: Place,
+        place: At,
     },
 }
 
@@ -91,22 +90,25 @@ impl Key {
         let whose = |tenant: Option<String>| tenant.unwrap_or_else(|| PLATFORM.to_owned());
         match self {
             Self::List { tenant, place, .. } => {
-                run(&place, Request::get(format!("/v1/tenants/{}/keys", whose(tenant))))?;
+                run(&place, Request::get(path(&["tenants", &whose(tenant), "keys"])))?;
             }
             Self::Create { tenant, tenants, scope, label, place, .. } => {
                 let mut body = json!({ "scopes": names(&scope, &Scope::ALL), "label": label });
                 if !tenants.is_empty() {
                     body["scopes"] = json!(names(&scope, &[Scope::Query]));
-                    body["tenants"] = json!(tenants);
+                    body["tenants"] = json!(&tenants);
                 }
-                run(&place, Request::post(format!("/v1/tenants/{}/keys", whose(tenant)), body))?;
+                // The platform's first key may be the first thing in a data folder; a tenant is there before its keys.
+                let is_platforms = tenant.is_none() && tenants.is_empty();
+                let request = Request::post(path(&["tenants", &whose(tenant), "keys"]), body);
+                run(&place, if is_platforms { request.or_make() } else { request })?;
             }
             Self::Rotate { tenant, id, overlap_s, place } => {
                 let body = json!({ "overlap_s": overlap_s });
-                run(&place, Request::post(format!("/v1/tenants/{tenant}/keys/{id}/rotate"), body))?;
+                run(&place, Request::post(path(&["tenants", &tenant, "keys", &id, "rotate"]), body))?;
             }
             Self::Revoke { tenant, id, place } => {
-                run(&place, Request::delete(format!("/v1/tenants/{tenant}/keys/{id}")))?;
+                run(&place, Request::delete(path(&["tenants", &tenant, "keys", &id])))?;
             }
         }
         Ok(Ended::Well)

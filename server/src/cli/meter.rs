@@ -5,9 +5,8 @@ use std::path::PathBuf;
 use clap::Subcommand;
 
 use super::Ended;
-use super::api::{Request, run};
-use super::definitions::{name_of, read};
-use super::place::Place;
+use super::api::{At, Request, path, run};
+use super::definitions::define;
 
 /// Define what is counted
 #[derive(Debug, Subcommand)]
@@ -31,43 +30,40 @@ pub(super) enum Meter {
     /// All meters
     List {
         #[command(flatten)]
-        place: Place,
+        place: At,
     },
     /// One meter
     Show {
         /// Its name
         meter: String,
         #[command(flatten)]
-        place: Place,
+        place: At,
     },
     /// Define the meters in a file, or change those that are there
     Define {
         /// TOML, or JSON if its name ends in .json
         file: PathBuf,
         #[command(flatten)]
-        place: Place,
+        place: At,
     },
     /// Remove a meter and its views; events stay
     Remove {
         /// Its name
         meter: String,
         #[command(flatten)]
-        place: Place,
+        place: At,
     },
 }
 
 impl Meter {
     pub(super) fn run(self) -> anyhow::Result<Ended> {
         match self {
-            Self::List { place } => run(&place, Request::get("/v1/meters"))?,
-            Self::Show { meter, place } => run(&place, Request::get(format!("/v1/meters/{meter}")))?,
+            Self::List { place } => run(&place, Request::get(path(&["meters"])))?,
+            Self::Show { meter, place } => run(&place, Request::get(path(&["meters", &meter])))?,
             Self::Define { file, place } => {
-                for definition in read(&file, "meter")? {
-                    let path = format!("/v1/meters/{}", name_of(&definition)?);
-                    run(&place, Request::put(path, definition))?;
-                }
+                define(&place, &file, "meter", |name, definition| Request::put(path(&["meters", name]), definition))?;
             }
-            Self::Remove { meter, place } => run(&place, Request::delete(format!("/v1/meters/{meter}")))?,
+            Self::Remove { meter, place } => run(&place, Request::delete(path(&["meters", &meter])))?,
         }
         Ok(Ended::Well)
     }

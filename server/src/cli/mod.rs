@@ -11,10 +11,12 @@
 //! Not here: the work itself, which the node, the import driver and the doors do.
 
 mod place;
+mod problem;
 mod remote;
-mod patience;
+mod site;
 mod output;
 mod table;
+mod answer;
 mod api;
 mod definitions;
 mod progress;
@@ -95,7 +97,7 @@ pub fn main() -> ExitCode {
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             // Nothing is left to be done if standard error is gone too.
-            let _ = writeln!(std::io::stderr(), "tenantry: {error:#}");
+            let _ = writeln!(std::io::stderr(), "tenantry: {}", told(&error));
             ExitCode::from(if error.is::<ConfigError>() { 2 } else { 1 })
         }
     }
@@ -125,10 +127,39 @@ fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()
 }
 
+/// The error and its causes, each said once: a cause that is in what was said before is left out.
+fn told(error: &anyhow::Error) -> String {
+    let mut told = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if told.contains(&cause) {
+            continue;
+        }
+        if !told.is_empty() {
+            told.push_str(": ");
+        }
+        told.push_str(&cause);
+    }
+    told
+}
+
 /// `tenantry sql … | head` is no failure.
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error
         .chain()
         .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
         .any(|cause| cause.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context;
+
+    use super::*;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let failed = || Err::<(), _>(std::io::Error::other("disk gone"));
+        let error = failed().context("file x: disk gone").context("importing").unwrap_err();
+        assert_eq!(told(&error), "importing: file x: disk gone");
+    }
 }

@@ -1,9 +1,10 @@
 //! Rows of a query, as a table, CSV or JSON lines.
 //!
 //! CSV is quoted as RFC 4180 says, with lines as Unix ends them; JSON gives integers and booleans as such and everything
-//! else as text, so that decimals stay exact. Not here: running the query ([`super::sql`]).
+//! else as text, so that decimals stay exact. Tables cut long cells on a terminal only. Not here: running the query
+//! ([`super::sql`]).
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 use datafusion::arrow::array::{Array, ArrayRef, RecordBatch};
 use datafusion::arrow::buffer::NullBuffer;
@@ -31,7 +32,11 @@ pub(super) struct Printer<W: Write> {
     out: W,
     names: Vec<String>,
     table: Table,
+    is_plan: bool,
 }
+
+/// The columns of what EXPLAIN answers: a plan is lines, not a cell.
+const PLAN: [&str; 2] = ["plan_type", "plan"];
 
 impl<W: Write> Printer<W> {
     pub(super) fn begin(format: Format, schema: &SchemaRef, mut out: W) -> io::Result<Self> {
@@ -39,7 +44,10 @@ impl<W: Write> Printer<W> {
         if format == Format::Csv {
             csv_line(&mut out, names.iter().map(String::as_str))?;
         }
-        Ok(Self { format, out, table: Table::new(names.clone()), names })
+        let is_plan = names == PLAN;
+        let table = Table::new(names.clone());
+        let table = if is_plan || !io::stdout().is_terminal() { table.whole() } else { table };
+        Ok(Self { format, out, table, names, is_plan })
     }
 
     pub(super) fn print(&mut self, batch: &RecordBatch) -> anyhow::Result<()> {
@@ -47,7 +55,12 @@ impl<W: Write> Printer<W> {
         for row in 0..batch.num_rows() {
             match self.format {
                 Format::Table => {
-                    self.table.push(columns.iter().map(|column| column.text(row).unwrap_or_default()).collect());
+                    let cells: Vec<String> =
+                        columns.iter().map(|column| column.text(row).unwrap_or_default()).collect();
+                    match self.is_plan {
+                        true => self.table.push_lines(&cells),
+                        false => self.table.push(cells),
+                    }
                 }
                 Format::Csv => {
                     let cells: Vec<String> =
@@ -85,6 +98,9 @@ impl<W: Write> Printer<W> {
     }
 }
 
+/// Zones whose times are written with a `Z`; those of others have their offset behind them, those of none nothing.
+const UTC_NAMES: [&str; 4] = ["UTC", "+00:00", "Z", "Etc/UTC"];
+
 /// One column, ready to be read as text.
 struct Column<'a> {
     nulls: Option<NullBuffer>,
@@ -96,11 +112,13 @@ struct Column<'a> {
 
 impl<'a> Column<'a> {
     fn new(array: &'a ArrayRef) -> Result<Self, ArrowError> {
-        const OPTIONS: FormatOptions<'static> = FormatOptions::new()
-            .with_timestamp_format(Some("%Y-%m-%dT%H:%M:%S%.fZ"))
+        const UTC: FormatOptions<'static> = FormatOptions::new()
+            .with_timestamp_format(Some("%Y-%m-%dT%H:%M:%S%.f"))
             .with_timestamp_tz_format(Some("%Y-%m-%dT%H:%M:%S%.fZ"));
-        let formatter = ArrayFormatter::try_new(array.as_ref(), &OPTIONS)?;
+        const ELSEWHERE: FormatOptions<'static> = UTC.with_timestamp_tz_format(Some("%Y-%m-%dT%H:%M:%S%.f%:z"));
         let data_type = array.data_type();
+        let is_elsewhere = matches!(data_type, DataType::Timestamp(_, Some(zone)) if !UTC_NAMES.contains(&&**zone));
+        let formatter = ArrayFormatter::try_new(array.as_ref(), if is_elsewhere { &ELSEWHERE } else { &UTC })?;
         let is_json = data_type.is_integer() || *data_type == DataType::Boolean;
         Ok(Self { nulls: array.logical_nulls(), formatter, is_json, is_decimal: data_type.is_decimal() })
     }
@@ -174,5 +192,33 @@ mod tests {
             "{\"tenant\":\"a\",\"n\":7,\"value\":\"1.5\",\"at\":\"1970-01-01T00:00:00Z\"}\n\
              {\"tenant\":\"b,\\\"c\\\"\",\"n\":1000,\"value\":null,\"at\":\"1970-01-01T00:00:01.500Z\"}\n",
         );
+    }
+
+    #[test]
+    fn a_plan_is_shown_line_by_line() {
+        let plan = format!("Sort: {}\n  TableScan: usage", "x".repeat(200));
+        let batch = RecordBatch::try_from_iter([
+            ("plan_type", Arc::new(StringArray::from(vec!["logical_plan"])) as ArrayRef),
+            ("plan", Arc::new(StringArray::from(vec![plan.clone()]))),
+        ])
+        .unwrap();
+        let mut out = Vec::new();
+        let mut printer = Printer::begin(Format::Table, &batch.schema(), &mut out).unwrap();
+        printer.print(&batch).unwrap();
+        printer.end().unwrap();
+        let shown = String::from_utf8(out).unwrap();
+        assert!(plan.lines().all(|line| shown.contains(line)) && shown.contains("(1 row)"), "{shown}");
+        assert!(!shown.contains(['…', '\u{fffd}']), "{shown}");
+    }
+
+    #[test]
+    fn times_say_their_zone_and_no_other() {
+        let of = |zone: Option<&str>| -> ArrayRef {
+            Arc::new(TimestampMicrosecondArray::from(vec![0]).with_timezone_opt(zone.map(str::to_owned)))
+        };
+        let text = |array: &ArrayRef| Column::new(array).unwrap().text(0).unwrap();
+        assert_eq!(text(&of(Some("UTC"))), "1970-01-01T00:00:00Z");
+        assert_eq!(text(&of(None)), "1970-01-01T00:00:00");
+        assert_eq!(text(&of(Some("+05:30"))), "1970-01-01T05:30:00+05:30");
     }
 }

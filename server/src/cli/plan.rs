@@ -5,9 +5,8 @@ use std::path::PathBuf;
 use clap::Subcommand;
 
 use super::Ended;
-use super::api::{Request, run};
-use super::definitions::{name_of, read};
-use super::place::Place;
+use super::api::{At, Request, path};
+use super::definitions::define;
 
 /// Define limits that many tenants share
 #[derive(Debug, Subcommand)]
@@ -31,20 +30,19 @@ pub(super) enum Plan {
         /// TOML, or JSON if its name ends in .json
         file: PathBuf,
         #[command(flatten)]
-        place: Place,
+        place: At,
     },
 }
 
 impl Plan {
     pub(super) fn run(self) -> anyhow::Result<Ended> {
         let Self::Define { file, place } = self;
-        for mut definition in read(&file, "plan")? {
-            let path = format!("/v1/plans/{}", name_of(&definition)?);
+        define(&place, &file, "plan", |name, mut definition| {
             if let Some(members) = definition.as_object_mut() {
                 members.remove("name");
             }
-            run(&place, Request::put(path, definition))?;
-        }
+            Request::put(path(&["plans", name]), definition)
+        })?;
         Ok(Ended::Well)
     }
 }

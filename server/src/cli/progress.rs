@@ -71,13 +71,18 @@ fn line(tally: &Tally, took: Duration) -> String {
     let answered = tally.admitted + tally.duplicate + tally.rejected;
     let rate = answered as f64 / took.as_secs_f64().max(0.001);
     format!(
-        "{} events: {} admitted, {} duplicate, {} rejected ({} a second)",
-        grouped(answered),
+        "{}: {} admitted, {} duplicate, {} rejected ({} a second)",
+        counted(answered, "event"),
         grouped(tally.admitted),
         grouped(tally.duplicate),
         grouped(tally.rejected),
         grouped(rate as u64),
     )
+}
+
+/// `1 event`, `2,000 events`.
+pub(super) fn counted(number: u64, what: &str) -> String {
+    format!("{} {what}{}", grouped(number), if number == 1 { "" } else { "s" })
 }
 
 /// A number with its thousands set apart.
@@ -102,5 +107,6 @@ mod tests {
         for (number, expect) in [(0, "0"), (999, "999"), (1_000, "1,000"), (3_037_902, "3,037,902")] {
             assert_eq!(grouped(number), expect);
         }
+        assert_eq!((counted(1, "event"), counted(2_000, "event")), ("1 event".into(), "2,000 events".into()));
     }
 }

@@ -5,8 +5,7 @@ use engine::units::Units;
 use serde_json::{Value, json};
 
 use super::Ended;
-use super::api::{Request, run};
-use super::place::Place;
+use super::api::{At, Request, path, run};
 
 /// Limit how much a tenant may use
 #[derive(Debug, Subcommand)]
@@ -25,7 +24,7 @@ pub(super) enum Quota {
         /// Whose
         tenant: String,
         #[command(flatten)]
-        place: Place,
+        place: At,
     },
     /// Set a tenant's own limit of a meter
     Set(Set),
@@ -36,7 +35,7 @@ pub(super) enum Quota {
         /// Of which meter
         meter: String,
         #[command(flatten)]
-        place: Place,
+        place: At,
     },
 }
 
@@ -54,7 +53,7 @@ pub(super) struct Set {
     #[arg(long, value_enum, default_value = "month", requires = "allowance")]
     per: Period,
     /// The calendar's time zone, as IANA names it
-    #[arg(long, value_name = "ZONE", default_value = "UTC")]
+    #[arg(long, value_name = "ZONE", default_value = "UTC", requires = "allowance")]
     time_zone: String,
     /// Units per second
     #[arg(long, value_name = "UNITS")]
@@ -66,7 +65,7 @@ pub(super) struct Set {
     #[arg(long)]
     soft: bool,
     #[command(flatten)]
-    place: Place,
+    place: At,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -82,13 +81,13 @@ enum Period {
 impl Quota {
     pub(super) fn run(self) -> anyhow::Result<Ended> {
         match self {
-            Self::List { tenant, place } => run(&place, Request::get(format!("/v1/tenants/{tenant}/quotas")))?,
+            Self::List { tenant, place } => run(&place, Request::get(path(&["tenants", &tenant, "quotas"])))?,
             Self::Set(set) => {
-                let path = format!("/v1/tenants/{}/quotas/{}", set.tenant, set.meter);
+                let path = path(&["tenants", &set.tenant, "quotas", &set.meter]);
                 run(&set.place, Request::put(path, set.limit()))?;
             }
             Self::Remove { tenant, meter, place } => {
-                run(&place, Request::delete(format!("/v1/tenants/{tenant}/quotas/{meter}")))?;
+                run(&place, Request::delete(path(&["tenants", &tenant, "quotas", &meter])))?;
             }
         }
         Ok(Ended::Well)

@@ -2,31 +2,22 @@
 //!
 //! Plain HTTP: keys stay on the machine or behind a proxy that ends TLS. Not here: what is asked ([`super::api`]).
 
-use std::io::{self, Read};
+use std::io::Read;
 use std::time::Duration;
 
-use serde_json::{Value, json};
 use ureq::Agent;
-use ureq::http::header::{HeaderValue, RETRY_AFTER};
-use ureq::http::{Request as HttpRequest, Response};
+use ureq::http::Request as HttpRequest;
+use ureq::http::header::{CONTENT_TYPE, RETRY_AFTER};
 
-use super::api::{ANSWER_BYTES_MAX, Request, understood};
-
-/// What became of events that were sent.
-#[derive(Debug)]
-pub(super) enum Sent {
-    /// The answer counts them.
-    Answered(Value),
-    /// 429 or 503: the node asks to be sent all of them again.
-    NotNow {
-        /// When, if it says so.
-        retry_after: Option<Duration>,
-        /// Its problem, in its own words.
-        reason: anyhow::Error,
-    },
-}
+use super::api::Request;
+use super::problem::Problem;
+use super::site::{broken_off, seconds};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest silence of a node that is asked something: statements may take long, and a definition computes its history.
+const SILENCE_MAX: Duration = Duration::from_secs(600);
+/// Bytes that are read at once.
+const READ_BYTES: usize = 64 << 10;
 
 /// A node that answers HTTP.
 #[derive(Debug, Clone)]
@@ -43,85 +34,57 @@ impl Remote {
     /// If `url` is not an `http://` one.
     pub(super) fn new(url: &str, key: &str) -> anyhow::Result<Self> {
         if !url.starts_with("http://") {
-            anyhow::bail!("{url}: expected http://HOST:PORT");
+            anyhow::bail!("--url {url}: expected http://HOST:PORT");
         }
         // Statuses carry problems, which are read here rather than by the library.
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .timeout_connect(Some(CONNECT_TIMEOUT))
+            .timeout_per_read(Some(SILENCE_MAX))
             .user_agent(concat!("tenantry/", env!("CARGO_PKG_VERSION")))
             .build();
         Ok(Self { agent: config.into(), base: url.trim_end_matches('/').to_owned(), key: key.to_owned() })
     }
 
-    /// Sends `request` and reads its answer.
+    /// Asks for `request` and gives the answer's bytes to `take` as they come.
     ///
     /// # Errors
-    /// If the node can't be reached or answers with a problem.
-    pub(super) fn send(&self, request: &Request) -> anyhow::Result<Value> {
-        let body = request.body.as_ref().map(Value::to_string);
-        let mut answer =
-            self.ask(request.method.as_str(), &request.path, "application/json", body.unwrap_or_default())?;
-        let status = answer.status().as_u16();
-        let bytes = answer.body_mut().with_config().limit(ANSWER_BYTES_MAX as u64).read_to_vec()?;
-        understood(status, &bytes)
-    }
-
-    /// Runs one statement; the rows come as the API writes them in `format`.
-    ///
-    /// # Errors
-    /// As [`Remote::send`].
-    pub(super) fn sql(&self, sql: &str, format: &str) -> anyhow::Result<impl Read + use<>> {
-        let body = json!({ "sql": sql, "format": format }).to_string();
-        self.stream(self.ask("POST", "/v1/sql", "application/json", body)?)
-    }
-
-    /// Sends events, once.
-    ///
-    /// # Errors
-    /// If the node can't be reached or answers with a problem that waiting does not mend.
-    pub(super) fn events(&self, lines: &[u8]) -> anyhow::Result<Sent> {
-        let mut answer = self.ask("POST", "/v1/events", "application/x-ndjson", lines)?;
-        let status = answer.status().as_u16();
-        let retry_after = seconds(answer.headers().get(RETRY_AFTER));
-        let bytes = answer.body_mut().with_config().limit(ANSWER_BYTES_MAX as u64).read_to_vec()?;
-        match understood(status, &bytes) {
-            Ok(answer) => Ok(Sent::Answered(answer)),
-            Err(reason) if matches!(status, 429 | 503) => Ok(Sent::NotNow { retry_after, reason }),
-            Err(refused) => Err(refused),
-        }
-    }
-
-    fn ask(
+    /// A [`Problem`] if it is refused; anything else if the node can't be reached, the answer breaks off or `take` fails.
+    pub(super) fn ask(
         &self,
-        method: &str,
-        path: &str,
-        media_type: &str,
-        body: impl AsRef<[u8]>,
-    ) -> anyhow::Result<Response<ureq::Body>> {
-        let request = HttpRequest::builder()
-            .method(method)
-            .uri(format!("{}{path}", self.base))
+        request: &Request,
+        take: &mut dyn FnMut(&[u8]) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let builder = HttpRequest::builder()
+            .method(request.method.clone())
+            .uri(format!("{}{}", self.base, request.path))
             .header("authorization", format!("Bearer {}", self.key));
-        let answer = match method {
-            "GET" | "DELETE" => self.agent.run(request.body(())?),
-            _ => self.agent.run(request.header("content-type", media_type).body(body.as_ref())?),
+        let answered = match &request.body {
+            None => self.agent.run(builder.body(())?),
+            Some(body) => self.agent.run(builder.header(CONTENT_TYPE, request.media).body(body.as_slice())?),
         };
-        answer.map_err(|error| anyhow::anyhow!("{}: {error}; is the node running there?", self.base))
-    }
-
-    fn stream(&self, mut answer: Response<ureq::Body>) -> anyhow::Result<impl Read + use<>> {
-        let status = answer.status().as_u16();
-        if status != 200 {
-            let bytes = answer.body_mut().with_config().limit(ANSWER_BYTES_MAX as u64).read_to_vec()?;
-            understood(status, &bytes)?;
-            return Err(io::Error::other(format!("the node answered {status}")).into());
+        let unreachable = |error| {
+            let reason = match error {
+                ureq::Error::Io(error) => error.to_string(),
+                other => other.to_string(),
+            };
+            anyhow::anyhow!("no answer from {}: {reason}; is the node running there?", self.base)
+        };
+        let answered = answered.map_err(unreachable)?;
+        let status = answered.status();
+        let retry_after = seconds(answered.headers().get(RETRY_AFTER));
+        let mut body = answered.into_body().into_reader();
+        if !status.is_success() {
+            let mut told = Vec::new();
+            body.read_to_end(&mut told).map_err(|error| broken_off(&error))?;
+            return Err(Problem::read(status.as_u16(), retry_after, &told).into());
         }
-        Ok(answer.into_body().into_reader())
+        let mut bytes = vec![0; READ_BYTES];
+        loop {
+            match body.read(&mut bytes).map_err(|error| broken_off(&error))? {
+                0 => return Ok(()),
+                read => take(&bytes[..read])?,
+            }
+        }
     }
-}
-
-/// The seconds of a `Retry-After`. A date, which only proxies send, counts as not said.
-fn seconds(value: Option<&HeaderValue>) -> Option<Duration> {
-    value?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }

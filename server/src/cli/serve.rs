@@ -45,7 +45,7 @@ pub(super) struct Serve {
     /// Address of Arrow Flight SQL
     #[arg(long, value_name = "ADDRESS")]
     flight: Option<String>,
-    /// Shards of a new data folder; 0 for one a core
+    /// Shards of a new data folder, 0 for one a core; an existing one keeps its own
     #[arg(long, value_name = "N")]
     shards: Option<String>,
     /// What is logged: a level, or directives
@@ -94,6 +94,12 @@ impl Serve {
 async fn serve(settings: &Settings) -> anyhow::Result<Ended> {
     let config = &settings.config;
     let mut serving = Serving::open(config, Arc::new(SystemClock)).await?;
+    if serving.node.is_new() {
+        tracing::info!(shards = serving.node.shards(), "made a new data folder");
+    }
+    if let Some(told) = settings.without_effect(serving.node.shards()) {
+        tracing::warn!("{told}");
+    }
     let address = |address: Option<std::net::SocketAddr>| address.map_or("off".to_owned(), |at| at.to_string());
     tracing::info!(
         data = %config.data.display(),

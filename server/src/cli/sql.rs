@@ -1,22 +1,21 @@
 //! `tenantry sql`: one statement, its rows on standard output.
+//!
+//! Rows come as Arrow, from a running node as from a data folder, and are printed by the same code: columns as selected, and
+//! every digit. Not here: how they look ([`super::output`]).
 
-use std::io::{self, BufWriter, Write};
-use std::sync::Arc;
+use std::io::{self, BufWriter};
 
-use anyhow::Context;
+use arrow::buffer::Buffer;
+use arrow::ipc::reader::StreamDecoder;
 use clap::Args;
-use futures::StreamExt;
-use serde_json::Value;
+use serde_json::json;
 
-use crate::identity::Identity;
-use crate::node::Node;
-use crate::statements;
-
-use super::api::table;
+use super::Ended;
+use super::api::{Request, path};
 use super::output::{Format, Printer};
 use super::place::Place;
-use super::remote::Remote;
-use super::{Ended, runtime};
+use super::problem::Problem;
+use super::site::{IfAbsent, Site, at};
 
 /// Run one SQL statement on a running node or on a data folder
 #[derive(Debug, Args)]
@@ -47,48 +46,35 @@ impl Sql {
             "-" => io::read_to_string(io::stdin())?,
             text => text.to_owned(),
         };
-        match self.place.remote()? {
-            Some(remote) => there(&remote, &statement, self.format)?,
-            None => runtime()?.block_on(here(&self.place, &statement, self.format))?,
-        }
+        at(&self.place, IfAbsent::Refuse, |site| print(site, &statement, self.format))?;
         Ok(Ended::Well)
     }
 }
 
-/// On the data folder, as the operator of the machine.
-async fn here(place: &Place, statement: &str, format: Format) -> anyhow::Result<()> {
-    let node = place.open().await?;
-    let printed = print(&node, statement, format).await;
-    node.drain().await?;
-    printed
-}
-
-async fn print(node: &Arc<Node>, statement: &str, format: Format) -> anyhow::Result<()> {
-    let frame = statements::query(node, &Identity::operator(), statement).await?;
-    let mut batches = frame.execute_stream().await?;
-    let out = BufWriter::new(io::stdout());
-    let mut printer = Printer::begin(format, &batches.schema(), out)?;
-    while let Some(batch) = batches.next().await {
-        printer.print(&batch?)?;
-    }
+fn print(site: &Site, statement: &str, format: Format) -> anyhow::Result<()> {
+    let request = Request::post(path(&["sql"]), json!({ "sql": statement, "format": "arrow" }));
+    let mut decoder = StreamDecoder::new();
+    let mut printer = None;
+    let asked = site.ask(&request, &mut |bytes| {
+        let mut buffer = Buffer::from(bytes);
+        while let Some(batch) = decoder.decode(&mut buffer)? {
+            let printer = match &mut printer {
+                Some(printer) => printer,
+                none => none.insert(Printer::begin(format, batch.schema_ref(), BufWriter::new(io::stdout()))?),
+            };
+            printer.print(&batch)?;
+        }
+        Ok(())
+    });
+    asked.map_err(|error| match error.downcast::<Problem>() {
+        Ok(problem) => problem.of(statement).into(),
+        Err(error) => error,
+    })?;
+    decoder.finish()?;
+    let printer = match (printer, decoder.schema()) {
+        (Some(printer), _) => printer,
+        (None, Some(schema)) => Printer::begin(format, &schema, BufWriter::new(io::stdout()))?,
+        (None, None) => anyhow::bail!("the answer holds no rows and no columns"),
+    };
     Ok(printer.end()?)
-}
-
-/// On a running node.
-fn there(remote: &Remote, statement: &str, format: Format) -> anyhow::Result<()> {
-    let mut out = BufWriter::new(io::stdout());
-    match format {
-        Format::Csv => {
-            io::copy(&mut remote.sql(statement, "csv")?, &mut out)?;
-        }
-        Format::Json => {
-            io::copy(&mut remote.sql(statement, "ndjson")?, &mut out)?;
-        }
-        Format::Table => {
-            let answer: Value = serde_json::from_reader(remote.sql(statement, "json")?)?;
-            let table = table(&answer).context("the node's answer is no result")?;
-            write!(out, "{table}{}", table.count())?;
-        }
-    }
-    Ok(out.flush()?)
 }

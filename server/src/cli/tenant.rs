@@ -1,11 +1,14 @@
 //! `tenantry tenant`: create, look at and move tenants through their life.
 
+use std::io::{self, BufWriter, Write};
+
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::Ended;
-use super::api::{Request, run};
+use super::api::{At, Request, path, run};
 use super::place::Place;
+use super::site::{IfAbsent, at};
 
 /// Create tenants and move them through their life
 #[derive(Debug, Subcommand)]
@@ -21,7 +24,7 @@ pub(super) enum Tenant {
     /// All tenants
     List {
         #[command(flatten)]
-        place: Place,
+        place: At,
     },
     /// One tenant: status, plan, limits
     Show(Named),
@@ -33,7 +36,7 @@ pub(super) enum Tenant {
         #[arg(long)]
         plan: Option<String>,
         #[command(flatten)]
-        place: Place,
+        place: At,
     },
     /// Admit its events (again)
     Activate(Named),
@@ -45,7 +48,7 @@ pub(super) enum Tenant {
         #[arg(long, default_value = "")]
         reason: String,
         #[command(flatten)]
-        place: Place,
+        place: At,
     },
     /// Begin its end: events are rejected, data can be exported
     Offboard {
@@ -55,10 +58,15 @@ pub(super) enum Tenant {
         #[arg(long, default_value = "")]
         reason: String,
         #[command(flatten)]
+        place: At,
+    },
+    /// Everything known about it, an object a line; allows it to be deleted once it is offboarded
+    Export {
+        /// Its name
+        tenant: String,
+        #[command(flatten)]
         place: Place,
     },
-    /// Everything known about it; allows it to be deleted
-    Export(Named),
     /// Delete it and erase its data, for good; its name is not used again
     Delete {
         /// Its name
@@ -67,7 +75,7 @@ pub(super) enum Tenant {
         #[arg(long)]
         without_export: bool,
         #[command(flatten)]
-        place: Place,
+        place: At,
     },
     /// Put it on a plan
     Plan {
@@ -76,7 +84,7 @@ pub(super) enum Tenant {
         /// Name of the plan
         plan: String,
         #[command(flatten)]
-        place: Place,
+        place: At,
     },
 }
 
@@ -86,40 +94,59 @@ pub(super) struct Named {
     /// Its name
     tenant: String,
     #[command(flatten)]
-    place: Place,
+    place: At,
 }
 
 impl Tenant {
     pub(super) fn run(self) -> anyhow::Result<Ended> {
-        let (place, request) = self.request();
+        let of = |tenant: &str, step: &[&str]| path(&[&["tenants", tenant], step].concat());
+        let (place, request) = match self {
+            Self::Export { tenant, place } => {
+                export(&place, &tenant)?;
+                return Ok(Ended::Well);
+            }
+            Self::List { place } => (place, Request::get(path(&["tenants"]))),
+            Self::Show(Named { tenant, place }) => (place, Request::get(of(&tenant, &[]))),
+            Self::Create { tenant, plan, place } => {
+                (place, Request::post(path(&["tenants"]), json!({ "tenant": tenant, "plan": plan })).or_make())
+            }
+            Self::Activate(Named { tenant, place }) => (place, Request::post(of(&tenant, &["activate"]), Value::Null)),
+            Self::Suspend { tenant, reason, place } => {
+                (place, Request::post(of(&tenant, &["suspend"]), json!({ "reason": reason })))
+            }
+            Self::Offboard { tenant, reason, place } => {
+                (place, Request::post(of(&tenant, &["offboard"]), json!({ "reason": reason })))
+            }
+            Self::Delete { tenant, without_export, place } => {
+                (place, Request::delete(format!("{}?without_export={without_export}", of(&tenant, &[]))))
+            }
+            Self::Plan { tenant, plan, place } => {
+                (place, Request::put(of(&tenant, &["plan"]), json!({ "plan": plan })))
+            }
+        };
         run(&place, request)?;
         Ok(Ended::Well)
     }
+}
 
-    fn request(self) -> (Place, Request) {
-        let path = |tenant: &str| format!("/v1/tenants/{tenant}");
-        match self {
-            Self::List { place } => (place, Request::get("/v1/tenants")),
-            Self::Show(Named { tenant, place }) => (place, Request::get(path(&tenant))),
-            Self::Create { tenant, plan, place } => {
-                (place, Request::post("/v1/tenants", json!({ "tenant": tenant, "plan": plan })))
-            }
-            Self::Activate(Named { tenant, place }) => {
-                (place, Request::post(format!("{}/activate", path(&tenant)), Value::Null))
-            }
-            Self::Suspend { tenant, reason, place } => {
-                (place, Request::post(format!("{}/suspend", path(&tenant)), json!({ "reason": reason })))
-            }
-            Self::Offboard { tenant, reason, place } => {
-                (place, Request::post(format!("{}/offboard", path(&tenant)), json!({ "reason": reason })))
-            }
-            Self::Export(Named { tenant, place }) => (place, Request::get(format!("{}/export", path(&tenant)))),
-            Self::Delete { tenant, without_export, place } => {
-                (place, Request::delete(format!("{}?without_export={without_export}", path(&tenant))))
-            }
-            Self::Plan { tenant, plan, place } => {
-                (place, Request::put(format!("{}/plan", path(&tenant)), json!({ "plan": plan })))
-            }
-        }
+/// Writes the export to standard output as it comes.
+fn export(place: &Place, tenant: &str) -> anyhow::Result<()> {
+    /// The last line of an export that is whole.
+    const COMPLETE: &[u8] = b"{\"complete\":true}\n";
+    let mut out = BufWriter::new(io::stdout());
+    let mut last = Vec::new();
+    at(place, IfAbsent::Refuse, |site| {
+        site.ask(&Request::get(path(&["tenants", tenant, "export"])), &mut |bytes| {
+            last.extend_from_slice(bytes);
+            last.drain(..last.len().saturating_sub(COMPLETE.len()));
+            Ok(out.write_all(bytes)?)
+        })
+    })?;
+    out.flush()?;
+    if last != COMPLETE {
+        anyhow::bail!(
+            "the export of {tenant} is not complete: its last line is not {{\"complete\":true}}; export it again"
+        );
     }
+    Ok(())
 }

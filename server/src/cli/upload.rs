@@ -1,92 +1,199 @@
 //! Importing into a running node: batches as CloudEvents, a line each, over its HTTP API.
 //!
 //! Where the node is busy or out of space it says when to come back, and is asked again until patience ends. Sending again
-//! is safe, since what was durable already counts as duplicate (I2). Not here: reading files ([`super::import`]).
+//! is safe, since what was durable already counts as duplicate (I2). A batch is a body, so that events are late for a node as
+//! they are for a folder. Not here: reading files ([`super::import`]), rate limits (`import::again`).
 
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use engine::admission::{Reason, Tally};
+use datafusion::arrow::array::Array;
+use engine::admission::{Reason, Rejection, RejectionCount, Tally};
 use engine::event::batch::EventBatch;
 use engine::event::json::data_json;
 use jiff::Timestamp;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::import::ImportReport;
+use crate::http::rejections::{KINDS_MAX, TEXT_BYTES_MAX};
+use crate::import::again::{self, Answered, Sender};
+use crate::import::patience::Patience;
+use crate::import::{ImportReport, Terms, decoded_rejections};
 
+use super::api::{Request, path};
 use super::import::Batches;
-use super::patience::Patience;
-use super::progress::{Progress, grouped, note};
-use super::remote::{Remote, Sent};
+use super::problem::Problem;
+use super::progress::{counted, note};
+use super::remote::Remote;
 
-/// Events in one request.
-const EVENTS_PER_REQUEST: usize = 4096;
-
-/// Sends everything that `batches` gives, waiting `wait_max` at most for any one request to be taken.
+/// Sends everything that `batches` gives.
 ///
 /// # Errors
 /// If the source can't be read, the node can't be reached or refuses, or patience with it ends.
-pub(super) fn run(
-    remote: &Remote,
-    batches: Batches,
-    wait_max: Duration,
-    progress: &Progress,
-) -> anyhow::Result<ImportReport> {
+pub(super) fn run(remote: &Remote, batches: Batches, terms: &Terms<'_>) -> anyhow::Result<ImportReport> {
     let started = Instant::now();
     let mut report = ImportReport::default();
+    let mut node = There { remote, terms, told: String::new(), tenants_created: 0 };
     for batch in batches {
         let batch = batch?;
-        for refused in &batch.rejected {
-            report.tally.rejected += 1;
-            count(&mut report, refused.rejection.reason, &refused.rejection.field, || {
-                format!("line {}: {}", refused.line, refused.rejection.detail)
-            });
-        }
-        for from in (0..batch.batch.len()).step_by(EVENTS_PER_REQUEST) {
-            let length = EVENTS_PER_REQUEST.min(batch.batch.len() - from);
-            let lines = lines(&batch.batch.slice(from, length))?;
-            let answer = send(remote, &lines, Patience::new(wait_max)).with_context(|| interrupted(&report.tally))?;
-            take(&mut report, &answer);
-            progress.show(&report.tally);
+        let tally = report.tally;
+        report.refuse_rows(&batch.rejected);
+        let sent = node.bring(&batch.batch, decoded_rejections(&batch.rejected), &mut report);
+        sent.with_context(|| interrupted(&tally))?;
+        (terms.progress)(&report.tally);
+        if terms.stopped.load(std::sync::atomic::Ordering::Relaxed) {
+            break;
         }
     }
-    report.took = started.elapsed().max(Duration::from_millis(1));
-    Ok(report)
-}
-
-/// Sends `lines` until they are answered.
-fn send(remote: &Remote, lines: &[u8], mut patience: Patience) -> anyhow::Result<Value> {
-    let mut told = String::new();
-    loop {
-        let (retry_after, reason) = match remote.events(lines)? {
-            Sent::Answered(answer) => return Ok(answer),
-            Sent::NotNow { retry_after, reason } => (retry_after, reason),
-        };
-        let Some(pause) = patience.pause(retry_after) else {
-            return Err(reason.context("the node did not take the events in time; --wait-max-s sets how long to wait"));
-        };
-        let reason = reason.to_string();
-        if told != reason {
-            note(&format!("{reason}; sending it again in {:.1} s", pause.as_secs_f64()));
-            told = reason;
-        }
-        std::thread::sleep(pause);
-    }
+    Ok(ImportReport {
+        tenants_created: node.tenants_created,
+        took: started.elapsed().max(Duration::from_millis(1)),
+        ..report
+    })
 }
 
 /// What to do after an import that ended early.
 fn interrupted(tally: &Tally) -> String {
     let answered = tally.admitted + tally.duplicate + tally.rejected;
     format!(
-        "ended after {} events; run the same import again to go on: ids dedup, so nothing counts twice",
-        grouped(answered)
+        "ended after {}; run the same import again to go on: ids dedup, so nothing counts twice",
+        counted(answered, "event")
     )
+}
+
+/// Sends to a running node.
+struct There<'a> {
+    remote: &'a Remote,
+    terms: &'a Terms<'a>,
+    /// Why it waited last; each reason is told once.
+    told: String,
+    tenants_created: usize,
+}
+
+/// What is read of an answer to events.
+#[derive(Deserialize)]
+struct Answer {
+    admitted: u64,
+    late: u64,
+    duplicate: u64,
+    rejected: u64,
+    errors: Vec<EventError>,
+    #[serde(default)]
+    tenants_created: usize,
+}
+
+#[derive(Deserialize)]
+struct EventError {
+    index: u32,
+    reason: Value,
+    #[serde(default)]
+    field: String,
+    detail: String,
+}
+
+impl There<'_> {
+    /// Sends the rows of one batch of the source, those that are events and those that are not.
+    fn bring(
+        &mut self,
+        batch: &EventBatch,
+        mut refused: Vec<RejectionCount>,
+        report: &mut ImportReport,
+    ) -> anyhow::Result<()> {
+        for count in &mut refused {
+            for text in [&mut count.tenant, &mut count.field, &mut count.sample_id, &mut count.sample_detail] {
+                text.truncate(text.floor_char_boundary(TEXT_BYTES_MAX));
+            }
+        }
+        for refused in refused.chunks(KINDS_MAX) {
+            self.post(&Request::post(path(&["rejections"]), json!({ "rejections": refused })))?;
+        }
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let answered = self.send(batch)?;
+        again::settle(batch, answered, self.terms.wait_max, report, self)
+    }
+
+    /// Sends `request` until it is answered.
+    fn post(&mut self, request: &Request) -> anyhow::Result<Vec<u8>> {
+        let mut patience = Patience::new(self.terms.wait_max);
+        loop {
+            let mut answer = Vec::new();
+            let asked = self.remote.ask(request, &mut |bytes| {
+                answer.extend_from_slice(bytes);
+                Ok(())
+            });
+            let busy = match asked.map_err(|error| error.downcast::<Problem>()) {
+                Ok(()) => return Ok(answer),
+                Err(Ok(busy)) if matches!(busy.status, 429 | 503) => busy,
+                Err(Ok(refused)) => return Err(refused.into()),
+                Err(Err(error)) => return Err(error),
+            };
+            let reason = busy.to_string();
+            let Some(pause) = patience.pause(busy.retry_after) else {
+                let late = "the node did not take the events in time; --wait-max-s sets how long to wait";
+                return Err(anyhow::Error::from(busy).context(late));
+            };
+            if self.told != reason {
+                note(&format!("{reason}; sending it again in {:.1} s", pause.as_secs_f64()));
+                self.told = reason;
+            }
+            if !self.terms.sleep(pause) {
+                return Err(anyhow::Error::from(busy).context("interrupted while the node was busy"));
+            }
+        }
+    }
+}
+
+impl Sender for There<'_> {
+    type Error = anyhow::Error;
+
+    fn send(&mut self, batch: &EventBatch) -> anyhow::Result<Answered> {
+        let path = format!("{}?create_tenants=true&errors_max={}", path(&["events"]), batch.len());
+        let sent = self.post(&Request::events(path, lines(batch)?));
+        let too_large = |error: &anyhow::Error| error.downcast_ref::<Problem>().is_some_and(|told| told.status == 413);
+        let answer = match sent {
+            Ok(answer) => answer,
+            Err(error) if !too_large(&error) => return Err(error),
+            Err(error) if batch.len() == 1 => {
+                let refused = Rejection::new(Reason::TooLarge, "", error.to_string());
+                let tally = Tally { rejected: 1, ..Tally::default() };
+                return Ok(Answered { tally, refused: vec![(0, refused)] });
+            }
+            // The node takes smaller bodies than most; halves may fit.
+            Err(_) => {
+                let half = batch.len() / 2;
+                let mut whole = self.send(&batch.slice(0, half))?;
+                let rest = self.send(&batch.slice(half, batch.len() - half))?;
+                whole.tally += rest.tally;
+                whole.refused.extend(rest.refused.into_iter().map(|(row, refused)| (row + half as u32, refused)));
+                return Ok(whole);
+            }
+        };
+        let answer: Answer = serde_json::from_slice(&answer).context("the answer is not what a node answers")?;
+        self.tenants_created += answer.tenants_created;
+        let tally = Tally {
+            admitted: answer.admitted,
+            late: answer.late,
+            duplicate: answer.duplicate,
+            rejected: answer.rejected,
+        };
+        let refused = answer.errors.into_iter().map(|error| {
+            // A node of another version may know more reasons.
+            let reason = serde_json::from_value(error.reason).unwrap_or(Reason::Malformed);
+            (error.index, Rejection::new(reason, error.field, error.detail))
+        });
+        Ok(Answered { tally, refused: refused.collect() })
+    }
+
+    fn pause(&mut self, pause: Duration, reason: &Rejection) -> bool {
+        (self.terms.waits)(reason);
+        self.terms.sleep(pause)
+    }
 }
 
 /// The events as CloudEvents 1.0, a line each.
 fn lines(batch: &EventBatch) -> anyhow::Result<Vec<u8>> {
-    use datafusion::arrow::array::Array;
-
     let data = data_json(batch);
     let (tenants, sources, types, subjects) = (batch.tenants(), batch.sources(), batch.types(), batch.subjects());
     let mut lines = Vec::with_capacity(batch.len() * 256);
@@ -114,25 +221,4 @@ fn lines(batch: &EventBatch) -> anyhow::Result<Vec<u8>> {
         lines.push(b'\n');
     }
     Ok(lines)
-}
-
-/// Adds the node's answer: `{"admitted":…,"late":…,"duplicate":…,"rejected":…,"errors":[{"index":…,"reason":…}]}`.
-fn take(report: &mut ImportReport, answer: &Value) {
-    let number = |name: &str| answer.get(name).and_then(Value::as_u64).unwrap_or_default();
-    report.tally += Tally {
-        admitted: number("admitted"),
-        late: number("late"),
-        duplicate: number("duplicate"),
-        rejected: number("rejected"),
-    };
-    for rejection in answer.get("errors").and_then(Value::as_array).into_iter().flatten() {
-        let text = |name: &str| rejection.get(name).and_then(Value::as_str).unwrap_or_default();
-        let reason = serde_json::from_value(text("reason").into()).unwrap_or(Reason::Malformed);
-        count(report, reason, text("field"), || text("detail").to_owned());
-    }
-}
-
-fn count(report: &mut ImportReport, reason: Reason, field: &str, sample: impl FnOnce() -> String) {
-    let entry = report.rejections.entry((reason, field.to_owned())).or_insert_with(|| (0, sample()));
-    entry.0 += 1;
 }

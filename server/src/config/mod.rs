@@ -6,6 +6,7 @@
 mod layers;
 mod print;
 mod options;
+mod effect;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -49,8 +49,9 @@ fn rejected_rows_are_told_and_are_exit_code_3() {
 }
 
 #[test]
-fn sql_errors_and_writes_are_refused_with_a_reason() {
+fn sql_errors_and_writes_are_refused_once_with_place_and_hint() {
     let folder = tempfile::tempdir().unwrap();
+    expect(folder.path(), &["tenant", "create", "acme", "--data", "node"], 0);
     let check = |sql: &str, expected: &str| {
         let told = stderr(&expect(folder.path(), &["sql", sql, "--data", "node"], 1));
         assert!(told.contains(expected), "{sql}: {told}");
@@ -59,6 +60,10 @@ fn sql_errors_and_writes_are_refused_with_a_reason() {
     check("select * from nowhere", "nowhere");
     check("create table t (a int)", "SQL only reads here");
     check("copy (select 1) to 'x.csv'", "SQL only reads here");
+    let told = stderr(&expect(folder.path(), &["sql", "select 1,\n  valeu from usage", "--data", "node"], 1));
+    let expect = "tenantry: column \"valeu\" does not exist (SQLSTATE 42703)\nline 2:   valeu from usage\n          ^\n\
+                  hint: did you mean \"value\"?\n";
+    assert_eq!(told, expect);
 }
 
 #[test]
