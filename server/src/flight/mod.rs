@@ -67,7 +67,7 @@ const SILENCE_MAX: Duration = Duration::from_secs(60);
 #[derive(Debug, thiserror::Error)]
 pub enum FlightError {
     /// The address is taken, or not this machine's.
-    #[error("flight.address {address}: {source}")]
+    #[error("can't listen for Flight on {address}: {source}; choose another flight.address, or stop what uses it")]
     Bind {
         /// Where.
         address: SocketAddr,

@@ -76,7 +76,7 @@ pub enum Refusal {
     #[error("this key lacks the scope {}; use one that has it, or have one made", .0.as_str())]
     Scope(Scope),
     /// The key is a tenant's.
-    #[error("this takes a key of the platform")]
+    #[error("only a key of the platform may do this")]
     PlatformOnly,
     /// The key is another tenant's.
     #[error("no tenant is called {0:?}, or it is not yours")]

@@ -75,7 +75,7 @@ const ACCEPT_RETRY: Duration = Duration::from_millis(50);
 #[derive(Debug, thiserror::Error)]
 pub enum PostgresError {
     /// The address is taken, or not this machine's.
-    #[error("postgres.address {address}: {source}")]
+    #[error("can't listen for Postgres on {address}: {source}; choose another postgres.address, or stop what uses it")]
     Bind {
         /// Where.
         address: SocketAddr,

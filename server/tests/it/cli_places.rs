@@ -68,7 +68,7 @@ const SHOP: [&str; 12] = [
 ];
 
 /// What is asked in SQL, in every format: order of columns, digits, nulls, types, emptiness, and each kind of failure.
-const STATEMENTS: [&str; 20] = [
+const STATEMENTS: [&str; 21] = [
     "SELECT value, meter, tenant, NULL AS nothing FROM usage_total ORDER BY meter, tenant",
     "SELECT tenant, status, plan, billing_period, time_zone FROM tenants ORDER BY tenant",
     "SELECT tenant, reason, field, count, sample_id, sample_detail FROM rejections ORDER BY 1, 2, 3",
@@ -80,6 +80,7 @@ const STATEMENTS: [&str; 20] = [
     "SELECT tenant FROM usage WHERE 1 = 0",
     "SELECT 'a\nb' AS broken, 'c,\"d\"' AS quoted, repeat('long ', 100) AS long",
     "EXPLAIN SELECT tenant, sum(value) FROM usage GROUP BY tenant",
+    "SELECT array_agg(tenant ORDER BY tenant) AS tenants, named_struct('first', min(tenant)) AS s FROM usage",
     "SHOW TABLES",
     "SELEC 1",
     "SELECT valeu FROM usage",
