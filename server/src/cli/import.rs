@@ -246,11 +246,11 @@ struct Waits(Mutex<String>);
 
 impl Waits {
     fn tell(&self, reason: &Rejection) {
-        let reason = format!("{} ({}): {}", reason.reason.as_str(), reason.field, reason.detail);
+        let limit = format!("{} ({})", reason.reason.as_str(), reason.field);
         let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if *told != reason {
-            note(&format!("{reason}; sending what was refused again, as fast as it is taken"));
-            *told = reason;
+        if *told != limit {
+            note(&format!("{limit}: {}; sending what was refused again, as fast as it is taken", reason.detail));
+            *told = limit;
         }
     }
 }
