@@ -61,10 +61,10 @@ fn a_damaged_or_foreign_description_is_refused() {
 #[test]
 fn files_without_their_node_are_damage_and_not_a_new_folder() {
     let root = tempfile::tempdir().unwrap();
-    drop(DataFolder::open(root.path(), Node::new(4, 7, 0)).unwrap());
+    drop(DataFolder::open(root.path(), Some(Node::new(4, 7, 0))).unwrap());
     std::fs::create_dir_all(root.path().join("log/events")).unwrap();
     std::fs::remove_file(root.path().join("node.json")).unwrap();
-    let refused = DataFolder::open(root.path(), Node::new(4, 8, 0)).map(drop).unwrap_err();
+    let refused = DataFolder::open(root.path(), Some(Node::new(4, 8, 0))).map(drop).unwrap_err();
     let expect = FolderError::Missing { file: root.path().join("node.json"), folder: root.path().join("log") };
     assert_eq!(refused, expect);
     assert!(!root.path().join("node.json").exists(), "nothing takes its place");
@@ -76,7 +76,7 @@ fn nobody_but_its_owner_reads_a_folder() {
     let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     let root = tempfile::tempdir().unwrap();
     let path = root.path().join("data");
-    let folder = DataFolder::open(&path, Node::new(4, 7, 0)).unwrap();
+    let folder = DataFolder::open(&path, Some(Node::new(4, 7, 0))).unwrap();
     let mut file = folder.storage().open_append("log/a").unwrap();
     file.append(b"x").unwrap();
     for name in ["node.json", "node.lock", "log/a"] {
@@ -84,6 +84,6 @@ fn nobody_but_its_owner_reads_a_folder() {
     }
     drop(folder);
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let _folder = DataFolder::open(&path, Node::new(4, 7, 0)).unwrap();
+    let _folder = DataFolder::open(&path, Some(Node::new(4, 7, 0))).unwrap();
     assert_eq!(mode(&path), 0o700, "one made by an older version is closed");
 }
