@@ -7,6 +7,7 @@ use std::time::Duration;
 use engine::log::memory::MemoryLog;
 use engine::log::segment::{SegmentLog, SegmentOptions};
 use engine::log::{Log, LogError, Offset, RECORD_BYTES_MAX, Record};
+use engine::storage::faulty::{FaultyStorage, Operation};
 use engine::storage::local::LocalStorage;
 use engine::storage::memory::MemoryStorage;
 
@@ -247,4 +248,34 @@ fn closing_decides_what_waits_and_refuses_what_comes() {
     check(&segment, &|| segment.close());
     let memory = MemoryLog::new().unwrap();
     check(&memory, &|| memory.close());
+}
+
+#[test]
+fn a_reader_from_the_middle_of_a_large_segment_gets_the_same_and_reads_little() {
+    const PAYLOAD_BYTES: usize = 1500;
+    let options = SegmentOptions { segment_bytes: 700 << 10, ..SMALL };
+    let storage = Arc::new(FaultyStorage::new(Arc::new(MemoryStorage::new())));
+    let mut log = SegmentLog::open(storage.clone(), "events", options).unwrap();
+    let mut all = Vec::new();
+    for mark in 0..1200u32 {
+        let record = record(mark % 4, PAYLOAD_BYTES, mark as u8);
+        all.push((append(&log, record.clone()).unwrap(), record));
+    }
+    let end = log.end();
+    // The second time the older segments have not been walked yet, the third time they have.
+    for life in 0..3 {
+        let reads = || storage.seen().get(&Operation::Read).copied().unwrap_or_default();
+        for from in (0..=end).step_by(97).chain([end - 1, end, end + 1]) {
+            let before = reads();
+            let first = log.read(from).unwrap().next().transpose().unwrap();
+            let few = reads() - before;
+            assert_eq!(first.as_ref(), wanted(&all, from).first(), "life {life}, from {from}");
+            assert!(life == 1 || few <= 4, "life {life}, from {from}: {few} reads");
+        }
+        if life == 0 {
+            drop(log);
+            log = SegmentLog::open(storage.clone(), "events", options).unwrap();
+        }
+        assert!(read(&log, end / 3) == Ok(wanted(&all, end / 3)), "life {life}");
+    }
 }

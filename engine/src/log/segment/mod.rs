@@ -1,10 +1,11 @@
 //! The embedded log: framed records in segment files, group commit, one writer thread.
 //!
-//! `writer` owns the active segment, `reader` streams records back, `recover` finds out at open what survived, `mark` notices
-//! what is missing. Keeps I1
+//! `writer` owns the active segment, `reader` streams records back, from a place that `places` knows, `recover` finds out at
+//! open what survived, `mark` notices what is missing. Keeps I1
 //! (a group is synced before any of its completions is called), I2 (a torn tail is cut off whole records), I8 (see
 //! [`SegmentOptions`]). Not here: group commit itself (`log::group`), the bytes (`log::frame`), files (`storage`).
 
+mod places;
 mod writer;
 mod mark;
 mod reader;
@@ -17,6 +18,7 @@ use super::group::GroupCommit;
 use super::{Barrier, Completion, Log, LogError, Offset, Record, Records};
 use crate::storage::SharedStorage;
 use mark::Marks;
+use places::Places;
 use writer::Writer;
 
 /// Limits of a [`SegmentLog`].
@@ -139,6 +141,7 @@ struct Segment {
     /// Offset of its first row.
     start: Offset,
     bytes: u64,
+    places: Arc<Places>,
 }
 
 impl Index {

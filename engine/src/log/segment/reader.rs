@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::places::{Place, Places};
 use super::{Index, Segment};
 use crate::log::frame::{
     FRAME_HEADER_BYTES, Frame, Kind, SEGMENT_HEADER_BYTES, SegmentHeaderError, body_crc, decode_segment_header,
@@ -12,7 +13,8 @@ use crate::log::frame::{
 use crate::log::{LogError, Offset, Record};
 use crate::storage::{SharedStorage, StorageError};
 
-/// Read at once.
+/// Read at once, at first and at most: who wants one record reads little, who reads on reads more at a time.
+const FIRST_CHUNK_BYTES: usize = 64 << 10;
 const CHUNK_BYTES: usize = 1 << 20;
 
 /// Records from `from` up to the committed end at this call.
@@ -29,17 +31,21 @@ pub(super) fn read(
     // rows at it.
     let first = state.segments.partition_point(|segment| segment.start < from).saturating_sub(1);
     let segments = state.segments[first..].to_vec();
-    let (expected, until) = (segments.first().map_or(state.end, |segment| segment.start), state.end);
+    let until = state.end;
     drop(state);
+    let expected = segments.first().map_or(until, |segment| segment.start);
     let (storage, index, segments) = (Arc::clone(storage), Arc::clone(index), segments.into_iter());
-    Ok(SegmentRecords { storage, index, segments, cursor: None, from, expected, until, ended: false })
+    let mut records = SegmentRecords { storage, index, segments, cursor: None, from, expected, until, ended: false };
+    records.jump();
+    Ok(records)
 }
 
 struct SegmentRecords {
     storage: SharedStorage,
     index: Arc<Index>,
     segments: std::vec::IntoIter<Segment>,
-    cursor: Option<Cursor>,
+    /// In the segment that it belongs to.
+    cursor: Option<(Cursor, Arc<Places>)>,
     from: Offset,
     /// Offset of the next frame.
     expected: Offset,
@@ -48,16 +54,26 @@ struct SegmentRecords {
 }
 
 impl SegmentRecords {
+    /// Begins behind the first records of the first segment, as far as places are known.
+    fn jump(&mut self) {
+        let Some(segment) = self.segments.as_slice().first() else { return };
+        let Some(place) = segment.places.before(self.from) else { return };
+        let mut cursor = Cursor::new(Arc::clone(&self.storage), segment.name.clone(), segment.bytes);
+        (cursor.position, self.expected) = (place.position, place.offset);
+        self.cursor = Some((cursor, Arc::clone(&segment.places)));
+        self.segments.next();
+    }
+
     fn advance(&mut self) -> Result<Option<(Offset, Record)>, LogError> {
         loop {
-            let Some(cursor) = &mut self.cursor else {
+            let Some((cursor, places)) = &mut self.cursor else {
                 let Some(segment) = self.segments.next() else { return Ok(None) };
                 let mut cursor = Cursor::new(Arc::clone(&self.storage), segment.name, segment.bytes);
                 let start = cursor.segment_header().map_err(|error| cursor.explain(error))?;
                 if start != self.expected {
                     return Err(cursor.explain(ReadError::Misplaced { found: start, expected: self.expected }));
                 }
-                self.cursor = Some(cursor);
+                self.cursor = Some((cursor, segment.places));
                 continue;
             };
             let Some(frame) = cursor.frame().map_err(|error| cursor.explain(error))? else {
@@ -72,6 +88,7 @@ impl SegmentRecords {
             if frame.first != self.expected {
                 return Err(cursor.explain(ReadError::Misplaced { found: frame.first, expected: self.expected }));
             }
+            places.note(Place { offset: frame.first, position: cursor.position });
             self.expected = frame.end();
             if frame.kind == Kind::Seal || !frame.header.is_read_from(frame.first, self.from) {
                 cursor.skip(&frame);
@@ -135,12 +152,14 @@ pub(super) struct Cursor {
     end: u64,
     chunk: Vec<u8>,
     chunk_at: u64,
+    /// Bytes of the next chunk.
+    chunk_bytes: usize,
 }
 
 impl Cursor {
     /// At the start of the first `end` bytes of a segment.
     pub(super) fn new(storage: SharedStorage, name: String, end: u64) -> Self {
-        Self { storage, name, position: 0, end, chunk: Vec::new(), chunk_at: 0 }
+        Self { storage, name, position: 0, end, chunk: Vec::new(), chunk_at: 0, chunk_bytes: FIRST_CHUNK_BYTES }
     }
 
     /// Offset of the segment's first row; moves to the first frame.
@@ -211,8 +230,9 @@ impl Cursor {
         let held = self.chunk_at..self.chunk_at + self.chunk.len() as u64;
         if at < held.start || at + length as u64 > held.end {
             let rest = usize::try_from(self.end.saturating_sub(at)).unwrap_or(usize::MAX);
-            self.chunk = self.storage.read_at(&self.name, at, length.max(CHUNK_BYTES).min(rest))?;
+            self.chunk = self.storage.read_at(&self.name, at, length.max(self.chunk_bytes).min(rest))?;
             self.chunk_at = at;
+            self.chunk_bytes = (self.chunk_bytes * 2).min(CHUNK_BYTES);
         }
         let skipped = usize::try_from(at - self.chunk_at).expect("the chunk is in memory");
         match self.chunk.get(skipped..skipped + length) {

@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use super::mark::Marks;
+use super::places::{Place, Places};
 use super::reader::{Cursor, ReadError};
 use super::{Segment, SegmentId};
 use crate::log::frame::{FRAME_HEADER_BYTES, FRAME_MAGIC, Frame, Kind};
@@ -62,9 +63,9 @@ pub(super) fn recover(storage: &SharedStorage, folder: &str, marks: &Marks) -> R
     for older in &ids[..ids.len() - 1] {
         let name = older.name(folder);
         let bytes = storage.size(&name)?;
-        segments.push(Segment { name, start: older.start, bytes });
+        segments.push(Segment { name, start: older.start, bytes, places: Arc::default() });
     }
-    segments.push(Segment { name, start: id.start, bytes: tail.valid_bytes });
+    segments.push(Segment { name, start: id.start, bytes: tail.valid_bytes, places: tail.places });
     Ok(Recovered { segments, active: id, end: tail.end, sealed: tail.sealed, recovered_bytes })
 }
 
@@ -90,6 +91,7 @@ struct Tail {
     valid_bytes: u64,
     end: Offset,
     sealed: bool,
+    places: Arc<Places>,
 }
 
 /// Checks the segment from its start. `next` is the segment that was begun behind it, so that it must be whole.
@@ -101,7 +103,7 @@ fn scan(
     next: Option<SegmentId>,
 ) -> Result<Tail, LogError> {
     let mut cursor = Cursor::new(Arc::clone(storage), name.to_owned(), size);
-    let mut tail = Tail { valid_bytes: 0, end: id.start, sealed: false };
+    let mut tail = Tail { valid_bytes: 0, end: id.start, sealed: false, places: Arc::default() };
     let stopped = loop {
         match step(&mut cursor, &mut tail) {
             Ok(true) => {}
@@ -140,8 +142,10 @@ fn step(cursor: &mut Cursor, tail: &mut Tail) -> Result<bool, ReadError> {
     if frame.first != tail.end {
         return Err(ReadError::Misplaced { found: frame.first, expected: tail.end });
     }
+    let place = Place { offset: frame.first, position: cursor.position };
     cursor.body(&frame)?;
-    *tail = Tail { valid_bytes: cursor.position, end: frame.end(), sealed: frame.kind == Kind::Seal };
+    tail.places.note(place);
+    (tail.valid_bytes, tail.end, tail.sealed) = (cursor.position, frame.end(), frame.kind == Kind::Seal);
     Ok(true)
 }
 

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use super::mark::Marks;
+use super::places::{Place, Places, STEP_BYTES};
 use super::recover::Recovered;
 use super::{Index, Segment, SegmentId};
 use crate::log::frame::{Frame, encode_segment_header};
@@ -39,13 +40,17 @@ struct Active {
     torn: bool,
     /// The last durable frame is a seal, or there is none to seal.
     sealed: bool,
+    /// Of its durable records; of those that are being written, `begun`.
+    places: Arc<Places>,
+    begun: Vec<Place>,
 }
 
 impl Active {
     fn open(storage: &SharedStorage, folder: &str, id: SegmentId) -> Result<Self, StorageError> {
         let name = id.name(folder);
         let file = storage.open_append(&name)?;
-        Ok(Self { id, name, file, durable_bytes: 0, torn: false, sealed: true })
+        let (places, begun) = (Arc::default(), Vec::new());
+        Ok(Self { id, name, file, durable_bytes: 0, torn: false, sealed: true, places, begun })
     }
 }
 
@@ -63,6 +68,7 @@ impl Writer {
         if let Some(last) = recovered.segments.last() {
             active.durable_bytes = last.bytes;
             active.sealed = recovered.sealed;
+            active.places = Arc::clone(&last.places);
             // A process that was killed may have written these bytes without syncing them; readers get them from now on.
             active.file.sync()?;
         }
@@ -111,12 +117,17 @@ impl Writer {
         let group = self.active.durable_bytes;
         let (mut written, mut end) = (0, self.end);
         self.buffer.clear();
+        self.active.begun.clear();
         if group == 0 {
             self.buffer.extend_from_slice(&encode_segment_header(self.active.id.start));
             written += self.buffer.len() as u64;
         }
         for record in records {
             let frame = Frame::of(record, end, group);
+            let place = Place { offset: end, position: group + written };
+            if self.active.begun.last().is_none_or(|last| place.position >= last.position + STEP_BYTES) {
+                self.active.begun.push(place);
+            }
             self.buffer.extend_from_slice(&frame.encode());
             if record.payload.len() >= DIRECT_BYTES {
                 self.flush()?;
@@ -162,13 +173,15 @@ impl Writer {
     fn publish(&mut self, written: u64, end: Offset) {
         self.active.durable_bytes += written;
         self.end = end;
+        self.active.begun.drain(..).for_each(|place| self.active.places.note(place));
         let mut state = self.index.lock();
         state.end = end;
         match state.segments.last_mut() {
             Some(last) if last.name == self.active.name => last.bytes = self.active.durable_bytes,
             _ => {
-                let (name, start) = (self.active.name.clone(), self.active.id.start);
-                state.segments.push(Segment { name, start, bytes: self.active.durable_bytes });
+                let (name, start, places) =
+                    (self.active.name.clone(), self.active.id.start, Arc::clone(&self.active.places));
+                state.segments.push(Segment { name, start, bytes: self.active.durable_bytes, places });
             }
         }
     }
