@@ -15,6 +15,7 @@ use crate::dedup::sequence::Sequences;
 use crate::definition::Definition;
 use crate::log::{Offset, Record};
 use crate::shard::admit::Scratch;
+use crate::shard::operator::RestoreError;
 use crate::shard::worker::{COMMITS_MAX, Configure, ShardStats, Worker};
 use crate::shard::{Gate, Operator};
 use crate::snapshot::Archive;
@@ -101,7 +102,11 @@ fn restore<O: Operator, G: Gate>(
     std::thread::scope(|scope| {
         let mut threads: Vec<ScopedJoinHandle<'_, Result<(), EngineError>>> = Vec::new();
         for worker in workers {
-            let Some(state) = manifest.shards.iter().find(|state| state.shard == worker.shard) else { continue };
+            let shard = worker.shard;
+            let state = manifest.shards.iter().find(|state| state.shard == shard).ok_or_else(|| RestoreError {
+                file: format!("manifest of generation {}", manifest.generation),
+                reason: format!("it has no state of shard {shard}; restore a whole one from a backup"),
+            })?;
             threads.push(scope.spawn(move || {
                 worker.operator.restore(&state.operator, &*ground.storage)?;
                 worker.dedup.restore(&state.dedup, &*ground.storage)?;

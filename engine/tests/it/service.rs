@@ -10,7 +10,7 @@ use engine::dedup::sequence::{Sequence, SequenceError};
 use engine::event::batch::EventBatch;
 use engine::event::builder::{Attributes, EventBatchBuilder};
 use engine::log::segment::{SegmentLog, SegmentOptions};
-use engine::service::{EngineOptions, Ground, Handle, Submission};
+use engine::service::{EngineError, EngineOptions, Ground, Handle, Submission};
 use engine::shard::SubmitError;
 use engine::storage::SharedStorage;
 use engine::storage::faulty::{Fault, FaultyStorage, Operation, Rule};
@@ -28,6 +28,15 @@ fn open(storage: &SharedStorage, limit: i128) -> Handle<Counting> {
 }
 
 fn open_with(options: EngineOptions, storage: &SharedStorage, limit: i128) -> Handle<Counting> {
+    try_open(options, storage, limit, 3).expect("the engine opens")
+}
+
+fn try_open(
+    options: EngineOptions,
+    storage: &SharedStorage,
+    limit: i128,
+    shards: u16,
+) -> Result<Handle<Counting>, EngineError> {
     let log = SegmentLog::open(Arc::clone(storage), "log/events", SegmentOptions::default()).expect("the log opens");
     let ground = Ground {
         storage: Arc::clone(storage),
@@ -35,11 +44,10 @@ fn open_with(options: EngineOptions, storage: &SharedStorage, limit: i128) -> Ha
         manifests: Arc::new(Manifests::new(Arc::clone(storage), "checkpoints")),
         lake: Arc::new(OneFile { rows_max: u64::MAX }),
         clock: Arc::new(ManualClock::new(1_000_000)),
-        shards: 3,
+        shards,
         seed: 7,
     };
     engine::service::open(options, ground, Vec::new(), |_| Counting::default(), |_, _| Limited::new(limit))
-        .expect("the engine opens")
 }
 
 fn batch(events: impl IntoIterator<Item = (&'static str, u64)>) -> EventBatch {
@@ -92,6 +100,17 @@ fn a_restart_remembers_events_marks_rejections_and_what_was_used() {
         assert_eq!(receipt.outcomes, [Outcome::Duplicate, Outcome::Admitted, Outcome::Rejected]);
         assert_eq!(counts(&handle), (Counts::from([("a".into(), 3), ("b".into(), 3)]), 2));
     }
+}
+
+#[test]
+fn a_shard_that_the_checkpoint_lacks_does_not_begin_empty() {
+    let storage: SharedStorage = Arc::new(MemoryStorage::new());
+    let handle = open(&storage, 3);
+    handle.submit_and_wait(batch([("a", 1), ("b", 1)])).expect("an answer");
+    handle.checkpoint().expect("a checkpoint");
+    let opened = try_open(EngineOptions::default(), &storage, 3, 4).map(drop);
+    let Err(EngineError::Restore(error)) = opened else { panic!("it opened: {opened:?}") };
+    assert!(error.to_string().contains("no state of shard 3"), "{error}");
 }
 
 #[test]
