@@ -9,6 +9,7 @@ pub mod server;
 mod places;
 mod observe;
 mod linger;
+mod whole;
 mod caller;
 mod json;
 mod command;

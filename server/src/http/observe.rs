@@ -16,6 +16,7 @@ use futures::FutureExt;
 use super::Door;
 use super::linger;
 use super::problem::{Kind, Problem};
+use super::whole;
 
 /// Routes that must answer even when the node is at its limit.
 const ALWAYS: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
@@ -37,12 +38,13 @@ pub(super) fn measured(
 
 async fn around(State(Route { path, door }): State<Route>, request: Request, next: Next) -> Response {
     let started = Instant::now();
-    let method = request.method().clone();
+    let (method, version) = (request.method().clone(), request.version());
     let (request, rest) = linger::lend(request);
     let response = match AssertUnwindSafe(bounded(path, &door, request, next)).catch_unwind().await {
         Ok(response) => response,
         Err(_) => Kind::Internal.with("answering panicked; the node's log says where").into_response(),
     };
+    let response = whole::gathered(version, response).await;
     let status = response.status();
     // Who sends too much, or not at all, is not waited for.
     let hangs_up = matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::PAYLOAD_TOO_LARGE);
