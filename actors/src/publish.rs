@@ -2,7 +2,7 @@
 //!
 //! Not here: deciding anything.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use engine::log::Offset;
@@ -24,8 +24,9 @@ pub(crate) struct Publisher {
     /// Held shared from before an entry is appended until it is published, and alone by who needs to know that everything
     /// that is durable is published too.
     in_flight: RwLock<()>,
-    /// Tenants with an entry in flight, or whose actor died over one: their journal may know more than the directory.
-    unsettled: Mutex<BTreeSet<String>>,
+    /// Tenants with an entry in flight, or whose actor died over one: from this offset on their journal may know more than the
+    /// directory.
+    unsettled: Mutex<BTreeMap<String, Offset>>,
 }
 
 impl Publisher {
@@ -33,11 +34,17 @@ impl Publisher {
         Self { directory, gate, changed: Mutex::default(), in_flight: RwLock::default(), unsettled: Mutex::default() }
     }
 
-    /// Before entries are appended; what it gives is kept until they are published.
-    pub(crate) async fn begin(&self, entries: &[Sealed]) -> RwLockReadGuard<'_, ()> {
+    /// Before entries are appended to `journal`; what it gives is kept until they are published.
+    pub(crate) async fn begin(&self, entries: &[Sealed], journal: &Journal) -> RwLockReadGuard<'_, ()> {
         let in_flight = self.in_flight.read().await;
-        lock(&self.unsettled).extend(entries.iter().map(|sealed| sealed.entry().tenant.clone()));
+        let from = journal.end();
+        lock(&self.unsettled).extend(entries.iter().map(|sealed| (sealed.entry().tenant.clone(), from)));
         in_flight
+    }
+
+    /// Where the journal begins that may know more of a tenant than the directory; `None` if it does not.
+    pub(crate) fn unsettled_from(&self, tenant: &str) -> Option<Offset> {
+        lock(&self.unsettled).get(tenant).copied()
     }
 
     /// The entry of a tenant did not get into the journal.
@@ -92,7 +99,7 @@ impl Publisher {
     }
 }
 
-fn lock(names: &Mutex<BTreeSet<String>>) -> MutexGuard<'_, BTreeSet<String>> {
-    // A set is whole after a panic elsewhere: nothing can fail between two of its writes.
+fn lock<T>(names: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A set or map is whole after a panic elsewhere: nothing can fail between two of its writes.
     names.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -74,9 +74,9 @@ impl Shell {
         if changes.is_empty() {
             return Ok(changes);
         }
-        let sealed = active.record.head.seal(&active.name, at_us, &principal, changes).map_err(JournalError::from)?;
+        let sealed = active.record.seal(&active.name, at_us, &principal, changes).map_err(JournalError::from)?;
         let sealed = [sealed];
-        let in_flight = self.publisher.begin(&sealed).await;
+        let in_flight = self.publisher.begin(&sealed, &self.journal).await;
         let appended = self.journal.append(&sealed).await;
         let [sealed] = sealed;
         let offset = appended.inspect_err(|_| self.publisher.nothing_happened(&active.name))?;

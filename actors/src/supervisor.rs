@@ -1,8 +1,9 @@
 //! The supervisor: activates tenants on first use, passivates idle ones, restarts failed ones within a budget, and beyond
 //! it quarantines them, so that one tenant can't take the node with it (I11).
 //!
-//! ractor only notifies of deaths; restarts, budgets and passivation are ours. A failed actor's state is read from the
-//! journal again, since it may have failed between journaling and making known. Not here: what a tenant does.
+//! ractor only notifies of deaths; restarts, budgets and passivation are ours. Nothing here waits for a disk: its mailbox is
+//! everybody's way to an actor that is not active (I8). Not here: what a tenant does, and what the journal knows of one whose
+//! actor failed (`settle`).
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
@@ -10,46 +11,39 @@ use std::time::Duration;
 
 use ractor::{Actor, ActorCell, ActorId, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent};
 
+use crate::active::Active;
 use crate::handle::TenantHandle;
-use crate::journal::JournalError;
+use crate::settle::Settler;
 use crate::shell::Shell;
-use crate::snapshots::TenantRecord;
 use crate::tenants::{CommandError, TenantsOptions};
 
 /// The supervisor of all tenants' actors.
 pub(crate) struct Supervisor {
     pub(crate) shell: Shell,
     pub(crate) options: TenantsOptions,
+    pub(crate) active: Arc<Active>,
+    pub(crate) settler: Arc<Settler>,
     /// Tenants whose chain in the journal is broken; no release lets them in, only a journal that is whole.
-    pub(crate) broken: BTreeSet<String>,
+    pub(crate) broken: Arc<BTreeSet<String>>,
 }
 
 /// What the supervisor is told.
 pub(crate) enum SupervisorMessage {
-    /// The tenant's actor, activated if it is not; `gone`: the one that did not answer any more.
-    Resolve { tenant: String, gone: Option<ActorId>, reply: RpcReplyPort<Result<TenantHandle, CommandError>> },
+    /// The tenant's actor, activated if it is not.
+    Activate { tenant: String, reply: RpcReplyPort<Result<TenantHandle, CommandError>> },
     /// Lets a quarantined tenant in again; whether it was quarantined.
     Release { tenant: String, reply: RpcReplyPort<bool> },
-    /// Active tenants, quarantined tenants.
-    Report(RpcReplyPort<(usize, Vec<String>)>),
     /// Time passes.
     Tick,
     /// Let every actor finish what it has, then stop.
     Drain(RpcReplyPort<()>),
 }
 
-/// Who is active, and who has failed how often.
+/// Whose actors there are, and who has failed when.
 #[derive(Default)]
 pub(crate) struct Children {
-    active: HashMap<String, Child>,
     names: HashMap<ActorId, String>,
     failures: HashMap<String, VecDeque<i64>>,
-    quarantined: BTreeSet<String>,
-}
-
-struct Child {
-    handle: TenantHandle,
-    used_at_us: i64,
 }
 
 impl Actor for Supervisor {
@@ -72,27 +66,21 @@ impl Actor for Supervisor {
     ) -> Result<(), ActorProcessingErr> {
         match message {
             // Callers that gave up have no use for an answer, here and below.
-            SupervisorMessage::Resolve { tenant, gone, reply } => {
-                if let Some(gone) = gone {
-                    children.forget(gone);
-                }
-                let _ = reply.send(self.resolve(&myself, tenant, children).await);
+            SupervisorMessage::Activate { tenant, reply } => {
+                let _ = reply.send(self.activate(&myself, tenant, children).await);
             }
             SupervisorMessage::Release { tenant, reply } => {
                 children.failures.remove(&tenant);
-                let was = children.quarantined.remove(&tenant);
-                self.shell.publisher.gate.quarantine(&tenant, self.broken.contains(&tenant));
+                let is_broken = self.broken.contains(&tenant);
+                let was = !is_broken && self.active.release(&tenant);
+                self.shell.publisher.gate.quarantine(&tenant, is_broken);
                 let _ = reply.send(was);
             }
-            SupervisorMessage::Report(reply) => {
-                let _ =
-                    reply.send((children.active.len(), children.quarantined.union(&self.broken).cloned().collect()));
-            }
-            SupervisorMessage::Tick => self.passivate(children),
+            SupervisorMessage::Tick => self.passivate(),
             SupervisorMessage::Drain(reply) => {
-                for (_, child) in children.active.drain() {
+                for handle in self.active.close() {
                     // An actor that is gone already has nothing left to finish.
-                    let _ = child.handle.actor().drain_and_wait(Some(self.options.timeout)).await;
+                    let _ = handle.actor().drain_and_wait(Some(self.options.timeout)).await;
                 }
                 let _ = reply.send(());
             }
@@ -108,7 +96,7 @@ impl Actor for Supervisor {
     ) -> Result<(), ActorProcessingErr> {
         match event {
             SupervisionEvent::ActorFailed(child, error) => self.failed(&child, &error.to_string(), children),
-            SupervisionEvent::ActorTerminated(child, _, _) => drop(children.forget(child.get_id())),
+            SupervisionEvent::ActorTerminated(child, _, _) => drop(self.forget(child.get_id(), children)),
             _ => {}
         }
         Ok(())
@@ -116,46 +104,33 @@ impl Actor for Supervisor {
 }
 
 impl Supervisor {
-    async fn resolve(
+    async fn activate(
         &self,
         myself: &ActorRef<SupervisorMessage>,
         tenant: String,
         children: &mut Children,
     ) -> Result<TenantHandle, CommandError> {
-        if children.quarantined.contains(&tenant) || self.broken.contains(&tenant) {
-            return Err(CommandError::Quarantined);
-        }
         let now_us = self.shell.clock.now_us();
-        if let Some(child) = children.active.get_mut(&tenant) {
-            child.used_at_us = now_us;
-            return Ok(child.handle.clone());
+        if let Some(handle) = self.active.find(&tenant, now_us)? {
+            return Ok(handle);
         }
-        let record = self.record(&tenant, children).await?;
+        // Whoever asks has settled it; since then another one came, was given an actor and saw it fail.
+        if self.shell.publisher.unsettled_from(&tenant).is_some() {
+            return Err(CommandError::Failed);
+        }
+        let known = self.shell.publisher.directory.record(&tenant);
+        let record = known.ok_or_else(|| CommandError::Unknown(tenant.clone()))?;
         let arguments = (tenant.clone(), record);
         let spawned = Actor::spawn_linked(None, self.shell.clone(), arguments, myself.get_cell()).await;
         let (actor, _) = spawned.map_err(|_| CommandError::Failed)?;
         let handle = TenantHandle::new(actor, self.options.commands_waiting_max, self.options.timeout);
         children.names.insert(handle.actor().get_id(), tenant.clone());
-        children.active.insert(tenant, Child { handle: handle.clone(), used_at_us: now_us });
+        self.active.insert(tenant, handle.clone(), now_us);
         Ok(handle)
     }
 
-    /// The state to start from: what was made known, or after a failure what the journal says.
-    async fn record(&self, tenant: &str, children: &Children) -> Result<TenantRecord, CommandError> {
-        let known =
-            self.shell.publisher.directory.record(tenant).ok_or_else(|| CommandError::Unknown(tenant.into()))?;
-        if !children.failures.contains_key(tenant) {
-            return Ok(known);
-        }
-        let (journal, name) = (Arc::clone(&self.shell.journal), tenant.to_owned());
-        let replayed = tokio::task::spawn_blocking(move || replay_one(&journal, &name)).await;
-        let record = replayed.map_err(|_| CommandError::Failed)??;
-        self.shell.publisher.publish(tenant, &record, &[]);
-        Ok(record)
-    }
-
     fn failed(&self, child: &ActorCell, error: &str, children: &mut Children) {
-        let Some(tenant) = children.forget(child.get_id()) else { return };
+        let Some(tenant) = self.forget(child.get_id(), children) else { return };
         let now_us = self.shell.clock.now_us();
         let failures = children.failures.entry(tenant.clone()).or_default();
         failures.push_back(now_us);
@@ -165,38 +140,29 @@ impl Supervisor {
         if failures.len() > self.options.restarts_max {
             tracing::error!(tenant, error, "the tenant failed too often and is quarantined; the node goes on");
             self.shell.publisher.gate.quarantine(&tenant, true);
-            children.quarantined.insert(tenant);
+            self.active.quarantine(tenant.clone());
         } else {
             tracing::warn!(tenant, error, "the tenant's actor failed; it is started again on next use");
         }
+        // Now, while little of the journal has to be read for it.
+        let settler = Arc::clone(&self.settler);
+        tokio::spawn(async move {
+            if let Err(error) = settler.settle(&tenant).await {
+                tracing::warn!(tenant, %error, "what the journal has of a failed tenant can't be read yet");
+            }
+        });
     }
 
-    fn passivate(&self, children: &mut Children) {
-        let idle_since_us = self.shell.clock.now_us() - self.options.idle_us;
-        for child in children.active.values().filter(|child| child.used_at_us < idle_since_us) {
-            // Draining lets it finish; it is forgotten when it has terminated.
-            let _ = child.handle.actor().drain();
-        }
-    }
-}
-
-impl Children {
-    fn forget(&mut self, actor: ActorId) -> Option<String> {
-        let tenant = self.names.remove(&actor)?;
-        if self.active.get(&tenant).is_some_and(|child| child.handle.actor().get_id() == actor) {
-            self.active.remove(&tenant);
-        }
+    fn forget(&self, actor: ActorId, children: &mut Children) -> Option<String> {
+        let tenant = children.names.remove(&actor)?;
+        self.active.remove(&tenant, actor);
         Some(tenant)
     }
-}
 
-fn replay_one(journal: &crate::journal::Journal, tenant: &str) -> Result<TenantRecord, JournalError> {
-    let mut record = TenantRecord::default();
-    journal.replay(0, |offset, entry, hash| {
-        if entry.tenant == tenant {
-            record.apply(offset, &entry, hash)?;
+    fn passivate(&self) {
+        for handle in self.active.idle(self.shell.clock.now_us() - self.options.idle_us) {
+            // Draining lets it finish; it is forgotten when it has terminated.
+            let _ = handle.actor().drain();
         }
-        Ok(())
-    })?;
-    Ok(record)
+    }
 }

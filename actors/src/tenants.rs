@@ -13,8 +13,10 @@ use engine::log::SharedLog;
 use engine::meter::Meter;
 use ractor::rpc::CallResult;
 use ractor::{Actor, ActorRef, RpcReplyPort};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 
+use crate::active::Active;
+use crate::audit::Audit;
 use crate::directory::{AuthError, Directory, Identity};
 use crate::facet::Context;
 use crate::facets::lifecycle::LifecycleCommand;
@@ -22,10 +24,12 @@ use crate::facets::plans::Plan;
 use crate::facets::quota::Limits;
 use crate::facets::views::Created;
 use crate::gate::GateTable;
-use crate::journal::{ChainBreak, Entry, Head, Journal, JournalError, Sealed};
+use crate::handle::TenantHandle;
+use crate::journal::{ChainBreak, Head, Journal, JournalError, Sealed};
 use crate::publish::Publisher;
 use crate::restore::{RestoreError, restore};
 use crate::scram::PROOF_BYTES;
+use crate::settle::Settler;
 use crate::shell::Shell;
 use crate::snapshots::{Snapshots, SnapshotsError, TenantRecord};
 use crate::supervisor::{Supervisor, SupervisorMessage};
@@ -45,6 +49,8 @@ pub struct TenantsOptions {
     pub restart_window_us: i64,
     /// Commands that may wait for one tenant (I8).
     pub commands_waiting_max: usize,
+    /// Callers that may wait for tenants to be activated or released (I8).
+    pub activations_waiting_max: usize,
     /// How long a caller waits for an answer.
     pub timeout: Duration,
 }
@@ -56,6 +62,7 @@ impl Default for TenantsOptions {
             restarts_max: 5,
             restart_window_us: 60_000_000,
             commands_waiting_max: 32,
+            activations_waiting_max: 1024,
             timeout: Duration::from_secs(10),
         }
     }
@@ -93,8 +100,8 @@ pub enum CommandError {
     /// The name is taken.
     #[error("there is a tenant {0:?} already")]
     Exists(String),
-    /// Too many commands wait for this tenant.
-    #[error("too many commands wait for this tenant; retry")]
+    /// Too many commands wait for this tenant, or for tenants to be activated.
+    #[error("too many commands wait; retry")]
     Busy,
     /// No answer in time; the command may still be carried out.
     #[error("the tenant did not answer in time; look before you retry, it may still be done")]
@@ -113,23 +120,6 @@ pub enum CommandError {
     Closed,
 }
 
-/// One journaled fact, for the audit trail.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AuditEntry {
-    /// Whose.
-    pub tenant: String,
-    /// Counts the tenant's entries, from 1.
-    pub sequence: u64,
-    /// The node's clock, microseconds.
-    pub at_us: i64,
-    /// Who asked for it.
-    pub principal: String,
-    /// The changes as JSON; keys appear as their hashes.
-    pub changes: String,
-    /// SHA-256 over this entry and the one before.
-    pub hash: [u8; 32],
-}
-
 /// Opens the tenants.
 pub struct Tenants;
 
@@ -145,10 +135,14 @@ struct Inner {
     publisher: Arc<Publisher>,
     snapshots: Arc<dyn Snapshots>,
     supervisor: ActorRef<SupervisorMessage>,
+    active: Arc<Active>,
+    settler: Arc<Settler>,
+    /// For whoever asks the supervisor: its mailbox has no limit of its own (I8).
+    activations: Semaphore,
     clock: Arc<dyn Clock>,
     creating: Mutex<()>,
-    /// No tenant's chain was found broken.
-    whole: bool,
+    /// Tenants whose chain was found broken.
+    broken: Arc<BTreeSet<String>>,
 }
 
 impl Tenants {
@@ -178,16 +172,36 @@ impl Tenants {
         }
         publisher.put_back(restored.stale);
         publisher.publish_all_to_gate();
-        let broken: BTreeSet<String> = restored.broken.into_keys().collect();
+        let broken: Arc<BTreeSet<String>> = Arc::new(restored.broken.into_keys().collect());
         broken.iter().for_each(|tenant| publisher.gate.quarantine(tenant, true));
         let shell =
             Shell { journal: Arc::clone(&journal), publisher: Arc::clone(&publisher), clock: Arc::clone(&clock) };
-        let whole = broken.is_empty();
-        let supervisor = Supervisor { shell, options: options.clone(), broken };
+        let active = Arc::new(Active::new(BTreeSet::clone(&broken)));
+        let settler = Arc::new(Settler::new(Arc::clone(&journal), Arc::clone(&publisher)));
+        let supervisor = Supervisor {
+            shell,
+            options: options.clone(),
+            active: Arc::clone(&active),
+            settler: Arc::clone(&settler),
+            broken: Arc::clone(&broken),
+        };
         let (supervisor, _) =
             Actor::spawn(None, supervisor, ()).await.map_err(|error| TenantsError::Supervisor(error.to_string()))?;
-        let inner =
-            Inner { options, journal, publisher, snapshots, supervisor, clock, creating: Mutex::new(()), whole };
+        let activations = Semaphore::new(options.activations_waiting_max);
+        let creating = Mutex::new(());
+        let inner = Inner {
+            options,
+            journal,
+            publisher,
+            snapshots,
+            supervisor,
+            active,
+            settler,
+            activations,
+            clock,
+            creating,
+            broken,
+        };
         let handle = TenantsHandle { inner: Arc::new(inner) };
         if handle.directory().get(PLATFORM).is_none() {
             handle.create_all(&[PLATFORM.to_owned()], PLATFORM).await.map_err(TenantsError::Platform)?;
@@ -222,9 +236,19 @@ impl TenantsHandle {
         self.create_all(names, principal).await
     }
 
+    /// Goes on to its end even if nobody waits for it any more: a name whose entry is in the journal is not free.
     async fn create_all(&self, names: &[String], principal: &str) -> Result<usize, CommandError> {
+        let (tenants, names, principal) = (self.clone(), names.to_owned(), principal.to_owned());
+        let creating = tokio::spawn(async move { tenants.create_in_turn(&names, &principal).await });
+        creating.await.unwrap_or(Err(CommandError::Failed))
+    }
+
+    async fn create_in_turn(&self, names: &[String], principal: &str) -> Result<usize, CommandError> {
         // One at a time: nobody else makes tenants, so a name that is free stays free until the entry is durable.
         let _creating = self.inner.creating.lock().await;
+        for name in names {
+            self.inner.settler.settle(name).await?;
+        }
         let now_us = self.inner.clock.now_us();
         let mut created = 0;
         for names in names.chunks(CREATE_AT_ONCE_MAX) {
@@ -237,7 +261,7 @@ impl TenantsHandle {
                 continue;
             }
             let publisher = &self.inner.publisher;
-            let _in_flight = publisher.begin(&entries).await;
+            let _in_flight = publisher.begin(&entries, &self.inner.journal).await;
             let appended = self.inner.journal.append(&entries).await.inspect_err(|_| {
                 entries.iter().for_each(|sealed| publisher.nothing_happened(&sealed.entry().tenant));
             })?;
@@ -256,17 +280,27 @@ impl TenantsHandle {
     /// # Errors
     /// [`CommandError`]: the tenant's own rejection, or why nobody could decide.
     pub async fn command(&self, tenant: &str, command: Command, principal: &str) -> Result<Vec<Change>, CommandError> {
-        let mut gone = None;
         // A second try finds the actor that takes the place of one that was just passivated.
         for _ in 0..2 {
-            let resolve = |reply| SupervisorMessage::Resolve { tenant: tenant.to_owned(), gone, reply };
-            let handle = self.ask(resolve).await??;
+            let handle = match self.inner.active.find(tenant, self.inner.clock.now_us())? {
+                Some(handle) => handle,
+                None => self.activate(tenant).await?,
+            };
             if let Some(answer) = handle.command(command.clone(), principal).await {
                 return answer;
             }
-            gone = Some(handle.actor().get_id());
+            // It may have commands of before that it carries out to the end; two actors would write two chains.
+            let gone = handle.actor();
+            gone.wait(Some(self.inner.options.timeout)).await.map_err(|_| CommandError::Timeout)?;
+            self.inner.active.remove(tenant, gone.get_id());
         }
         Err(CommandError::Failed)
+    }
+
+    async fn activate(&self, tenant: &str) -> Result<TenantHandle, CommandError> {
+        let _permit = self.inner.activations.try_acquire().map_err(|_| CommandError::Busy)?;
+        self.inner.settler.settle(tenant).await?;
+        self.ask(|reply| SupervisorMessage::Activate { tenant: tenant.to_owned(), reply }).await?
     }
 
     async fn ask<T: Send + 'static>(
@@ -326,14 +360,17 @@ impl TenantsHandle {
 
     /// The platform's meters, by name.
     pub fn meters(&self) -> Vec<Meter> {
-        let platform = self.directory().get(PLATFORM);
-        platform.map(|state| state.meters.meters.values().cloned().collect()).unwrap_or_default()
+        self.platform().meters.meters.values().cloned().collect()
     }
 
     /// The platform's materialized views, by name.
     pub fn views(&self) -> Vec<Created> {
-        let platform = self.directory().get(PLATFORM);
-        platform.map(|state| state.views.views.values().cloned().collect()).unwrap_or_default()
+        self.platform().views.views.values().cloned().collect()
+    }
+
+    /// The platform's own state.
+    pub fn platform(&self) -> Arc<TenantState> {
+        self.directory().get(PLATFORM).expect("the platform is there before anybody has a handle, and stays")
     }
 
     /// Everything that shards compute: meters and materialized views.
@@ -357,36 +394,24 @@ impl TenantsHandle {
         Arc::clone(&self.inner.publisher.gate)
     }
 
-    /// The journal, of one tenant or of all, oldest first.
-    ///
-    /// # Errors
-    /// If it can't be read.
-    pub fn audit(&self, tenant: Option<&str>) -> Result<Vec<AuditEntry>, JournalError> {
-        let mut trail = Vec::new();
-        self.inner.journal.replay(0, |_, entry, hash| {
-            if tenant.is_none_or(|tenant| tenant == entry.tenant) {
-                let changes = serde_json::to_string(&entry.changes).expect("changes have text keys only");
-                let Entry { tenant, sequence, at_us, principal, .. } = entry;
-                trail.push(AuditEntry { tenant, sequence, at_us, principal, changes, hash: hash.0 });
-            }
-            Ok(())
-        })?;
-        Ok(trail)
+    /// The journal, of all tenants or of some, each one's oldest first; read as it is asked for. Blocks: not for the threads
+    /// of a runtime.
+    pub fn audit(&self, tenants: Option<&BTreeSet<String>>) -> Audit<'_> {
+        let Inner { journal, publisher, broken, active, .. } = &*self.inner;
+        Audit::new(journal, publisher, broken, active, tenants)
     }
 
     /// How many actors are active, and which tenants are quarantined.
-    ///
-    /// # Errors
-    /// If the supervisor does not answer.
-    pub async fn report(&self) -> Result<(usize, Vec<String>), CommandError> {
-        self.ask(SupervisorMessage::Report).await
+    pub fn report(&self) -> (usize, Vec<String>) {
+        self.inner.active.report()
     }
 
     /// Lets a quarantined tenant in again; whether it was quarantined.
     ///
     /// # Errors
-    /// If the supervisor does not answer.
+    /// If the supervisor does not answer, or too many wait for it.
     pub async fn release(&self, tenant: &str) -> Result<bool, CommandError> {
+        let _permit = self.inner.activations.try_acquire().map_err(|_| CommandError::Busy)?;
         self.ask(|reply| SupervisorMessage::Release { tenant: tenant.to_owned(), reply }).await
     }
 
@@ -402,7 +427,7 @@ impl TenantsHandle {
             changed.iter().filter_map(|tenant| Some((tenant.clone(), publisher.directory.record(tenant)?)));
         let records: Vec<(String, TenantRecord)> = saved_records.collect();
         // Behind a mark that stays, the next start comes again upon what a dead actor left, and upon broken chains.
-        let mark = end.filter(|_| self.inner.whole).map_or_else(|| self.inner.snapshots.valid_until(), Ok);
+        let mark = end.filter(|_| self.inner.broken.is_empty()).map_or_else(|| self.inner.snapshots.valid_until(), Ok);
         let saved = mark.and_then(|mark| self.inner.snapshots.put_batch(&records, mark));
         if saved.is_err() {
             publisher.put_back(changed);

@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use engine::log::Offset;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -88,7 +89,7 @@ impl Head {
             previous_hash: self.hash,
         };
         let envelope = envelope::seal(Kind::Entry, &entry)?;
-        Ok(Sealed { hash: EntryHash::of(&envelope), entry, envelope })
+        Ok(Sealed { hash: EntryHash::of(&envelope), entry, envelope, previous: None })
     }
 
     /// Moves on over an entry that was read.
@@ -113,6 +114,7 @@ impl Head {
 pub struct Sealed {
     pub(super) entry: Entry,
     pub(super) envelope: Vec<u8>,
+    pub(super) previous: Option<Offset>,
     hash: EntryHash,
 }
 
@@ -125,6 +127,11 @@ impl Sealed {
     /// What was sealed, alone.
     pub fn into_entry(self) -> Entry {
         self.entry
+    }
+
+    /// The same, with the offset of the entry before, so that the way back to it is noted in the journal.
+    pub fn behind(self, previous: Option<Offset>) -> Self {
+        Self { previous, ..self }
     }
 
     /// Its bytes.

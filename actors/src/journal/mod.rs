@@ -2,12 +2,13 @@
 //! tenants are rebuilt (I9).
 //!
 //! One log record holds one or more entries, one row each, so that an entry's offset is the record's plus its place, and a
-//! record is durable whole or not at all (I1). Entries of one tenant form a chain (`chain`). Not here: deciding and
+//! record is durable whole or not at all (I1). Entries of one tenant form a chain (`chain`), and the record's notes say where
+//! the entry before is (`notes`), so that one tenant's are read without the others' (`trail`). Not here: deciding and
 //! applying changes (`tenant`), caches (`snapshots`), the log itself (`engine::log`).
 
 use std::sync::Arc;
 
-use engine::log::{Header, LogError, Offset, Record, SharedLog};
+use engine::log::{Header, LogError, Offset, Record, Records, SharedLog};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Semaphore, oneshot};
 
@@ -15,15 +16,22 @@ use crate::tenant::Change;
 
 pub mod chain;
 pub mod envelope;
+mod notes;
+pub mod trail;
 
 pub use chain::{ChainBreak, EntryHash, Head, Sealed};
 pub use envelope::EnvelopeError;
 
 use envelope::Kind;
+use notes::Notes;
 
 /// Most bytes of entries that wait for the log at once; well below what any log holds in flight, so that appending never
 /// blocks the thread of a caller.
 pub const IN_FLIGHT_BYTES_MAX: usize = 8 << 20;
+
+/// Largest segment of the log that the journal is in. Who looks for one entry of a segment that nobody has read since the start
+/// walks over at most as much.
+pub const SEGMENT_BYTES_MAX: u64 = 16 << 20;
 
 /// What happened to one tenant at once. Encoded for ever: fields are never changed (`envelope` on how to add a version).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,6 +74,12 @@ pub enum JournalError {
         /// Entries in its payload.
         found: u32,
     },
+    /// Nothing is where an entry should be.
+    #[error("the journal has no entry at offset {offset}; restore it from a backup")]
+    Missing {
+        /// Where.
+        offset: Offset,
+    },
     /// An entry does not fit a record; nothing was written.
     #[error("the change can't be journaled: {0}")]
     Unwritable(#[from] EnvelopeError),
@@ -79,6 +93,19 @@ pub enum JournalError {
         /// What does not fit.
         reason: ChainBreak,
     },
+}
+
+/// An entry that was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Where it is.
+    pub offset: Offset,
+    /// What it says.
+    pub entry: Entry,
+    /// What the tenant's next entry must name.
+    pub hash: EntryHash,
+    /// Where the tenant's entry before is, if the record tells: those of earlier releases do not.
+    pub previous: Option<Offset>,
 }
 
 /// Handle on the journal; clones share it.
@@ -118,7 +145,7 @@ impl Journal {
         let permit = Arc::clone(&self.in_flight_bytes).acquire_many_owned(bytes).await.map_err(|_| LogError::Closed)?;
         let (decided, decision) = oneshot::channel();
         self.log.append(
-            Record { header, payload, notes: Vec::new() },
+            Record { header, payload, notes: notes::encode(entries.iter().map(|sealed| sealed.previous)) },
             Box::new(move |result| {
                 drop(permit);
                 // Nobody may be waiting any more, which changes nothing about the record.
@@ -138,31 +165,39 @@ impl Journal {
         from: Offset,
         mut each: impl FnMut(Offset, Entry, EntryHash) -> Result<(), ChainBreak>,
     ) -> Result<(), JournalError> {
-        for record in self.log.read(from)? {
-            let (first, record) = record?;
-            let mut rest = record.payload.as_slice();
-            let mut offset = first;
-            while !rest.is_empty() {
-                let damaged = |reason| JournalError::Damaged { offset, reason };
-                let (envelope, behind) = envelope::split(Kind::Entry, rest).map_err(damaged)?;
-                if offset >= from {
-                    let entry: Entry = envelope::decode(envelope).map_err(damaged)?;
-                    let tenant = entry.tenant.clone();
-                    each(offset, entry, EntryHash::of(envelope)).map_err(|reason| JournalError::Broken {
-                        offset,
-                        tenant,
-                        reason,
-                    })?;
-                }
-                offset += 1;
-                rest = behind;
-            }
-            let found = (offset - first) as u32;
-            if found != record.header.rows {
-                return Err(JournalError::Rows { offset: first, expect: record.header.rows, found });
-            }
+        for found in self.entries(from) {
+            let Found { offset, entry, hash, .. } = found?;
+            let tenant = entry.tenant.clone();
+            each(offset, entry, hash).map_err(|reason| JournalError::Broken { offset, tenant, reason })?;
         }
         Ok(())
+    }
+
+    /// The entries from offset `from` to the end, in order, one record in memory at a time. Ends with the first error.
+    pub fn entries(&self, from: Offset) -> Entries<'_> {
+        let records = self.log.read(from).unwrap_or_else(|error| Box::new(std::iter::once(Err(error))));
+        Entries { records: Some(records), from, rest: None }
+    }
+
+    /// The entry at `offset`, which is before the end.
+    ///
+    /// # Errors
+    /// [`JournalError`] if it can't be read.
+    pub fn entry(&self, offset: Offset) -> Result<Found, JournalError> {
+        let found = self.entries(offset).next().unwrap_or(Err(JournalError::Missing { offset }))?;
+        if found.offset == offset { Ok(found) } else { Err(JournalError::Missing { offset }) }
+    }
+
+    /// End of what is durable once everything is decided that was appended before this call. Blocks for it: not for the
+    /// threads of a runtime.
+    pub fn settled_end(&self) -> Offset {
+        let (reached, end) = std::sync::mpsc::sync_channel(1);
+        self.log.barrier(Box::new(move |end| {
+            // The receiver waits below.
+            let _ = reached.send(end);
+        }));
+        // A log that ended with its barrier unreached takes no more: what it has is all there will be.
+        end.recv().unwrap_or_else(|_| self.log.end())
     }
 
     /// First entry that is there: 0, unless segments are missing.
@@ -173,5 +208,74 @@ impl Journal {
     /// End of what is durable.
     pub fn end(&self) -> Offset {
         self.log.end()
+    }
+}
+
+/// Entries in order; see [`Journal::entries`].
+pub struct Entries<'a> {
+    /// `None` behind an error.
+    records: Option<Records<'a>>,
+    from: Offset,
+    rest: Option<Rest>,
+}
+
+/// A record of which some entries are still to come.
+struct Rest {
+    first: Offset,
+    record: Record,
+    /// Of the next entry.
+    offset: Offset,
+    /// Of the next entry in the payload.
+    position: usize,
+    notes: Notes,
+}
+
+impl Entries<'_> {
+    fn advance(&mut self) -> Result<Option<Found>, JournalError> {
+        loop {
+            let Some(rest) = &mut self.rest else {
+                let next = self.records.as_mut().and_then(Iterator::next);
+                let Some((first, mut record)) = next.transpose()? else { return Ok(None) };
+                let notes = Notes::of(std::mem::take(&mut record.notes));
+                self.rest = Some(Rest { first, record, offset: first, position: 0, notes });
+                continue;
+            };
+            if let Some(found) = rest.advance(self.from)? {
+                return Ok(Some(found));
+            }
+            self.rest = None;
+        }
+    }
+}
+
+impl Rest {
+    /// The record's next entry that is not before `from`.
+    fn advance(&mut self, from: Offset) -> Result<Option<Found>, JournalError> {
+        while self.position < self.record.payload.len() {
+            let offset = self.offset;
+            let damaged = |reason| JournalError::Damaged { offset, reason };
+            let (envelope, _) = envelope::split(Kind::Entry, &self.record.payload[self.position..]).map_err(damaged)?;
+            let previous = self.notes.next();
+            self.offset += 1;
+            self.position += envelope.len();
+            if offset >= from {
+                let entry = envelope::decode(envelope).map_err(damaged)?;
+                return Ok(Some(Found { offset, entry, hash: EntryHash::of(envelope), previous }));
+            }
+        }
+        let (expect, found) = (self.record.header.rows, (self.offset - self.first) as u32);
+        if found == expect { Ok(None) } else { Err(JournalError::Rows { offset: self.first, expect, found }) }
+    }
+}
+
+impl Iterator for Entries<'_> {
+    type Item = Result<Found, JournalError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let next = self.advance().transpose();
+        if matches!(next, Some(Err(_))) {
+            (self.records, self.rest) = (None, None);
+        }
+        next
     }
 }

@@ -17,8 +17,8 @@ use std::sync::Arc;
 use engine::log::Offset;
 use serde::{Deserialize, Serialize};
 
-use crate::journal::{ChainBreak, Entry, EntryHash, EnvelopeError, Head};
-use crate::tenant::TenantState;
+use crate::journal::{ChainBreak, Entry, EntryHash, EnvelopeError, Head, Sealed};
+use crate::tenant::{Change, TenantState};
 
 pub mod memory;
 pub mod sled;
@@ -48,6 +48,27 @@ impl TenantRecord {
         entry.changes.iter().for_each(|change| state.apply(change));
         self.valid_until = offset + 1;
         Ok(())
+    }
+}
+
+impl TenantRecord {
+    /// Writes the tenant's next entry; the record moves on by [`Self::apply`], once the entry is durable.
+    ///
+    /// # Errors
+    /// As [`Head::seal`].
+    pub fn seal(
+        &self,
+        tenant: &str,
+        at_us: i64,
+        principal: &str,
+        changes: Vec<Change>,
+    ) -> Result<Sealed, EnvelopeError> {
+        Ok(self.head.seal(tenant, at_us, principal, changes)?.behind(self.last()))
+    }
+
+    /// Where its last entry is; `None` if it has none.
+    pub fn last(&self) -> Option<Offset> {
+        self.valid_until.checked_sub(1).filter(|_| self.head.sequence > 0)
     }
 }
 

@@ -1,8 +1,11 @@
 //! A tenant whose actor fails at every command: started again within its budget, then kept out until it is released, while
-//! the others and the node go on (I11).
+//! the others and the node go on (I11) and wait for nothing of it (I8).
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 
 use actors::gate::ShardGate;
 use actors::snapshots::MemorySnapshots;
@@ -15,24 +18,41 @@ use engine::log::memory::MemoryLog;
 use engine::log::{Barrier, Completion, Log, LogError, Offset, Record, Records};
 use engine::shard::{Gate, Measure};
 
-use crate::world::run;
+use crate::world::{audit, run};
 
-const CURSED: &str = "cursed";
+pub(crate) const CURSED: &str = "cursed";
 
 /// A log that panics at what one tenant wants to append, in the thread and in the actor of who appends.
-struct Curse {
-    log: MemoryLog,
-    is_on: AtomicBool,
+pub(crate) struct Curse<L> {
+    log: L,
+    pub(crate) is_on: AtomicBool,
+    /// Whether it panics only when the log has the record.
+    is_late: AtomicBool,
+    /// Whether barriers wait.
+    is_held: AtomicBool,
 }
 
-impl Log for Curse {
+impl<L> Curse<L> {
+    /// Not yet on.
+    pub(crate) fn new(log: L) -> Self {
+        Self { log, is_on: AtomicBool::new(false), is_late: AtomicBool::new(false), is_held: AtomicBool::new(false) }
+    }
+}
+
+impl<L: Log> Log for Curse<L> {
     fn append(&self, record: Record, done: Completion) {
         let is_theirs = record.payload.windows(CURSED.len()).any(|bytes| bytes == CURSED.as_bytes());
-        assert!(!(is_theirs && self.is_on.load(Ordering::Relaxed)), "a curse, as this test wants it");
+        let strikes = is_theirs && self.is_on.load(Ordering::Relaxed);
+        let is_late = self.is_late.load(Ordering::Relaxed);
+        assert!(is_late || !strikes, "a curse, as this test wants it");
         self.log.append(record, done);
+        assert!(!strikes, "a late curse, as this test wants it");
     }
 
     fn barrier(&self, reached: Barrier) {
+        while self.is_held.load(Ordering::Relaxed) {
+            std::thread::yield_now();
+        }
         self.log.barrier(reached);
     }
 
@@ -75,7 +95,7 @@ impl Measure for NoMeters {
 
 struct Node {
     tenants: TenantsHandle,
-    curse: Arc<Curse>,
+    curse: Arc<Curse<MemoryLog>>,
     clock: Arc<ManualClock>,
     options: TenantsOptions,
     plans: u32,
@@ -83,14 +103,24 @@ struct Node {
 
 impl Node {
     async fn new() -> Self {
-        let curse = Arc::new(Curse { log: MemoryLog::new().unwrap(), is_on: AtomicBool::new(false) });
-        let (clock, options) = (Arc::new(ManualClock::new(1_000_000)), TenantsOptions::default());
+        let curse = Arc::new(Curse::new(MemoryLog::new().unwrap()));
+        Self::with(curse, TenantsOptions::default()).await
+    }
+
+    async fn with(curse: Arc<Curse<MemoryLog>>, options: TenantsOptions) -> Self {
+        let clock = Arc::new(ManualClock::new(1_000_000));
         let (log, snapshots) = (Arc::clone(&curse), Box::new(MemorySnapshots::default()));
         let tenants = Tenants::open(options.clone(), log, snapshots, clock.clone()).await.unwrap();
         tenants.create(CURSED, "ops").await.unwrap();
         tenants.create("acme", "ops").await.unwrap();
         curse.is_on.store(true, Ordering::Relaxed);
         Self { tenants, curse, clock, options, plans: 0 }
+    }
+
+    /// Tenants as the next start finds them, if the node is killed now.
+    async fn reopened(&self) -> TenantsHandle {
+        let (log, snapshots) = (Arc::clone(&self.curse), Box::new(MemorySnapshots::default()));
+        Tenants::open(self.options.clone(), log, snapshots, self.clock.clone()).await.unwrap()
     }
 
     async fn command(&mut self, tenant: &str) -> Result<(), CommandError> {
@@ -127,13 +157,13 @@ fn a_tenant_that_fails_at_everything_is_quarantined_and_the_node_goes_on() {
             node.command("acme").await.unwrap();
         }
         assert_eq!((node.is_let_in(CURSED), node.is_let_in("acme")), (false, true));
-        assert_eq!(node.tenants.report().await.unwrap().1, [CURSED]);
+        assert_eq!(node.tenants.report().1, [CURSED]);
 
         node.curse.is_on.store(false, Ordering::Relaxed);
         assert!(node.tenants.release(CURSED).await.unwrap());
         node.command(CURSED).await.unwrap();
         assert!(node.is_let_in(CURSED));
-        let trail = node.tenants.audit(Some(CURSED)).unwrap();
+        let trail = audit(&node.tenants, CURSED);
         assert_eq!(trail.len(), 2, "its creation and the one command that was carried out");
         node.tenants.drain().await;
     });
@@ -150,4 +180,77 @@ fn a_tenant_that_fails_now_and_then_is_not_quarantined() {
         assert!(node.is_let_in(CURSED));
         node.tenants.drain().await;
     });
+}
+
+#[test]
+fn an_entry_that_was_durable_when_its_actor_died_is_there_and_the_chain_goes_on_behind_it() {
+    run(async {
+        let mut node = Node::new().await;
+        node.curse.is_late.store(true, Ordering::Relaxed);
+        assert!(matches!(node.command(CURSED).await, Err(CommandError::Failed)));
+        node.curse.is_on.store(false, Ordering::Relaxed);
+        node.command(CURSED).await.unwrap();
+        let sequences = audit(&node.tenants, CURSED).iter().map(|entry| entry.sequence).collect::<Vec<_>>();
+        assert_eq!(sequences, [1, 2, 3]);
+        assert_eq!(node.tenants.state(CURSED).unwrap().plan, "plan-2");
+        let again = node.reopened().await;
+        assert_eq!((again.state(CURSED).unwrap().plan.as_str(), again.report().1.len()), ("plan-2", 0));
+        node.tenants.drain().await;
+    });
+}
+
+#[test]
+fn whoever_made_a_tenant_and_did_not_wait_has_made_it_once() {
+    run(async {
+        let node = Node::new().await;
+        for late in ["late-0", "late-1"] {
+            // Polled once, so that its entry is on its way, and dropped.
+            let mut creating = Box::pin(node.tenants.create(late, "ops"));
+            assert!(poll_once(&mut creating).await.is_none());
+            drop(creating);
+            let again = node.tenants.create(late, "ops").await;
+            assert!(matches!(again, Err(CommandError::Exists(_))), "{again:?}");
+            assert_eq!(audit(&node.tenants, late).len(), 1);
+        }
+        node.tenants.drain().await;
+    });
+}
+
+#[test]
+fn a_tenant_that_waits_for_the_journal_holds_nobody_else_up_and_too_many_of_them_are_told() {
+    run(async {
+        let options = TenantsOptions { activations_waiting_max: 1, ..TenantsOptions::default() };
+        let curse = Arc::new(Curse::new(MemoryLog::new().unwrap()));
+        let mut node = Node::with(Arc::clone(&curse), options).await;
+        node.tenants.create("globex", "ops").await.unwrap();
+        node.command("acme").await.unwrap();
+        curse.is_held.store(true, Ordering::Relaxed);
+        assert!(matches!(node.command(CURSED).await, Err(CommandError::Failed)));
+        curse.is_on.store(false, Ordering::Relaxed);
+        while node.tenants.report().0 > 1 {
+            tokio::task::yield_now().await;
+        }
+        let tenants = node.tenants.clone();
+        let waits =
+            tokio::spawn(async move { tenants.command(CURSED, Command::SetPlan { plan: "x".into() }, "ops").await });
+        tokio::task::yield_now().await;
+        for _ in 0..10 {
+            node.command("acme").await.unwrap();
+            assert!(matches!(node.command("globex").await, Err(CommandError::Busy)), "it would have to be activated");
+            assert_eq!(node.tenants.report().0, 1, "who is active is told meanwhile");
+        }
+        curse.is_held.store(false, Ordering::Relaxed);
+        waits.await.unwrap().unwrap();
+        node.command("globex").await.unwrap();
+        node.tenants.drain().await;
+    });
+}
+
+/// What a future gives at once.
+async fn poll_once<T>(future: &mut (impl Future<Output = T> + Unpin)) -> Option<T> {
+    std::future::poll_fn(|context| match Pin::new(&mut *future).poll(context) {
+        Poll::Ready(done) => Poll::Ready(Some(done)),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
 }

@@ -14,7 +14,7 @@ use engine::log::segment::{SegmentLog, SegmentOptions};
 use engine::storage::faulty::{FaultyStorage, Rule, matrix};
 use engine::storage::memory::MemoryStorage;
 
-use crate::world::run;
+use crate::world::{audit, run};
 
 const NAMES: [&str; 3] = ["a", "b", "c"];
 
@@ -101,7 +101,7 @@ impl Life {
             let tenants = self.open().await;
             let tenants = tenants.unwrap_or_else(|error| panic!("{:?}: it can't be opened: {error}", self.rule));
             for name in NAMES {
-                let trail = tenants.audit(Some(name)).unwrap();
+                let trail = audit(&tenants, name);
                 let sequence = trail.iter().map(|entry| entry.sequence).collect::<Vec<_>>();
                 assert_eq!(sequence, (1..=trail.len() as u64).collect::<Vec<_>>(), "{:?}: {name}", self.rule);
                 assert!(!self.created.contains(name) || !trail.is_empty(), "{:?}: {name} is lost", self.rule);

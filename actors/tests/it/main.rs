@@ -15,4 +15,5 @@ mod replay;
 mod restore;
 mod snapshots;
 mod tenants;
+mod trail;
 mod world;

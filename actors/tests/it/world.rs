@@ -7,7 +7,7 @@ use std::sync::Arc;
 use actors::facet::Context;
 use actors::journal::{Head, Journal, Sealed};
 use actors::snapshots::TenantRecord;
-use actors::{Command, PLATFORM, Rejected};
+use actors::{AuditEntry, Command, PLATFORM, Rejected, TenantsHandle};
 use engine::log::memory::MemoryLog;
 
 /// A journal in memory.
@@ -53,4 +53,10 @@ pub(crate) fn chain(tenant: &str, plans: &[&str]) -> Vec<Sealed> {
         entries.push(sealed);
     }
     entries
+}
+
+/// What the journal has of one tenant.
+pub(crate) fn audit(tenants: &TenantsHandle, tenant: &str) -> Vec<AuditEntry> {
+    let only = [tenant.to_owned()].into();
+    tenants.audit(Some(&only)).collect::<Result<_, _>>().unwrap()
 }

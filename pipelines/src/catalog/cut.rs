@@ -9,7 +9,7 @@ use engine::snapshot::Snapshot;
 use engine::watermark::BEGINNING_US;
 
 use super::source::Source;
-use crate::metering::MeteringSnapshot;
+use crate::metering::{MeteringError, MeteringSnapshot};
 
 /// One consistent cut and the clock at which it was taken.
 ///
@@ -43,9 +43,20 @@ impl Cut {
         own.map(|shard| shard.watermark_us).filter(|us| *us != BEGINNING_US).min()
     }
 
-    /// The definitions that the snapshot's windows follow, by name. A definition of just now may not be among them yet.
-    pub fn meters(&self) -> Vec<Meter> {
+    /// The definitions of `wanted` meters that the snapshot's windows follow, by name. A definition of just now may not be
+    /// among them yet.
+    ///
+    /// # Errors
+    /// If a wanted one can't be computed: without its rows the answer would look whole.
+    pub fn meters(&self, wanted: impl Fn(&str) -> bool) -> Result<Vec<Meter>, MeteringError> {
+        let defined = self.source.meters();
+        let mut refused = self.snapshot.shards.iter().flat_map(|shard| shard.state.refused());
+        let is_wanted = |key: &str| wanted(key) && defined.iter().any(|meter| meter.name == key);
+        if let Some((key, reason)) = refused.find(|(key, _)| is_wanted(key)) {
+            return Err(MeteringError::Unreadable { definition: key.to_owned(), reason: reason.to_owned() });
+        }
         let all = self.snapshot.shards.iter().flat_map(|shard| shard.state.meters());
-        all.map(|meter| (&meter.name, meter)).collect::<BTreeMap<_, _>>().into_values().cloned().collect()
+        let all = all.filter(|meter| wanted(&meter.name)).map(|meter| (&meter.name, meter));
+        Ok(all.collect::<BTreeMap<_, _>>().into_values().cloned().collect())
     }
 }

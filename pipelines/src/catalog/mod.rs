@@ -34,7 +34,7 @@ use engine::view::ViewRefusal;
 use crate::views::Description;
 pub use cut::Cut;
 pub(crate) use planner::cut;
-pub use source::Source;
+pub use source::{EmitAudit, Source};
 pub use statement::ViewStatement;
 pub use verify::{verify, verify_kind};
 pub use visibility::Visibility;

@@ -1,8 +1,11 @@
 //! What the catalog is given to read: the engine's snapshot and log, and the tenants' facts.
 //!
-//! A trait because the facts live in rooms that pipelines don't know (`actors`, `server`). Not here: who may see what.
+//! A trait because the facts live in rooms that pipelines don't know (`actors`, `server`). Facts are read as a `Result`, so
+//! that what can't be read is an error and never an empty answer (I14). Not here: who may see what.
 
+use std::collections::BTreeSet;
 use std::fmt;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use engine::log::SharedLog;
@@ -11,18 +14,23 @@ use engine::snapshot::Snapshot;
 use engine::storage::SharedStorage;
 
 use crate::metering::MeteringSnapshot;
+use crate::views::ViewError;
 use crate::views::audit::AuditRow;
 use crate::views::materialized_views::ViewRow;
 use crate::views::queries::QueryRow;
 use crate::views::quotas::QuotaRow;
 use crate::views::tenants::TenantRow;
 
+/// Takes a page of changes; says `Break` when no more are wanted.
+pub type EmitAudit<'a> = dyn FnMut(Vec<AuditRow>) -> ControlFlow<()> + 'a;
+
 /// Where every view's rows come from.
 ///
 /// # Contract
 /// - Called from blocking threads while a query runs, so it may wait, but not for a query.
 /// - [`Source::snapshot`] never goes back in offset.
-/// - Answers for one tenant contain that tenant's rows; more is allowed and is cut away, less is not.
+/// - Answers for one tenant contain that tenant's rows; more is allowed and is cut away, less is not. A fact that can't be
+///   read fails the whole answer with an error that names it.
 pub trait Source: Send + Sync + 'static {
     /// The latest consistent cut.
     fn snapshot(&self) -> Arc<Snapshot<MeteringSnapshot>>;
@@ -30,18 +38,18 @@ pub trait Source: Send + Sync + 'static {
     fn log(&self) -> SharedLog;
     /// Where archived events lie.
     fn storage(&self) -> SharedStorage;
-    /// The meters defined now.
+    /// The meters defined now; in memory, as what SQL may name has to be.
     fn meters(&self) -> Vec<Meter>;
-    /// The materialized views there are now.
+    /// The materialized views there are now; in memory too.
     fn views(&self) -> Vec<ViewRow>;
     /// All tenants.
-    fn tenants(&self) -> Vec<TenantRow>;
+    fn tenants(&self) -> Result<Vec<TenantRow>, ViewError>;
     /// Limits with their use in the periods that contain `now_us`, of all tenants or of one.
-    fn quotas(&self, tenant: Option<&str>, now_us: i64) -> Vec<QuotaRow>;
-    /// Journaled changes, of all tenants or of one.
-    fn audit(&self, tenant: Option<&str>) -> Vec<AuditRow>;
+    fn quotas(&self, tenant: Option<&str>, now_us: i64) -> Result<Vec<QuotaRow>, ViewError>;
+    /// Journaled changes, of all tenants or of some, page by page: there may be more than memory holds.
+    fn audit(&self, tenants: Option<&BTreeSet<String>>, emit: &mut EmitAudit<'_>) -> Result<(), ViewError>;
     /// Statements that run and have lately ended, of all who asked or of one tenant.
-    fn queries(&self, tenant: Option<&str>) -> Vec<QueryRow>;
+    fn queries(&self, tenant: Option<&str>) -> Result<Vec<QueryRow>, ViewError>;
     /// The node's clock, microseconds.
     fn now_us(&self) -> i64;
 }

@@ -62,7 +62,7 @@ pub fn view_groups(
 ) -> Result<Option<ViewGroups>, MeteringError> {
     let key = view_key(name);
     let Some(panes) = shards.iter().find_map(|shard| shard.state.meters.get(&key)) else {
-        return Err(MeteringError::UnknownMeter(key));
+        return Err(MeteringError::missing(shards, &key));
     };
     let Some(answer) = panes.meter.answer() else { return Err(MeteringError::UnknownMeter(key)) };
     let source = Source::new(shards, &key, filter, Some(answer.reach_us()))?;

@@ -64,6 +64,8 @@ pub struct MeteringOperator {
     watermark_us: i64,
     /// By [`Definition::key`].
     meters: BTreeMap<String, MeterPanes>,
+    /// Definitions that can't be compiled: reading them is an error, not an empty answer (I14).
+    refused: Arc<BTreeMap<String, String>>,
     tenants: Tenants,
     /// Which meter's deltas are merged first at the next publish.
     turn: usize,
@@ -83,6 +85,7 @@ impl MeteringOperator {
             storage,
             watermark_us: i64::MIN,
             meters: BTreeMap::new(),
+            refused: Arc::default(),
             tenants: Tenants::default(),
             turn: 0,
             live: Vec::new(),
@@ -146,6 +149,7 @@ impl MeteringOperator {
     fn snapshot(&self) -> Arc<MeteringSnapshot> {
         Arc::new(MeteringSnapshot {
             meters: self.meters.clone(),
+            refused: Arc::clone(&self.refused),
             rejections: self.rejections.clone(),
             storage: Some(self.storage.clone()),
         })
@@ -255,13 +259,14 @@ impl Operator for MeteringOperator {
     fn configure(&mut self, definitions: &[Definition]) -> Vec<String> {
         self.drain();
         let mut before = std::mem::take(&mut self.meters);
-        let mut changed = Vec::new();
+        let (mut changed, mut refused) = (Vec::new(), BTreeMap::new());
         for definition in definitions {
             let compiled = match CompiledMeter::new(definition) {
                 Ok(compiled) => Arc::new(compiled),
                 Err(error) => {
                     // Doors check before they journal, so this is a definition of another version.
                     tracing::error!(%definition, %error, "it can't be compiled and is not counted");
+                    refused.insert(definition.key().into_owned(), error.to_string());
                     continue;
                 }
             };
@@ -275,6 +280,7 @@ impl Operator for MeteringOperator {
             };
             self.meters.insert(key, panes);
         }
+        self.refused = Arc::new(refused);
         self.live = tables(self.meters.values().map(|panes| &panes.meter), self.options.series_max);
         changed
     }

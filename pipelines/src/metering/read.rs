@@ -42,6 +42,17 @@ pub enum MeteringError {
     /// No such meter.
     #[error("no meter named {0:?}; list them with SELECT name FROM meters")]
     UnknownMeter(String),
+    /// Panes, or what says how to merge them, can't be read.
+    #[error("{definition} can't be read: {reason}")]
+    Unreadable {
+        /// Of which meter or view.
+        definition: String,
+        /// What can't be read and why.
+        reason: String,
+    },
+    /// Shards do not yet agree on the definition; a moment later they do.
+    #[error("{0}: its definition is just being changed; ask again")]
+    Changing(String),
     /// A computation failed.
     #[error("{definition}: {reason}")]
     Compute {
@@ -50,6 +61,15 @@ pub enum MeteringError {
         /// What failed.
         reason: String,
     },
+}
+
+impl MeteringError {
+    /// Why no shard holds `key`: it can't be computed, or there is no such thing.
+    pub(super) fn missing(shards: &[ShardView<MeteringSnapshot>], key: &str) -> Self {
+        let reason = shards.iter().find_map(|shard| shard.state.refused.get(key));
+        let unreadable = |reason: &String| Self::Unreadable { definition: key.to_owned(), reason: reason.clone() };
+        reason.map_or_else(|| Self::UnknownMeter(key.to_owned()), unreadable)
+    }
 }
 
 fn schema_of(between: impl Iterator<Item = Field>, start: &str, end: &str) -> SchemaRef {
@@ -89,7 +109,7 @@ pub fn windows(
     filter: &WindowFilter,
 ) -> Result<RecordBatch, MeteringError> {
     let definition = shards.iter().find_map(|shard| shard.state.meters.get(meter)?.meter.definition.meter());
-    let definition = definition.ok_or_else(|| MeteringError::UnknownMeter(meter.to_owned()))?;
+    let definition = definition.ok_or_else(|| MeteringError::missing(shards, meter))?;
     let source = Source::new(shards, meter, filter, reach_us(definition))?;
     source.windows(definition, filter.time).map_err(|error| source.failed(&error))
 }
@@ -140,10 +160,12 @@ impl Source {
     ) -> Result<Self, MeteringError> {
         let held: Vec<_> =
             shards.iter().filter_map(|shard| Some((&shard.state, shard.state.meters.get(name)?))).collect();
-        let Some((_, first)) = held.first() else { return Err(MeteringError::UnknownMeter(name.to_owned())) };
-        let fail = |reason: String| MeteringError::Compute { definition: first.meter.definition.to_string(), reason };
-        if held.iter().any(|(_, panes)| panes.meter.identity != first.meter.identity) {
-            return Err(fail("its definition is just being changed; ask again".to_owned()));
+        let Some((_, first)) = held.first() else { return Err(MeteringError::missing(shards, name)) };
+        let definition = || first.meter.definition.to_string();
+        let unreadable = |reason: String| MeteringError::Unreadable { definition: definition(), reason };
+        let agree = held.iter().all(|(_, panes)| panes.meter.identity == first.meter.identity);
+        if !agree || held.len() < shards.len() {
+            return Err(MeteringError::Changing(definition()));
         }
         let mut tenants = filter.tenants.clone();
         if let Some(tenants) = &mut tenants {
@@ -161,9 +183,9 @@ impl Source {
                 let rows = match (delta.resident(), &snapshot.storage) {
                     (Some(panes), _) => RecordBatch::clone(&panes),
                     (None, Some(storage)) => {
-                        delta.panes(&wanted, &**storage).map_err(|error| fail(error.to_string()))?
+                        delta.panes(&wanted, &**storage).map_err(|error| unreadable(error.to_string()))?
                     }
-                    (None, None) => return Err(fail("cold panes without a storage".to_owned())),
+                    (None, None) => return Err(unreadable("cold panes without a storage".to_owned())),
                 };
                 match &tenants {
                     None => parts.push((rows.clone(), 0..rows.num_rows())),
@@ -182,6 +204,11 @@ impl Source {
 
     /// A computation on the panes failed.
     pub(super) fn failed(&self, error: &DataFusionError) -> MeteringError {
+        if let DataFusionError::External(inner) = error
+            && let Some(own) = inner.downcast_ref::<MeteringError>()
+        {
+            return own.clone();
+        }
         MeteringError::Compute { definition: self.meter.definition.to_string(), reason: error.strip_backtrace() }
     }
 
@@ -216,7 +243,7 @@ impl Source {
     }
 
     fn totals(&self, calendar_of: &dyn Fn(&str) -> Calendar, time: Option<Interval>) -> Result<RecordBatch> {
-        let mut billing = Billing { calendar_of, periods: HashMap::new(), last: None };
+        let mut billing = Billing { calendar_of, periods: HashMap::new(), last: None, unreadable: None };
         let mut fold = Fold::new(&self.meter, vec![0]);
         for (panes, range) in &self.parts {
             fold.add(panes, range.clone(), &mut |pane, starts| {
@@ -225,6 +252,10 @@ impl Source {
                     starts.push(period.start_us);
                 }
             })?;
+        }
+        if let Some(reason) = billing.unreadable.take() {
+            let definition = self.meter.definition.to_string();
+            return Err(DataFusionError::External(Box::new(MeteringError::Unreadable { definition, reason })));
         }
         self.answer(fold, totals_schema(), None, |folded| {
             let tenants = Texts::new(folded.texts[0].as_dictionary());
@@ -285,6 +316,8 @@ struct Billing<'a> {
     periods: HashMap<String, Option<Periods>>,
     /// Whose was looked for last, and what it was: panes come tenant by tenant.
     last: Option<(String, Interval)>,
+    /// Why a tenant's periods can't be told: its totals would be cut anywhere.
+    unreadable: Option<String>,
 }
 
 impl Billing<'_> {
@@ -294,9 +327,12 @@ impl Billing<'_> {
             return *period;
         }
         if !self.periods.contains_key(tenant) {
-            self.periods.insert(tenant.to_owned(), (self.calendar_of)(tenant).periods().ok());
+            let periods = (self.calendar_of)(tenant).periods();
+            let periods = periods.map_err(|error| self.unreadable = Some(format!("periods of {tenant}: {error}")));
+            self.periods.insert(tenant.to_owned(), periods.ok());
         }
         let periods = self.periods.get_mut(tenant).and_then(Option::as_mut);
+        // An instant at the calendar's very end lies in no period.
         let found = periods.and_then(|periods| periods.containing(at_us).ok());
         let Some(period) = found else { return Interval { start_us: at_us, end_us: at_us } };
         self.last = Some((tenant.to_owned(), period));

@@ -5,7 +5,6 @@
 //! (I10). Deltas are immutable, so a checkpoint writes only what is new; merged ones replace what they were merged from.
 //! Not here: the manifest.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use engine::checkpoint::file;
@@ -25,6 +24,8 @@ use super::stored::{Described, Form, Stored};
 
 /// Changes when the description or the files mean something else.
 const FORMAT: u32 = 2;
+/// Why each delta of a seal can be described.
+const DURABLE: &str = "all that was not yet durable was just written";
 
 #[derive(Serialize, Deserialize)]
 struct Description {
@@ -99,7 +100,7 @@ impl Sealing {
     fn describe(&self, files: &mut SealedFiles) -> Result<serde_json::Value, serde_json::Error> {
         let mut meters = Vec::new();
         for panes in self.0.meters.values() {
-            let deltas: Vec<Described> = panes.all().filter_map(|delta| delta.describe()).collect();
+            let deltas: Vec<Described> = panes.all().map(|delta| delta.describe().expect(DURABLE)).collect();
             for Stored { file, form, .. } in deltas.iter().map(|delta| &delta.stored) {
                 let names = match form {
                     Form::Ipc => &mut files.checkpoint,
@@ -126,7 +127,7 @@ pub(super) fn restore(
         return Err(refuse(format!("format {}, this version reads {FORMAT}", description.format)));
     }
     let rejections = Rejections::from_json(&description.rejections).map_err(|error| refuse(error.to_string()))?;
-    let mut snapshot = MeteringSnapshot { meters: BTreeMap::new(), rejections: Arc::new(rejections), storage: None };
+    let mut snapshot = MeteringSnapshot { rejections: Arc::new(rejections), ..MeteringSnapshot::default() };
     for MeterDescription { definition, counts, deltas } in description.meters {
         let meter = CompiledMeter::new(&definition).map_err(|error| refuse(error.to_string()))?;
         let mut panes = MeterPanes { deltas: Vec::new(), cold: Vec::new(), counts, meter: Arc::new(meter) };

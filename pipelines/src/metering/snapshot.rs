@@ -17,6 +17,8 @@ use super::rejection::Rejections;
 pub struct MeteringSnapshot {
     /// Views too; by [`Definition::key`](engine::definition::Definition::key).
     pub(super) meters: BTreeMap<String, MeterPanes>,
+    /// Meters and views that this version can't compute, by key, and why.
+    pub(super) refused: Arc<BTreeMap<String, String>>,
     pub(super) rejections: Arc<Rejections>,
     /// Where cold panes are read from.
     pub(super) storage: Option<SharedStorage>,
@@ -52,6 +54,11 @@ impl MeteringSnapshot {
     /// The meters that this snapshot's windows follow, by name.
     pub fn meters(&self) -> impl Iterator<Item = &Meter> {
         self.meters.values().filter_map(|panes| panes.meter.definition.meter())
+    }
+
+    /// Meters and views that are defined and can't be computed, by key, and why not.
+    pub fn refused(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.refused.iter().map(|(key, reason)| (key.as_str(), reason.as_str()))
     }
 }
 

@@ -1,9 +1,13 @@
 //! `audit`: the tenants' journal, change by change, hash-chained. As of now, not of the cut.
+//!
+//! It is read page by page, so that an answer holds no more of it than a reader has taken (I8).
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow::datatypes::SchemaRef;
+use arrow::error::ArrowError;
 
 use super::column::{Column, instant, schema_of, text, whole};
 use super::{Ask, Emit, View, ViewError};
@@ -55,23 +59,34 @@ impl View for Audit {
     }
 
     fn produce(&self, cut: &Cut, ask: &Ask, emit: &mut Emit<'_>) -> Result<(), ViewError> {
-        let mut changes = cut.source.audit(ask.tenant());
-        changes.retain(|row| ask.may_be("tenant", &row.tenant));
-        let text =
-            |of: fn(&AuditRow) -> &str| -> ArrayRef { Arc::new(StringArray::from_iter_values(changes.iter().map(of))) };
-        let at = changes.iter().map(|row| row.at_us);
-        let batch = RecordBatch::try_new(
-            self.schema(),
-            vec![
-                text(|row| &row.tenant),
-                Arc::new(Int64Array::from_iter_values(changes.iter().map(|row| rows::revision(row.sequence)))),
-                Arc::new(TimestampMicrosecondArray::from_iter_values(at).with_timezone("UTC")),
-                text(|row| &row.principal),
-                text(|row| &row.change),
-                text(|row| &row.hash),
-            ],
-        )?;
-        let _ = emit(batch);
-        Ok(())
+        let schema = self.schema();
+        let mut failed = None;
+        cut.source.audit(ask.tenants(), &mut |mut page| {
+            page.retain(|row| ask.may_be("tenant", &row.tenant));
+            match batch(&schema, &page) {
+                Ok(batch) => emit(batch),
+                Err(error) => {
+                    failed = Some(error);
+                    ControlFlow::Break(())
+                }
+            }
+        })?;
+        failed.map_or(Ok(()), |error| Err(error.into()))
     }
+}
+
+fn batch(schema: &SchemaRef, page: &[AuditRow]) -> Result<RecordBatch, ArrowError> {
+    let text = |of: fn(&AuditRow) -> &str| -> ArrayRef { Arc::new(StringArray::from_iter_values(page.iter().map(of))) };
+    let at = page.iter().map(|row| row.at_us);
+    RecordBatch::try_new(
+        Arc::clone(schema),
+        vec![
+            text(|row| &row.tenant),
+            Arc::new(Int64Array::from_iter_values(page.iter().map(|row| rows::revision(row.sequence)))),
+            Arc::new(TimestampMicrosecondArray::from_iter_values(at).with_timezone("UTC")),
+            text(|row| &row.principal),
+            text(|row| &row.change),
+            text(|row| &row.hash),
+        ],
+    )
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Int32Array, RecordBatch, StringArray};
 use arrow::error::ArrowError;
 
-use super::View;
 use super::column::COMMENT;
+use super::{View, ViewError};
 
 /// A view's comment, or that of one of its columns.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +32,11 @@ impl Description {
             Some(Self { view: name.to_owned(), column: Some(field.name().clone()), number, comment })
         });
         std::iter::once(whole).chain(columns).collect()
+    }
+
+    /// Of the view `name`, which can't be read: that it can't.
+    pub fn unreadable(name: &str, error: &ViewError) -> Self {
+        Self { view: name.to_owned(), column: None, number: 0, comment: error.to_string() }
     }
 
     /// Columns `view`, `column`, `number` and `comment`.

@@ -10,7 +10,7 @@ use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, UInt
 use arrow::compute::take_record_batch;
 use arrow::datatypes::{Int32Type, SchemaRef, TimestampMicrosecondType};
 use arrow::error::ArrowError;
-use engine::calendar::Periods;
+use engine::calendar::{CalendarError, Periods};
 use engine::meter::{Meter, Window};
 
 use super::column::{Column, instant, label, schema_of, text, whole};
@@ -60,8 +60,8 @@ impl View for LateEvents {
             bodies: false,
             ..Selection::default()
         };
-        let meters = cut.meters().into_iter().filter(|meter| ask.may_be("meter", &meter.name));
-        let mut meters = meters.map(Finality::new).collect::<Vec<_>>();
+        let meters = cut.meters(|meter| ask.may_be("meter", meter))?.into_iter();
+        let mut meters = meters.map(Finality::new).collect::<Result<Vec<_>, _>>()?;
         let schema = self.schema();
         let mut failed = None;
         let mut each = |late: RecordBatch| {
@@ -91,12 +91,16 @@ struct Finality {
 }
 
 impl Finality {
-    fn new(meter: Meter) -> Self {
+    fn new(meter: Meter) -> Result<Self, ViewError> {
+        let unreadable = |error: CalendarError| {
+            let what = format!("the time zone of meter {}", meter.name);
+            ViewError::Unreadable { what, reason: error.to_string() }
+        };
         let periods = match &meter.window {
-            Window::Calendar(calendar) => calendar.periods().ok(),
+            Window::Calendar(calendar) => Some(calendar.periods().map_err(unreadable)?),
             _ => None,
         };
-        Self { meter, periods }
+        Ok(Self { meter, periods })
     }
 
     /// The earliest end of a window that holds `time_us`. A session's is the one it would have alone.
@@ -111,6 +115,7 @@ impl Finality {
             Window::Sliding { slide_s, .. } => behind(*slide_s),
             Window::Session { gap_s } => time_us.saturating_add(i64::from(*gap_s) * SECOND_US),
             Window::Calendar(_) => {
+                // A period that reaches beyond the calendar never ends.
                 let period = self.periods.as_mut().and_then(|periods| periods.containing(time_us).ok());
                 period.map_or(i64::MAX, |period| period.end_us)
             }
@@ -166,7 +171,7 @@ mod tests {
             allowed_lateness_s: 0,
             description: String::new(),
         };
-        let end_us = Finality::new(meter).first_end_us(time_s * SECOND_US);
+        let end_us = Finality::new(meter).unwrap().first_end_us(time_s * SECOND_US);
         assert_eq!(end_us, expect_s * SECOND_US, "{window:?} {time_s}");
     }
 

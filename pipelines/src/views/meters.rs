@@ -91,7 +91,7 @@ fn dimensions(meter: &Meter) -> Option<String> {
 
 /// A definition's part as the API writes it, a bare name without quotes.
 fn json(part: &impl Serialize) -> Option<String> {
-    match serde_json::to_value(part).ok()? {
+    match serde_json::to_value(part).expect("a definition came as JSON") {
         Value::String(name) => Some(name),
         other => Some(other.to_string()),
     }

@@ -68,7 +68,7 @@ impl View for Queries {
     }
 
     fn produce(&self, cut: &Cut, ask: &Ask, emit: &mut Emit<'_>) -> Result<(), ViewError> {
-        let mut queries = cut.source.queries(ask.tenant());
+        let mut queries = cut.source.queries(ask.tenant())?;
         queries.retain(|row| ask.may_be("tenant", &row.tenant));
         let text =
             |of: fn(&QueryRow) -> &str| -> ArrayRef { Arc::new(StringArray::from_iter_values(queries.iter().map(of))) };

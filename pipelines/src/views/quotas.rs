@@ -71,7 +71,7 @@ impl View for Quotas {
     }
 
     fn produce(&self, cut: &Cut, ask: &Ask, emit: &mut Emit<'_>) -> Result<(), ViewError> {
-        let mut rows = cut.source.quotas(ask.tenant(), cut.now_us);
+        let mut rows = cut.source.quotas(ask.tenant(), cut.now_us)?;
         rows.retain(|row| ask.may_be("tenant", &row.tenant) && ask.may_be("meter", &row.meter));
         let text =
             |of: fn(&QuotaRow) -> Option<&str>| -> ArrayRef { Arc::new(rows.iter().map(of).collect::<StringArray>()) };

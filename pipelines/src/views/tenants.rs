@@ -56,7 +56,7 @@ impl View for Tenants {
     }
 
     fn produce(&self, cut: &Cut, ask: &Ask, emit: &mut Emit<'_>) -> Result<(), ViewError> {
-        let mut rows = cut.source.tenants();
+        let mut rows = cut.source.tenants()?;
         rows.retain(|row| ask.may_be("tenant", &row.tenant));
         let text = |of: fn(&TenantRow) -> &str| Arc::new(StringArray::from_iter_values(rows.iter().map(of)));
         let periods = rows.iter().map(|row| period_name(&row.billing));

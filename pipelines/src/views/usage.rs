@@ -44,7 +44,7 @@ impl View for Usage {
 
     fn produce(&self, cut: &Cut, ask: &Ask, emit: &mut Emit<'_>) -> Result<(), ViewError> {
         let schema = self.schema();
-        for meter in cut.meters().iter().filter(|meter| ask.may_be("meter", &meter.name)) {
+        for meter in &cut.meters(|meter| ask.may_be("meter", meter))? {
             let Some(windows) = meter::windows(cut, ask, meter)? else { continue };
             let columns = schema.fields().iter().map(|field| column(field.name(), &windows, meter, ask)).collect();
             if emit(RecordBatch::try_new(Arc::clone(&schema), columns)?).is_break() {

@@ -46,11 +46,11 @@ impl View for UsageTotal {
 
     fn produce(&self, cut: &Cut, ask: &Ask, emit: &mut Emit<'_>) -> Result<(), ViewError> {
         let schema = self.schema();
-        let calendars = cut.source.tenants().into_iter().map(|tenant| (tenant.tenant, tenant.billing));
+        let calendars = cut.source.tenants()?.into_iter().map(|tenant| (tenant.tenant, tenant.billing));
         let calendars = calendars.collect::<HashMap<_, _>>();
         let calendar_of = |tenant: &str| calendars.get(tenant).cloned().unwrap_or_else(unknown_tenant);
         let filter = meter::filter(ask, "period_start", "period_end");
-        for meter in cut.meters().iter().filter(|meter| ask.may_be("meter", &meter.name)) {
+        for meter in &cut.meters(|meter| ask.may_be("meter", meter))? {
             let totals = match metering::totals(&cut.snapshot.shards, &meter.name, &calendar_of, &filter) {
                 Err(MeteringError::UnknownMeter(_)) => continue,
                 totals => totals?,

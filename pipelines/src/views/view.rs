@@ -57,6 +57,14 @@ pub enum ViewError {
     /// The log can't be read.
     #[error(transparent)]
     Log(#[from] LogError),
+    /// A fact that is kept outside of log, lake and panes can't be read.
+    #[error("{what} can't be read: {reason}")]
+    Unreadable {
+        /// Which.
+        what: String,
+        /// Why not, with the file if it is one.
+        reason: String,
+    },
     /// What a materialized view computes fails, as it would in any query.
     #[error(transparent)]
     Query(#[from] DataFusionError),
@@ -89,12 +97,15 @@ impl ViewError {
     fn fault(&self) -> Fault {
         match self {
             Self::Metering(MeteringError::UnknownMeter(_)) => Fault::Statement,
-            Self::Lake(LakeError::Moved | LakeError::Log(LogError::Trimmed { .. }))
+            Self::Metering(MeteringError::Changing(_))
+            | Self::Lake(LakeError::Moved | LakeError::Log(LogError::Trimmed { .. }))
             | Self::Log(LogError::Trimmed { .. }) => Fault::Moved,
             Self::Lake(
                 LakeError::Storage(_) | LakeError::Damaged { .. } | LakeError::Record { .. } | LakeError::Log(_),
             )
-            | Self::Log(_) => Fault::Damage,
+            | Self::Log(_)
+            | Self::Metering(MeteringError::Unreadable { .. })
+            | Self::Unreadable { .. } => Fault::Damage,
             Self::Metering(MeteringError::Compute { .. })
             | Self::Arrow(_)
             | Self::Lake(LakeError::Arrow(_))

@@ -100,7 +100,7 @@ impl Gauges {
         gauges
     }
 
-    async fn read(&self, node: &Node) {
+    fn read(&self, node: &Node) {
         let snapshot = node.engine.snapshot();
         for view in &snapshot.shards {
             let shard = Shard { shard: view.shard };
@@ -121,11 +121,9 @@ impl Gauges {
         self.checkpoint_fallbacks.set(node.mended.checkpoint_fallbacks);
         self.snapshots_rebuilt.set(node.mended.snapshots_rebuilt);
         self.tenants_known.set(node.tenants.directory().len() as u64);
-        // A supervisor that does not answer leaves the figures of the last time.
-        if let Ok((active, quarantined)) = node.tenants.report().await {
-            self.tenants_active.set(active as u64);
-            self.tenants_quarantined.set(quarantined.len() as u64);
-        }
+        let (active, quarantined) = node.tenants.report();
+        self.tenants_active.set(active as u64);
+        self.tenants_quarantined.set(quarantined.len() as u64);
     }
 }
 
@@ -134,7 +132,7 @@ impl Gauges {
     responses((status = 200, description = "OpenMetrics text", content_type = "application/openmetrics-text")))]
 pub(super) async fn metrics(State(door): State<Arc<Door>>) -> ([(HeaderName, &'static str); 1], String) {
     if let Some(node) = door.node.get() {
-        door.gauges.read(node).await;
+        door.gauges.read(node);
     }
     door.gauges.ingest_in_flight.set(door.ingest.taken() as u64);
     door.gauges.statements_running.set(door.queries.running() as u64);

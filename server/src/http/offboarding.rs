@@ -1,9 +1,11 @@
 //! `GET /v1/tenants/{tenant}/export`: everything that is kept of a tenant, as one stream.
 //!
 //! One JSON object a line, `{"view": …, "row": {…}}`: what it is, its limits, its changes, its usage, its events. The last
-//! line is `{"complete": true}`; a stream without it broke off. A complete export of a tenant that is offboarding is
-//! recorded, which permits its deletion. Not here: which views there are (`pipelines`).
+//! line is `{"complete": true}`; a stream without it broke off. What could not be read is said by the last line of a stream
+//! that breaks off, `{"complete": false, "view": …, "detail": …}` (I14). A complete export of a tenant that is offboarding
+//! is recorded, which permits its deletion; no other is. Not here: which views there are (`pipelines`).
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use actors::Command;
@@ -15,6 +17,7 @@ use axum::response::Response;
 use datafusion::prelude::{col, lit};
 use futures::{Stream, StreamExt, stream};
 use pipelines::catalog::Visibility;
+use serde_json::json;
 use tokio::time::Instant;
 
 use crate::identity::Identity;
@@ -35,7 +38,8 @@ const COMPLETE: &[u8] = b"{\"complete\":true}\n";
 #[utoipa::path(get, path = "/v1/tenants/{tenant}/export", tag = "tenants", security(("key" = ["admin"])),
     params(("tenant" = String, Path, description = "its name")),
     responses((status = 200, content_type = "application/x-ndjson",
-            description = "an object a line, `view` and `row`; complete if the last line is `{\"complete\":true}`"),
+            description = "an object a line, `view` and `row`; complete if the last line is `{\"complete\":true}`. If something \
+                can't be read, the last line says what, and the connection breaks off"),
         (status = 404, description = "no such tenant, or not yours", body = ProblemBody)))]
 pub(super) async fn export(
     State(door): State<Arc<Door>>,
@@ -45,8 +49,9 @@ pub(super) async fn export(
     identity.require_tenant(&tenant)?;
     let query = query::begin(&door, &identity, "GET /v1/tenants/{tenant}/export")?;
     // The first view says whether there is such a tenant.
-    let mut first = lines(&door, &tenant, VIEWS[0]).await?;
-    let Some(row) = first.next().await.transpose()?.filter(|row| !row.is_empty()) else {
+    let mut first = lines(&door, &tenant, VIEWS[0]).await;
+    let Some(row) = first.next().await.transpose().map_err(|unread| unread.problem)?.filter(|row| !row.is_empty())
+    else {
         return Err(Kind::NotFound.with(format!("no tenant is called {tenant:?}")));
     };
     let head = stream::iter([Ok(row)]).chain(first);
@@ -57,46 +62,73 @@ pub(super) async fn export(
             async move { lines(&door, &tenant, view).await }
         }
     });
-    let rest = rest.flat_map(|lines| match lines {
-        Ok(lines) => lines,
-        Err(problem) => Box::pin(stream::iter([Err(problem)])),
-    });
     let last = stream::once(async move {
-        record(&door, &tenant, &identity).await?;
-        Ok(COMPLETE.to_vec())
+        let recorded = record(&door, &tenant, &identity).await;
+        recorded.map(|()| COMPLETE.to_vec()).map_err(|problem| Unread { view: None, problem })
     });
-    let whole = rows::sent_by(query, head.chain(rest).chain(last));
-    let mut response = Response::new(Body::from_stream(until_broken(whole)));
+    let whole = until_broken(head.chain(rest.flatten()).chain(last));
+    let sent = rows::sent_by(query, whole).map(|chunk| chunk.map_err(|problem| std::io::Error::other(problem.detail)));
+    let mut response = Response::new(Body::from_stream(sent));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
     Ok(response)
 }
 
-/// Stops at the first error, which cuts the connection: nothing follows a gap, least of all the last line.
+/// What an export broke off at.
+struct Unread {
+    /// While it was read; `None` behind the last of them.
+    view: Option<&'static str>,
+    problem: Problem,
+}
+
+impl Unread {
+    /// The last line of an export that is not complete.
+    fn line(&self) -> Vec<u8> {
+        let said = json!({ "complete": false, "view": self.view, "detail": self.problem.detail });
+        format!("{said}\n").into_bytes()
+    }
+}
+
+/// Rows of an export, a line each.
+type Lines = Pin<Box<dyn Stream<Item = Result<Vec<u8>, Unread>> + Send>>;
+
+/// Ends at the first error, which is said in a line and then cuts the connection: nothing else follows a gap, least of all
+/// the last line.
 fn until_broken(
-    chunks: impl Stream<Item = Result<Vec<u8>, Problem>> + Send + 'static,
-) -> impl Stream<Item = Result<Vec<u8>, std::io::Error>> + Send + 'static {
-    chunks.scan(false, |broken, chunk| {
-        let item = match chunk {
-            _ if *broken => None,
-            Ok(chunk) => Some(Ok(chunk)),
-            Err(problem) => {
-                *broken = true;
-                tracing::warn!(detail = problem.detail, "an export broke off");
-                Some(Err(std::io::Error::other(problem.detail)))
+    lines: impl Stream<Item = Result<Vec<u8>, Unread>> + Send + 'static,
+) -> impl Stream<Item = Result<Vec<u8>, Problem>> + Send + 'static {
+    let begun = (Box::pin(lines), None::<Problem>);
+    stream::unfold(Some(begun), |going_on| async move {
+        let (mut lines, broken) = going_on?;
+        if let Some(problem) = broken {
+            // The connection is cut with all that it has not sent yet, so the line that says why goes first.
+            tokio::task::yield_now().await;
+            return Some((Err(problem), None));
+        }
+        Some(match lines.next().await? {
+            Ok(line) => (Ok(line), Some((lines, None))),
+            Err(unread) => {
+                tracing::warn!(view = unread.view, detail = unread.problem.detail, "an export broke off");
+                (Ok(unread.line()), Some((lines, Some(unread.problem))))
             }
-        };
-        futures::future::ready(item)
+        })
     })
 }
 
 /// The tenant's rows of `view`, each wrapped.
-async fn lines(door: &Door, tenant: &str, view: &'static str) -> Result<rows::Chunks, Problem> {
+async fn lines(door: &Door, tenant: &str, view: &'static str) -> Lines {
+    let unread = move |problem| Unread { view: Some(view), problem };
+    match chunks(door, tenant, view).await {
+        Ok(chunks) => Box::pin(chunks.map(move |chunk| chunk.map(|chunk| wrapped(view, &chunk)).map_err(unread))),
+        Err(problem) => Box::pin(stream::iter([Err(unread(problem))])),
+    }
+}
+
+async fn chunks(door: &Door, tenant: &str, view: &str) -> Result<rows::Chunks, Problem> {
     let session = door.node()?.catalog.session(&Visibility::Tenant(tenant.to_owned()))?;
     let frame = session.table(view).await?.filter(col("tenant").eq(lit(tenant)))?;
     let batches = frame.execute_stream().await?;
     let deadline = Instant::now() + door.queries.timeout();
-    let chunks = rows::chunks(batches, Format::Ndjson, deadline);
-    Ok(Box::pin(chunks.map(move |chunk| chunk.map(|chunk| wrapped(view, &chunk)))))
+    Ok(rows::chunks(batches, Format::Ndjson, deadline))
 }
 
 fn wrapped(view: &str, lines: &[u8]) -> Vec<u8> {
@@ -134,8 +166,13 @@ mod tests {
 
     #[tokio::test]
     async fn nothing_follows_a_gap() {
-        let chunks = [Ok(b"1\n".to_vec()), Err(Kind::Query.with("x")), Ok(COMPLETE.to_vec())];
-        let got: Vec<_> = until_broken(stream::iter(chunks)).collect().await;
-        assert_eq!(got.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false]);
+        let unread = Unread { view: Some("audit"), problem: Kind::Damaged.with("the journal is damaged") };
+        let lines = [Ok(b"1\n".to_vec()), Err(unread), Ok(COMPLETE.to_vec())];
+        let got: Vec<_> = until_broken(stream::iter(lines)).collect().await;
+        let [Ok(first), Ok(said), Err(problem)] = got.as_slice() else { panic!("{got:?}") };
+        assert_eq!(first, b"1\n");
+        let said: serde_json::Value = serde_json::from_slice(said).unwrap();
+        assert_eq!(said, json!({"complete": false, "view": "audit", "detail": "the journal is damaged"}));
+        assert_eq!(problem.kind, Kind::Damaged);
     }
 }

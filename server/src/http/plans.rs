@@ -19,7 +19,7 @@ use super::problem::{Problem, ProblemBody};
 #[utoipa::path(get, path = "/v1/plans", tag = "tenants", security(("key" = ["admin"])),
     responses((status = 200, description = "name to plan", body = BTreeMap<String, PlanSchema>)))]
 pub(super) async fn list(State(door): State<Arc<Door>>, _: MayGovern) -> Result<Json<BTreeMap<String, Plan>>, Problem> {
-    Ok(Json(door.node()?.tenants.state(PLATFORM).map(|state| state.plans.plans).unwrap_or_default()))
+    Ok(Json(door.node()?.tenants.platform().plans.plans.clone()))
 }
 
 /// Defines a plan, or changes it for all tenants on it.

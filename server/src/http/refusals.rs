@@ -203,9 +203,12 @@ impl From<CommandError> for Problem {
             CommandError::Timeout => Kind::Overloaded,
             CommandError::Failed | CommandError::Closed => Kind::Unavailable,
             CommandError::Quarantined => Kind::TenantInactive,
+            CommandError::Journal(JournalError::Log(LogError::Corrupt { .. } | LogError::Trimmed { .. })) => {
+                Kind::Damaged
+            }
             CommandError::Journal(JournalError::Log(_)) => Kind::Storage,
             CommandError::Journal(JournalError::Unwritable(_)) => Kind::TooLarge,
-            CommandError::Journal(_) => Kind::Internal,
+            CommandError::Journal(_) => Kind::Damaged,
         };
         kind.with(error.to_string())
     }

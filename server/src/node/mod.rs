@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use actors::facets::lifecycle::{LifecycleCommand, Status};
 use actors::gate::ShardGate;
+use actors::journal::SEGMENT_BYTES_MAX;
 use actors::snapshots::{SledSnapshots, SnapshotsError};
 use actors::tenant::is_tenant_name;
 use actors::{Change, Command, CommandError, PLATFORM, Tenants, TenantsError, TenantsHandle};
@@ -26,7 +27,7 @@ use engine::clock::Clock;
 use engine::definition::Definition;
 use engine::event::batch::EventBatch;
 use engine::log::LogError;
-use engine::log::segment::SegmentLog;
+use engine::log::segment::{SegmentLog, SegmentOptions};
 use engine::service::{EngineError, Ground, Handle};
 use engine::storage::{SharedStorage, StorageError};
 use pipelines::catalog::Catalog;
@@ -116,7 +117,9 @@ impl Node {
         let folder = DataFolder::open(&options.data, options.make.then_some(new))?;
         let storage = folder.storage();
 
-        let journal = SegmentLog::open(Arc::clone(&storage), "log/journal", options.segments)?;
+        let segment_bytes = options.segments.segment_bytes.min(SEGMENT_BYTES_MAX);
+        let journal = SegmentOptions { segment_bytes, ..options.segments };
+        let journal = SegmentLog::open(Arc::clone(&storage), "log/journal", journal)?;
         let mut mended = Mended { log_bytes_cut: journal.recovered_bytes(), ..Mended::default() };
         let snapshots = Box::new(SledSnapshots::open(&options.data.join("cache"))?);
         let tenants = Tenants::open(options.tenants.clone(), Arc::new(journal), snapshots, Arc::clone(&clock)).await?;

@@ -1,16 +1,17 @@
 //! What the catalog reads of a node: the engine's snapshot, and the tenants' facts as rows.
 //!
-//! Not here: who may see what (the catalog decides), rules.
+//! A fact that can't be read is an error that names it (I14). Not here: who may see what (the catalog decides), rules.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use actors::facets::quota::Limit;
 use actors::facets::views::Created;
-use actors::{TenantState, TenantsHandle};
-use arrow::array::AsArray;
+use actors::journal::JournalError;
+use actors::{AuditEntry, TenantState, TenantsHandle};
+use arrow::array::{Array, AsArray};
 use arrow::datatypes::{Decimal128Type, TimestampMicrosecondType};
-use engine::calendar::{Calendar, Interval};
+use engine::calendar::{Calendar, CalendarError, Interval};
 use engine::clock::Clock;
 use engine::log::SharedLog;
 use engine::meter::Meter;
@@ -18,8 +19,9 @@ use engine::service::Handle;
 use engine::snapshot::Snapshot;
 use engine::storage::SharedStorage;
 use engine::units::Units;
-use pipelines::catalog::Source;
-use pipelines::metering::{MeteringOperator, MeteringSnapshot, WindowFilter, totals};
+use pipelines::catalog::{EmitAudit, Source};
+use pipelines::metering::{MeteringError, MeteringOperator, MeteringSnapshot, WindowFilter, totals};
+use pipelines::views::ViewError;
 use pipelines::views::audit::AuditRow;
 use pipelines::views::materialized_views::ViewRow;
 use pipelines::views::queries::QueryRow;
@@ -27,6 +29,10 @@ use pipelines::views::quotas::QuotaRow;
 use pipelines::views::tenants::TenantRow;
 
 use crate::query::History;
+
+/// Changes that an answer holds at once (I8), and bytes of them after which it holds no more.
+const PAGE_ROWS_MAX: usize = 1024;
+const PAGE_BYTES: usize = 1 << 20;
 
 /// A node as the catalog's source.
 pub(super) struct NodeSource {
@@ -39,20 +45,36 @@ pub(super) struct NodeSource {
 
 impl NodeSource {
     /// Allowances of one tenant: of the period that holds `now_us`, and of those that were drawn on in this epoch.
-    fn allowances(&self, tenant: &str, meter: &str, per: &Calendar, now_us: i64) -> Vec<(Interval, Units)> {
-        let mut periods: BTreeMap<Interval, Units> = BTreeMap::new();
-        if let Ok(now) = per.periods().and_then(|mut periods| periods.containing(now_us)) {
-            periods.insert(now, Units(0));
-        }
+    fn allowances(
+        &self,
+        tenant: &str,
+        meter: &str,
+        per: &Calendar,
+        now_us: i64,
+    ) -> Result<Vec<(Interval, Units)>, ViewError> {
+        let unreadable = |error: CalendarError| {
+            let what = format!("the period of {tenant}'s allowance of {meter}");
+            ViewError::Unreadable { what, reason: error.to_string() }
+        };
+        let now = per.periods().and_then(|mut periods| periods.containing(now_us)).map_err(unreadable)?;
+        let mut periods = BTreeMap::from([(now, Units(0))]);
         for (leased_meter, period, lease) in self.tenants.gate_table().leases(tenant) {
             if leased_meter == meter {
                 periods.insert(period, Units(lease.leased));
             }
         }
-        periods.into_iter().collect()
+        Ok(periods.into_iter().collect())
     }
 
-    fn limit_rows(&self, tenant: &str, meter: &str, limit: &Limit, now_us: i64, used: &Used, rows: &mut Vec<QuotaRow>) {
+    fn limit_rows(
+        &self,
+        tenant: &str,
+        meter: &str,
+        limit: &Limit,
+        now_us: i64,
+        used: &Used,
+        rows: &mut Vec<QuotaRow>,
+    ) -> Result<(), ViewError> {
         let row = |kind: &str, limit_units: Units| QuotaRow {
             tenant: tenant.to_owned(),
             meter: meter.to_owned(),
@@ -66,7 +88,7 @@ impl NodeSource {
             hard: limit.hard,
         };
         if let Some(allowance) = &limit.allowance {
-            for (period, leased) in self.allowances(tenant, meter, &allowance.per, now_us) {
+            for (period, leased) in self.allowances(tenant, meter, &allowance.per, now_us)? {
                 let key = (meter.to_owned(), allowance.per.clone());
                 let used = used.get(&key).and_then(|used| used.get(&(tenant.to_owned(), period.start_us)));
                 let used = used.copied().unwrap_or_default();
@@ -83,25 +105,41 @@ impl NodeSource {
         if let Some(rate) = &limit.rate {
             rows.push(row("rate", rate.units_per_s));
         }
+        Ok(())
     }
 
     /// What the panes say was used of each (meter, calendar), by tenant and start of the period: the figures that bill.
-    fn used(&self, wanted: BTreeMap<(String, Calendar), BTreeSet<String>>) -> Used {
+    fn used(&self, wanted: BTreeMap<(String, Calendar), BTreeSet<String>>) -> Result<Used, ViewError> {
         let snapshot = self.engine.snapshot();
         let mut all = Used::new();
         for ((meter, calendar), tenants) in wanted {
             let filter = WindowFilter { tenants: Some(tenants.into_iter().collect()), time: None };
-            let Ok(batch) = totals(&snapshot.shards, &meter, &|_| calendar.clone(), &filter) else { continue };
+            let batch = match totals(&snapshot.shards, &meter, &|_| calendar.clone(), &filter) {
+                // Nothing counts by a meter that is not there.
+                Err(MeteringError::UnknownMeter(_)) => continue,
+                totals => totals?,
+            };
             let names = batch.column(0).as_string::<i32>();
             let starts = batch.column(1).as_primitive::<TimestampMicrosecondType>();
-            let values = batch.column_by_name("value").map(|values| values.as_primitive::<Decimal128Type>().clone());
-            let Some(values) = values else { continue };
+            let values = batch["value"].as_primitive::<Decimal128Type>();
             let used = (0..batch.num_rows())
+                .filter(|row| values.is_valid(*row))
                 .map(|row| ((names.value(row).to_owned(), starts.value(row)), Units(values.value(row))))
                 .collect();
             all.insert((meter, calendar), used);
         }
-        all
+        Ok(all)
+    }
+}
+
+fn audit_row(entry: AuditEntry) -> AuditRow {
+    AuditRow {
+        tenant: entry.tenant,
+        sequence: entry.sequence,
+        at_us: entry.at_us,
+        principal: entry.principal,
+        change: entry.changes,
+        hash: entry.hash.to_string(),
     }
 }
 
@@ -129,7 +167,7 @@ impl Source for NodeSource {
         self.tenants.views().into_iter().map(row).collect()
     }
 
-    fn tenants(&self) -> Vec<TenantRow> {
+    fn tenants(&self) -> Result<Vec<TenantRow>, ViewError> {
         let mut rows = Vec::with_capacity(self.tenants.directory().len());
         self.tenants.directory().for_each(|tenant, state| {
             rows.push(TenantRow {
@@ -142,10 +180,10 @@ impl Source for NodeSource {
             });
         });
         rows.sort_by(|a, b| a.tenant.cmp(&b.tenant));
-        rows
+        Ok(rows)
     }
 
-    fn quotas(&self, tenant: Option<&str>, now_us: i64) -> Vec<QuotaRow> {
+    fn quotas(&self, tenant: Option<&str>, now_us: i64) -> Result<Vec<QuotaRow>, ViewError> {
         let mut limited = Vec::new();
         let mut look = |name: &str, state: &TenantState| {
             let limits = self.tenants.limits_of(state);
@@ -170,34 +208,38 @@ impl Source for NodeSource {
                 }
             }
         }
-        let used = self.used(wanted);
+        let used = self.used(wanted)?;
         let mut rows = Vec::new();
         for (tenant, limits) in &limited {
             for (meter, limit) in limits {
-                self.limit_rows(tenant, meter, limit, now_us, &used, &mut rows);
+                self.limit_rows(tenant, meter, limit, now_us, &used, &mut rows)?;
             }
         }
-        rows
+        Ok(rows)
     }
 
-    fn audit(&self, tenant: Option<&str>) -> Vec<AuditRow> {
-        let trail = self.tenants.audit(tenant).unwrap_or_else(|error| {
-            tracing::error!(%error, "the audit trail can't be read");
-            Vec::new()
-        });
-        let row = |entry: actors::AuditEntry| AuditRow {
-            tenant: entry.tenant,
-            sequence: entry.sequence,
-            at_us: entry.at_us,
-            principal: entry.principal,
-            change: entry.changes,
-            hash: entry.hash.iter().map(|byte| format!("{byte:02x}")).collect(),
-        };
-        trail.into_iter().map(row).collect()
+    fn audit(&self, tenants: Option<&BTreeSet<String>>, emit: &mut EmitAudit<'_>) -> Result<(), ViewError> {
+        let (mut page, mut bytes, mut page_rows) = (Vec::new(), 0, 1);
+        for entry in self.tenants.audit(tenants) {
+            let unreadable =
+                |error: JournalError| ViewError::Unreadable { what: "the journal".into(), reason: error.to_string() };
+            let row = audit_row(entry.map_err(unreadable)?);
+            bytes += row.change.len();
+            page.push(row);
+            if page.len() >= page_rows || bytes >= PAGE_BYTES {
+                if emit(std::mem::take(&mut page)).is_break() {
+                    return Ok(());
+                }
+                // A reader of one row costs one, a reader of all is given as many as fill a batch.
+                (bytes, page_rows) = (0, (page_rows * 2).min(PAGE_ROWS_MAX));
+            }
+        }
+        let _ = emit(page);
+        Ok(())
     }
 
-    fn queries(&self, tenant: Option<&str>) -> Vec<QueryRow> {
-        self.history.rows(tenant)
+    fn queries(&self, tenant: Option<&str>) -> Result<Vec<QueryRow>, ViewError> {
+        Ok(self.history.rows(tenant))
     }
 
     fn now_us(&self) -> i64 {

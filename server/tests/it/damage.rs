@@ -24,6 +24,16 @@ fn files(folder: PathBuf, ending: &str) -> Vec<PathBuf> {
     files
 }
 
+/// Flips a bit of the journal below `data` where `text` is; gives the file's name.
+pub(crate) fn damage_the_journal(data: &Path, text: &str) -> String {
+    let segment = files(data.join("log/journal"), ".segment").pop().unwrap();
+    let mut bytes = fs::read(&segment).unwrap();
+    let at = bytes.windows(text.len()).position(|window| window == text.as_bytes());
+    bytes[at.unwrap_or_else(|| panic!("no {text} in the journal"))] ^= 0x08;
+    fs::write(&segment, bytes).unwrap();
+    segment.file_name().unwrap().to_str().unwrap().to_owned()
+}
+
 fn batch() -> Vec<u8> {
     let event = |at: u64| {
         json!({"specversion": "1.0", "id": at.to_string(), "source": "/damage", "type": "call", "tenant": "acme",

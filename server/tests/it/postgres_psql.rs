@@ -12,6 +12,8 @@ use engine::event::builder::{Attributes, EventBatchBuilder};
 use server::config::{Config, Layers};
 use server::serving::Serving;
 
+use crate::damage::damage_the_journal;
+
 const PRINCIPAL: &str = "test";
 
 /// A node with two tenants, and the keys that open it.
@@ -133,6 +135,21 @@ async fn a_key_sees_its_tenant_and_the_platform_sees_all() {
     assert_eq!(house.rows("acme", &acme, around).await, "0\n");
     let plan = house.rows("acme", &acme, "explain select value from usage where tenant <> 'globex'").await;
     assert!(plan.contains("ViewScan: view=usage, tenant=[acme]"), "{plan}");
+    house.serving.drain().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_journal_is_told_by_its_file_and_no_empty_audit() {
+    if !has_psql() {
+        return;
+    }
+    let house = House::open(&[]).await;
+    let (_, platform) = house.key(PLATFORM, 1).await;
+    let audit = "select count(*) from audit where tenant = 'globex'";
+    assert_eq!(house.rows(PLATFORM, &platform, audit).await, "1\n");
+    let segment = damage_the_journal(&house.folder.path().join("node"), "globex");
+    let told = house.failure(PLATFORM, &platform, audit).await;
+    assert!(told.contains("XX001") && told.contains(&segment), "{told}");
     house.serving.drain().await.unwrap();
 }
 

@@ -12,7 +12,7 @@ use engine::snapshot::Archive;
 use engine::storage::Storage;
 use engine::units::ONE;
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
-use pipelines::metering::{WindowFilter, windows};
+use pipelines::metering::{MeteringError, WindowFilter, windows};
 use serde_json::Value;
 
 use super::event::{BASE, Event, Region, SECOND, Shard, batch, meter, operator, position};
@@ -100,7 +100,9 @@ fn any_damaged_byte_of_a_cold_file_is_an_answer_that_names_it() {
     let all = |filter: &WindowFilter| windows(std::slice::from_ref(&view), "m", filter);
     for byte in 0..shard.storage.size(file).unwrap() {
         shard.storage.flip_bit(file, byte, (byte % 8) as u8).unwrap();
-        let error = all(&WindowFilter::default()).unwrap_err().to_string();
+        let error = all(&WindowFilter::default()).unwrap_err();
+        assert!(matches!(error, MeteringError::Unreadable { .. }), "{error:?}");
+        let error = error.to_string();
         assert!(error.contains(&format!("{file}: damaged")), "byte {byte}: {error}");
         shard.storage.flip_bit(file, byte, (byte % 8) as u8).unwrap();
     }

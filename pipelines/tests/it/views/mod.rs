@@ -11,3 +11,4 @@ mod export;
 mod stream_equals_batch;
 mod documentation;
 mod materialized;
+mod unreadable;

@@ -1,5 +1,6 @@
 //! A node without threads: log and storage in memory, operators applied by hand, snapshots when told.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
@@ -21,10 +22,11 @@ use engine::storage::SharedStorage;
 use engine::storage::memory::MemoryStorage;
 use engine::units::Units;
 use engine::view::View;
-use pipelines::catalog::{Catalog, CatalogOptions, Source, Visibility};
+use pipelines::catalog::{Catalog, CatalogOptions, EmitAudit, Source, Visibility};
 use pipelines::lake::ParquetLake;
 use pipelines::metering::compile::check_view;
 use pipelines::metering::{MeteringOperator, MeteringOptions, MeteringSnapshot};
+use pipelines::views::ViewError;
 use pipelines::views::audit::AuditRow;
 use pipelines::views::materialized_views::ViewRow;
 use pipelines::views::queries::QueryRow;
@@ -116,6 +118,11 @@ impl TestNode {
     pub(crate) fn create_view(&self, name: &str, query: &str) {
         let view = View { name: name.into(), query: query.into() };
         check_view(&view).unwrap_or_else(|error| panic!("{query}: {error}"));
+        self.define_view(view);
+    }
+
+    /// Makes a view that no door has checked.
+    pub(crate) fn define_view(&self, view: View) {
         let mut views = self.views.lock().unwrap();
         views.push(view);
         self.configure(&views);
@@ -223,11 +230,11 @@ impl Source for TestNode {
         views.iter().map(|view| ViewRow { view: view.clone(), created_at_us: NOW_US }).collect()
     }
 
-    fn tenants(&self) -> Vec<TenantRow> {
-        self.tenants.clone()
+    fn tenants(&self) -> Result<Vec<TenantRow>, ViewError> {
+        Ok(self.tenants.clone())
     }
 
-    fn quotas(&self, tenant: Option<&str>, now_us: i64) -> Vec<QuotaRow> {
+    fn quotas(&self, tenant: Option<&str>, now_us: i64) -> Result<Vec<QuotaRow>, ViewError> {
         let row = |row: &TenantRow| QuotaRow {
             tenant: row.tenant.clone(),
             meter: "requests".into(),
@@ -240,10 +247,10 @@ impl Source for TestNode {
             remaining: Units::whole(5),
             hard: true,
         };
-        self.tenants.iter().filter(|row| tenant.is_none_or(|only| only == row.tenant)).map(row).collect()
+        Ok(self.tenants.iter().filter(|row| tenant.is_none_or(|only| only == row.tenant)).map(row).collect())
     }
 
-    fn audit(&self, _: Option<&str>) -> Vec<AuditRow> {
+    fn audit(&self, _: Option<&BTreeSet<String>>, emit: &mut EmitAudit<'_>) -> Result<(), ViewError> {
         // Tells more than it was asked for: the catalog must cut it.
         let row = |row: &TenantRow| AuditRow {
             tenant: row.tenant.clone(),
@@ -253,10 +260,11 @@ impl Source for TestNode {
             change: "{}".into(),
             hash: "00".into(),
         };
-        self.tenants.iter().map(row).collect()
+        let _ = emit(self.tenants.iter().map(row).collect());
+        Ok(())
     }
 
-    fn queries(&self, _: Option<&str>) -> Vec<QueryRow> {
+    fn queries(&self, _: Option<&str>) -> Result<Vec<QueryRow>, ViewError> {
         // As above.
         let row = |row: &TenantRow| QueryRow {
             tenant: row.tenant.clone(),
@@ -270,7 +278,7 @@ impl Source for TestNode {
             began_at_us: NOW_US,
             took_ms: 0,
         };
-        self.tenants.iter().map(row).collect()
+        Ok(self.tenants.iter().map(row).collect())
     }
 
     fn now_us(&self) -> i64 {

@@ -11,6 +11,7 @@ use actors::scram::ScramVerifier;
 use actors::{Command, PLATFORM};
 use engine::clock::ManualClock;
 use pipelines::catalog::CatalogOptions;
+use pipelines::metering::MeteringOptions;
 use serde_json::{Value, json};
 use server::config::{self, Config};
 use server::http::{self, Door, HttpOptions, HttpServer, ServerOptions};
@@ -43,7 +44,17 @@ pub(super) fn rig_with(options: HttpOptions) -> Rig {
     rig_of(options, &Config::default().query)
 }
 
+/// A node whose panes all go to the lake with the next checkpoint.
+pub(super) fn rig_with_cold_panes() -> Rig {
+    let cold = MeteringOptions { hot_us: 0, cold_rows_min: 1, ..MeteringOptions::default() };
+    rig_made(HttpOptions::default(), &Config::default().query, cold)
+}
+
 pub(super) fn rig_of(options: HttpOptions, query: &config::Query) -> Rig {
+    rig_made(options, query, MeteringOptions::default())
+}
+
+fn rig_made(options: HttpOptions, query: &config::Query, metering: MeteringOptions) -> Rig {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let clock = Arc::new(ManualClock::new(NOW_US));
@@ -55,7 +66,8 @@ pub(super) fn rig_of(options: HttpOptions, query: &config::Query) -> Rig {
             statement_memory_bytes_max: query.statement_memory_bytes_max,
             ..CatalogOptions::default()
         };
-        let node_options = NodeOptions { history: queries.history(), catalog, ..NodeOptions::new(folder.path()) };
+        let history = queries.history();
+        let node_options = NodeOptions { history, catalog, metering, ..NodeOptions::new(folder.path()) };
         let node = Node::open(node_options, clock).await.unwrap();
         let door = Door::new(options, queries, metrics);
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));

@@ -3,6 +3,7 @@
 //! Nodes with other marks hold the same rows of the asking tenant at the same offsets, in the same records as their
 //! neighbours'; so whatever it can see must be the same in all of them.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use engine::admission::{Reason, RejectionCount};
@@ -14,8 +15,9 @@ use engine::meter::Meter;
 use engine::snapshot::Snapshot;
 use engine::storage::SharedStorage;
 use engine::units::Units;
-use pipelines::catalog::{Catalog, CatalogOptions, Source};
+use pipelines::catalog::{Catalog, CatalogOptions, EmitAudit, Source};
 use pipelines::metering::MeteringSnapshot;
+use pipelines::views::ViewError;
 use pipelines::views::audit::AuditRow;
 use pipelines::views::materialized_views::ViewRow;
 use pipelines::views::queries::QueryRow;
@@ -202,12 +204,12 @@ impl Source for Neighbourhood {
         self.node.views()
     }
 
-    fn tenants(&self) -> Vec<TenantRow> {
+    fn tenants(&self) -> Result<Vec<TenantRow>, ViewError> {
         self.node.tenants()
     }
 
-    fn quotas(&self, _: Option<&str>, _: i64) -> Vec<QuotaRow> {
-        self.facts(|tenant, text, number| QuotaRow {
+    fn quotas(&self, _: Option<&str>, _: i64) -> Result<Vec<QuotaRow>, ViewError> {
+        Ok(self.facts(|tenant, text, number| QuotaRow {
             tenant,
             meter: text("meter"),
             kind: text("kind"),
@@ -218,22 +220,23 @@ impl Source for Neighbourhood {
             leased: Units::whole(number),
             remaining: Units::whole(number),
             hard: true,
-        })
+        }))
     }
 
-    fn audit(&self, _: Option<&str>) -> Vec<AuditRow> {
-        self.facts(|tenant, text, number| AuditRow {
+    fn audit(&self, _: Option<&BTreeSet<String>>, emit: &mut EmitAudit<'_>) -> Result<(), ViewError> {
+        let _ = emit(self.facts(|tenant, text, number| AuditRow {
             tenant,
             sequence: number as u64,
             at_us: NOW_US,
             principal: text("principal"),
             change: format!("{{\"label\":\"{}\"}}", text("label")),
             hash: text("hash"),
-        })
+        }));
+        Ok(())
     }
 
-    fn queries(&self, _: Option<&str>) -> Vec<QueryRow> {
-        self.facts(|tenant, text, number| QueryRow {
+    fn queries(&self, _: Option<&str>) -> Result<Vec<QueryRow>, ViewError> {
+        Ok(self.facts(|tenant, text, number| QueryRow {
             tenant,
             principal: text("principal"),
             door: "http",
@@ -244,7 +247,7 @@ impl Source for Neighbourhood {
             bytes: number as u64,
             began_at_us: NOW_US,
             took_ms: number as u64,
-        })
+        }))
     }
 
     fn now_us(&self) -> i64 {

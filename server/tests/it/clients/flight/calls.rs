@@ -15,6 +15,7 @@ use tonic::Code;
 use tonic::transport::{Channel, Endpoint};
 
 use super::house::House;
+use crate::damage::damage_the_journal;
 
 type Client = FlightSqlServiceClient<Channel>;
 
@@ -65,6 +66,19 @@ async fn a_ticket_gives_its_bearer_no_rows_of_others() {
     assert_eq!(code(rows(&mut acme, platform_only.unwrap()).await), Code::InvalidArgument);
     let noise = TicketStatementQuery { statement_handle: vec![0xff; 9].into() };
     assert_eq!(code(rows(&mut acme, Ticket::new(noise.as_any().encode_to_vec())).await), Code::InvalidArgument);
+    house.serving.drain().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_journal_is_data_loss_and_no_empty_audit() {
+    let house = House::open(&[]).await;
+    let mut client = client(&house, &house.platform(1).await).await;
+    let audit = "select count(*) from audit where tenant <> ''";
+    assert!(count(&mut client, audit).await.unwrap() >= 3);
+    let segment = damage_the_journal(&house.folder.path().join("node"), "globex");
+    let ticket = ticket(&mut client, audit).await.unwrap();
+    let FlightError::Tonic(status) = rows(&mut client, ticket).await.unwrap_err() else { panic!("no status") };
+    assert!(status.code() == Code::DataLoss && status.message().contains(&segment), "{status}");
     house.serving.drain().await.unwrap();
 }
 

@@ -18,7 +18,7 @@ const PRINCIPAL: &str = "test";
 
 pub(super) struct House {
     pub(super) serving: Serving,
-    _folder: tempfile::TempDir,
+    pub(super) folder: tempfile::TempDir,
 }
 
 impl House {
@@ -35,7 +35,7 @@ impl House {
         let config = Layers { flags: flags.collect(), ..Layers::default() }.merge().unwrap().config;
         let serving = Serving::open(&config, Arc::new(SystemClock)).await.unwrap();
         serving.node.tenants.create_many(&["acme".to_owned(), "globex".to_owned()], PRINCIPAL).await.unwrap();
-        Self { serving, _folder: folder }
+        Self { serving, folder }
     }
 
     pub(super) fn port(&self) -> String {
