@@ -384,6 +384,11 @@ impl TenantsHandle {
         self.inner.publisher.plan(&state.plan)
     }
 
+    /// The plan of that name, or what a tenant gets that is on a plan that is not there.
+    pub fn plan(&self, name: &str) -> Plan {
+        self.inner.publisher.plan(name)
+    }
+
     /// The limits that hold for a tenant: its own before its plan's.
     pub fn limits_of(&self, state: &TenantState) -> Limits {
         self.inner.publisher.limits(state)

@@ -11,6 +11,7 @@ pub mod path;
 pub mod meter;
 pub mod view;
 pub mod definition;
+pub mod fact;
 pub mod event;
 pub mod service;
 pub mod admission;

@@ -11,6 +11,7 @@ use engine::admission::{Rejection, RejectionCount};
 use engine::calendar::Interval;
 use engine::definition::Definition;
 use engine::event::batch::EventBatch;
+use engine::fact::Billed;
 use engine::log::memory::MemoryLog;
 use engine::shard::{Operator, Position, RestoreError, Seal, SealedFiles};
 use engine::storage::memory::MemoryStorage;
@@ -81,11 +82,19 @@ impl Operator for Nothing {
         Ok(())
     }
 
-    fn configure(&mut self, _: &[Definition]) -> Vec<String> {
-        Vec::new()
+    fn follows(&self, _: &[Definition]) -> bool {
+        true
     }
 
-    fn forget(&mut self, _: &BTreeSet<String>) -> Result<(), RestoreError> {
+    fn configure(&mut self, _: &[Definition], _: Option<Position>) -> Result<Vec<String>, RestoreError> {
+        Ok(Vec::new())
+    }
+
+    fn bill(&mut self, _: &Billed, _: Position) -> Result<(), RestoreError> {
+        Ok(())
+    }
+
+    fn forget(&mut self, _: &BTreeSet<String>, _: Position) -> Result<(), RestoreError> {
         Ok(())
     }
 

@@ -49,7 +49,8 @@ pub(crate) fn bench(bench: &mut Bench) {
 /// One shard's, with the meters of the data set.
 pub(crate) fn operator() -> MeteringOperator {
     let mut operator = MeteringOperator::new(MeteringOptions::default(), Arc::new(MemoryStorage::new()));
-    operator.configure(&datasets::invocation_meters().into_iter().map(Into::into).collect::<Vec<_>>());
+    let meters: Vec<_> = datasets::invocation_meters().into_iter().map(Into::into).collect();
+    operator.configure(&meters, None).expect("there is nothing to be read yet");
     operator
 }
 

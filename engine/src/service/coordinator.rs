@@ -3,17 +3,20 @@
 //! A cut is a barrier in the log: the log calls it when everything appended before is decided, it is handed to every shard
 //! in log order, and so each shard's view holds exactly the events before one offset. A checkpoint is a cut whose states
 //! are sealed; the files are written by the checkpointer while everybody goes on, and count only once a manifest names them
-//! (I10). Beside it the archiver moves old events to the lake.
+//! (I10). A fact is a record of the log that is handed to every shard in the same way, so a cut has all of what follows from
+//! it or nothing. Beside it the archiver moves old events to the lake.
 
 mod checkpointer;
 mod archiver;
 mod aside;
 mod trouble;
+mod state;
 mod erase;
 
 pub(super) use trouble::Trouble;
 
 use std::collections::BTreeSet;
+use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Instant;
@@ -21,9 +24,10 @@ use std::time::Instant;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use crate::definition::Definition;
+use crate::fact::Fact;
 use crate::log::Offset;
 use crate::shard::permits::Permits;
-use crate::shard::worker::{Commit, Configure, Cut, Part, Seals};
+use crate::shard::worker::{Commit, Cut, Part, Seals};
 use crate::shard::{Gate, Operator};
 use crate::snapshot::Snapshot;
 
@@ -32,16 +36,16 @@ use self::checkpointer::{Checkpointer, Job};
 use super::handle::{Handle, Shared};
 use super::recover::Recovered;
 use super::wait::wait;
-use super::{EngineError, EngineOptions, Ground, history};
+use super::{EngineError, EngineOptions, Ground};
 
-/// Batches of history that may wait for a shard.
-const HISTORY_MAX: usize = 64;
+/// Says which facts are to be stated, seeing what all that were before have led to.
+pub(super) type Ask<S> = Box<dyn FnOnce(&Snapshot<S>) -> Vec<Fact> + Send>;
 
 /// What the handle asks of the coordinator.
 pub(super) enum Order<O: Operator> {
     Cut(Sender<Arc<Snapshot<O::Snapshot>>>),
     Checkpoint(Sender<Result<(), EngineError>>),
-    Configure(Vec<Definition>, Sender<Result<(), EngineError>>),
+    State(Ask<O::Snapshot>, Sender<Result<(), EngineError>>),
     Erase(BTreeSet<String>, Sender<Result<(), EngineError>>),
     Stop,
 }
@@ -70,13 +74,15 @@ type Sealed<O> = (Arc<Snapshot<<O as Operator>::Snapshot>>, Vec<Seals>);
 
 struct Channels<O: Operator> {
     commits: Sender<Commit<O>>,
-    configures: Sender<Configure>,
+    /// Ends the worker when it is dropped.
+    _lives: Sender<Infallible>,
 }
 
 /// Starts the workers and the coordinator, and cuts the first snapshot and the epoch's first checkpoint.
 pub(super) fn start<O: Operator, G: Gate>(
     options: EngineOptions,
     ground: Ground,
+    definitions: Vec<Definition>,
     recovered: Recovered<O, G>,
 ) -> Result<Handle<O>, EngineError> {
     let alive = Arc::new(AtomicBool::new(true));
@@ -85,13 +91,13 @@ pub(super) fn start<O: Operator, G: Gate>(
     let (mut shards, mut stats, mut threads) = (Vec::new(), Vec::new(), Vec::new());
     for worker in recovered.workers {
         let (queue, parts) = bounded::<Part>(options.flight.submissions_max * 2 + 2);
-        let (configures, orders) = bounded(1);
+        let (lives, ended) = bounded(0);
         queues.write().unwrap_or_else(PoisonError::into_inner).push(queue);
         stats.push(Arc::clone(&worker.stats));
-        shards.push(Channels { commits: worker.commits.0.clone(), configures });
+        shards.push(Channels { commits: worker.commits.0.clone(), _lives: lives });
         let name = format!("shard-{}", worker.shard);
         let ends = Ends { alive: Arc::clone(&alive), queues: Arc::clone(&queues) };
-        threads.push(spawn(name, ends, move || worker.run(&parts, &orders))?);
+        threads.push(spawn(name, ends, move || worker.run(&parts, &ended))?);
     }
     let trouble = Arc::new(Trouble::default());
     let archive = CurrentArchive::new(Arc::clone(&recovered.archive));
@@ -148,6 +154,10 @@ pub(super) fn start<O: Operator, G: Gate>(
         tried_until: 0,
         ground,
     };
+    if recovered.is_redefined {
+        coordinator.cut(false)?;
+        coordinator.state(Fact::Defined { definitions })?;
+    }
     coordinator.checkpoint()?;
     let (orders, inbox) = bounded(16);
     let shared = Shared {
@@ -211,12 +221,10 @@ impl<O: Operator> Coordinator<O> {
                     let result = self.checkpoint();
                     let _ = reply.send(result);
                 }
-                Ok(Order::Configure(definitions, reply)) => {
-                    let backfilled = self.configure(definitions);
-                    let is_whole = backfilled.is_ok();
-                    let _ = reply.send(backfilled.and_then(|()| self.checkpoint()));
+                Ok(Order::State(ask, reply)) => {
+                    let (stated, is_whole) = self.state_all(ask);
+                    let _ = reply.send(stated);
                     if !is_whole {
-                        // Half a history must not get into a checkpoint. The next start reads all of it again.
                         return self.trouble.has_stopped("the history of a meter could not be read; restart the node");
                     }
                 }
@@ -237,6 +245,11 @@ impl<O: Operator> Coordinator<O> {
                 }
             }
         }
+    }
+
+    /// The newest cut. Facts are only stated here, and shown before the next one is asked for.
+    fn shown(&self) -> Arc<Snapshot<O::Snapshot>> {
+        Arc::clone(&self.snapshot.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn cut(&mut self, seal: bool) -> Result<Sealed<O>, EngineError> {
@@ -330,21 +343,5 @@ impl<O: Operator> Coordinator<O> {
         let sealed = self.cut(true)?;
         self.hand_over(sealed, erased.clone())?;
         self.settle()
-    }
-
-    fn configure(&mut self, definitions: Vec<Definition>) -> Result<(), EngineError> {
-        let definitions = Arc::new(definitions);
-        let mut waiting = Vec::with_capacity(self.shards.len());
-        for (shard, channels) in self.shards.iter().enumerate() {
-            let (changed, answer) = bounded(1);
-            let (feed, history) = bounded(HISTORY_MAX);
-            let gone = |_| EngineError::Thread(format!("shard {shard}"));
-            channels
-                .configures
-                .send(Configure { definitions: Arc::clone(&definitions), changed, history })
-                .map_err(gone)?;
-            waiting.push((shard as u16, answer, feed));
-        }
-        history::feed(&self.ground, &self.archive.get(), waiting, &self.alive)
     }
 }

@@ -12,6 +12,7 @@ use crate::dedup::sequence::Sequence;
 use crate::definition::Definition;
 use crate::event::batch::EventBatch;
 use crate::event::split::{shard_of, split};
+use crate::fact::Fact;
 use crate::log::SharedLog;
 use crate::shard::answer::Gathering;
 use crate::shard::permits::{NoPermit, Permit, Permits};
@@ -141,7 +142,17 @@ impl<O: Operator> Handle<O> {
 
     /// The definitions from now on; returns when new and changed ones have their history.
     pub fn configure(&self, definitions: Vec<Definition>) -> Result<(), EngineError> {
-        self.order(|reply| Order::Configure(definitions, reply))?
+        self.state(|_| vec![Fact::Defined { definitions }])
+    }
+
+    /// States the facts that `ask` gives; returns when what follows from them is in the newest cut. `ask` is called when its
+    /// turn has come, with a cut in which all facts are that were stated before: so what it reads elsewhere is stated in the
+    /// order in which it came to be, whoever was first to ask.
+    pub fn state(
+        &self,
+        ask: impl FnOnce(&Snapshot<O::Snapshot>) -> Vec<Fact> + Send + 'static,
+    ) -> Result<(), EngineError> {
+        self.order(|reply| Order::State(Box::new(ask), reply))?
     }
 
     /// Erases everything of `tenants`, whose events the gate must refuse already; returns when no file holds it any more.

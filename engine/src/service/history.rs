@@ -7,36 +7,43 @@ use crossbeam_channel::{Receiver, Sender};
 use crate::event::batch::EventBatch;
 use crate::event::ipc;
 use crate::log::Offset;
-use crate::shard::Position;
+use crate::shard::{Position, RestoreError};
 use crate::snapshot::Archive;
 
 use super::wait::wait;
 use super::{EngineError, Ground};
 
-/// A shard that has been asked to configure itself: where its answer comes from and where its history goes.
-pub(super) type Waiting = (u16, Receiver<(Vec<String>, Offset)>, Feed);
+/// A shard that has been told a fact: where its answer comes from and where its history goes.
+pub(super) type Waiting = (u16, Receiver<Result<Vec<String>, RestoreError>>, Feed);
 
 /// Where a shard's history goes.
 type Feed = Sender<(EventBatch, Position)>;
 
-/// Waits for each shard's answer and feeds those that need it; returns when all are fed.
+/// Waits for each shard's answer and feeds those that need it what is before `until`; returns when all are fed.
 pub(super) fn feed(
     ground: &Ground,
     archive: &Archive,
+    until: Offset,
     waiting: Vec<Waiting>,
     alive: &AtomicBool,
 ) -> Result<(), EngineError> {
-    let mut hungry: Vec<(u16, Offset, Feed)> = Vec::new();
+    let mut hungry: Vec<(u16, Feed)> = Vec::new();
+    let mut failed = Ok(());
     for (shard, answer, feed) in waiting {
-        let (changed, until) = wait(&answer, alive).ok_or_else(|| EngineError::Thread(format!("shard {shard}")))?;
-        if !changed.is_empty() && until > 0 {
-            hungry.push((shard, until, feed));
+        let changed = wait(&answer, alive).ok_or_else(|| EngineError::Thread(format!("shard {shard}")))?;
+        match changed {
+            Ok(changed) if !changed.is_empty() => hungry.push((shard, feed)),
+            Ok(_) => {}
+            Err(error) => failed = Err(error),
         }
     }
-    let Some(until_max) = hungry.iter().map(|(_, until, _)| *until).max() else { return Ok(()) };
-    for (shard, until, feed) in &hungry {
+    failed?;
+    if hungry.is_empty() {
+        return Ok(());
+    }
+    for (shard, feed) in &hungry {
         ground.lake.read(&archive.files, *shard, &*ground.storage, &mut |batch, position| {
-            if position.offset < *until {
+            if position.offset < until {
                 // A shard that is gone is noticed by the service; its history has nowhere to go.
                 let _ = feed.send((batch, position));
             }
@@ -44,13 +51,11 @@ pub(super) fn feed(
     }
     for entry in ground.log.read(archive.until.max(ground.log.start()))? {
         let (offset, record) = entry?;
-        if offset >= until_max {
+        if offset >= until {
             break;
         }
         let header = record.header;
-        let Some((_, _, feed)) = hungry
-            .iter()
-            .find(|(shard, until, _)| *shard == header.shard && offset < *until && !record.payload.is_empty())
+        let Some((_, feed)) = hungry.iter().find(|(shard, _)| *shard == header.shard && !record.payload.is_empty())
         else {
             continue;
         };

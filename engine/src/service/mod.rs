@@ -79,6 +79,9 @@ pub enum EngineError {
         /// Offset that the checkpoint was taken at.
         checkpoint: u64,
     },
+    /// What was to be stated did not get into the log; nothing happened.
+    #[error("nothing happened: {0}")]
+    Append(LogError),
     /// An append failed while a checkpoint was written that has its marks; the next one has not.
     #[error("an append failed while the checkpoint was written")]
     Overtaken,
@@ -96,5 +99,5 @@ pub fn open<O: Operator, G: Gate>(
     gate: impl Fn(u16, u32) -> G,
 ) -> Result<Handle<O>, EngineError> {
     let recovered = recover::recover(&options, &ground, &definitions, operator, gate)?;
-    coordinator::start(options, ground, recovered)
+    coordinator::start(options, ground, definitions, recovered)
 }

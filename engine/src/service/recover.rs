@@ -1,23 +1,26 @@
-//! From what is durable to running workers: newest manifest, history for what it does not know, tail of the log (I10).
+//! From what is durable to running workers: newest manifest, tail of the log, and at each fact in it what it was when it was
+//! stated, history included (I4, I10).
 //!
-//! Shards recover in parallel: one reader walks the log and hands each record to its shard's thread.
+//! Shards recover in parallel: one reader walks the log and hands each record to its shard's thread, which stops at a fact.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread::ScopedJoinHandle;
 
-use crossbeam_channel::bounded;
+use crossbeam_channel::{Sender, bounded};
 
 use crate::checkpoint::manifest::Manifest;
 use crate::dedup::Dedup;
 use crate::dedup::sequence::Sequences;
 use crate::definition::Definition;
+use crate::fact::Fact;
 use crate::log::{Offset, Record};
 use crate::shard::admit::Scratch;
+use crate::shard::notes::Notes;
 use crate::shard::operator::RestoreError;
-use crate::shard::worker::{COMMITS_MAX, Configure, ShardStats, Worker};
-use crate::shard::{Gate, Operator};
+use crate::shard::worker::{COMMITS_MAX, ShardStats, Stated, Worker, position};
+use crate::shard::{Gate, Operator, Position};
 use crate::snapshot::Archive;
 use crate::watermark::Watermark;
 
@@ -32,6 +35,8 @@ pub(super) struct Recovered<O: Operator, G: Gate> {
     pub(super) archive: Arc<Archive>,
     pub(super) generation: u64,
     pub(super) epoch: u32,
+    /// Whether the definitions asked for are others than the log knows of, which is a fact that is to be stated.
+    pub(super) is_redefined: bool,
 }
 
 pub(super) fn recover<O: Operator, G: Gate>(
@@ -56,10 +61,16 @@ pub(super) fn recover<O: Operator, G: Gate>(
     if let Some(manifest) = &manifest {
         restore(ground, manifest, &mut workers)?;
     }
-    configure(ground, &archive, definitions, &mut workers)?;
-    replay(ground, from, &mut workers)?;
+    replay(ground, &archive, from, &mut workers)?;
     ground.manifests.remove_orphans()?;
-    Ok(Recovered { workers, archive, generation, epoch })
+    // Nobody can have read anything yet.
+    if ground.log.end() == 0 {
+        for worker in &mut workers {
+            worker.operator.configure(definitions, None)?;
+        }
+    }
+    let is_redefined = workers.iter().any(|worker| !worker.operator.follows(definitions));
+    Ok(Recovered { workers, archive, generation, epoch, is_redefined })
 }
 
 /// A worker that knows nothing yet.
@@ -122,34 +133,49 @@ fn restore<O: Operator, G: Gate>(
     })
 }
 
-/// Meters that the checkpoint does not hold as they are now get their history up to it.
-fn configure<O: Operator, G: Gate>(
+/// Folds the log in from `from` on, stretch by stretch between facts.
+fn replay<O: Operator, G: Gate>(
     ground: &Ground,
     archive: &Archive,
-    definitions: &[Definition],
+    mut from: Offset,
     workers: &mut [Worker<O, G>],
 ) -> Result<(), EngineError> {
-    let definitions = Arc::new(definitions.to_vec());
+    while let Some((fact, position)) = replay_stretch(ground, from, workers)? {
+        state(ground, archive, &fact, position, workers)?;
+        from = position.offset + 1;
+    }
+    Ok(())
+}
+
+/// Does again what followed from a fact.
+fn state<O: Operator, G: Gate>(
+    ground: &Ground,
+    archive: &Archive,
+    fact: &Fact,
+    position: Position,
+    workers: &mut [Worker<O, G>],
+) -> Result<(), EngineError> {
     std::thread::scope(|scope| {
         let mut waiting = Vec::new();
         for worker in workers {
-            let (changed, answer) = bounded(1);
+            let (answer, changed) = bounded(1);
             let (feed, history) = bounded(READ_AHEAD_MAX);
+            let stated = Stated { fact: fact.of_shard(worker.shard, ground.shards), position, answer, history };
             let shard = worker.shard;
-            let configure = Configure { definitions: Arc::clone(&definitions), changed, history };
-            scope.spawn(move || worker.configure(&configure));
-            waiting.push((shard, answer, feed));
+            scope.spawn(move || worker.take_up(&stated));
+            waiting.push((shard, changed, feed));
         }
         // A thread that dies here takes its sender along.
-        history::feed(ground, archive, waiting, &AtomicBool::new(true))
+        history::feed(ground, archive, position.offset, waiting, &AtomicBool::new(true))
     })
 }
 
-fn replay<O: Operator, G: Gate>(
+/// Folds the log in up to the next fact, and gives that.
+fn replay_stretch<O: Operator, G: Gate>(
     ground: &Ground,
     from: Offset,
     workers: &mut [Worker<O, G>],
-) -> Result<(), EngineError> {
+) -> Result<Option<(Fact, Position)>, EngineError> {
     std::thread::scope(|scope| {
         let mut queues = Vec::new();
         let mut threads: Vec<ScopedJoinHandle<'_, Result<(), EngineError>>> = Vec::new();
@@ -163,28 +189,32 @@ fn replay<O: Operator, G: Gate>(
                 Ok(())
             }));
         }
-        let mut read = Ok(());
-        for entry in ground.log.read(from)? {
-            match entry {
-                // A closed queue means that the shard's thread has failed; its error is collected below.
-                Ok((offset, record)) => match queues.get(usize::from(record.header.shard)) {
-                    Some(queue) if queue.send((offset, record)).is_ok() => {}
-                    Some(_) => break,
-                    None => {
-                        read = Err(EngineError::Record { offset, reason: "of a shard that there is not".into() });
-                        break;
-                    }
-                },
-                Err(error) => {
-                    read = Err(error.into());
-                    break;
-                }
-            }
-        }
+        let read = hand_out(ground, from, &queues);
         drop(queues);
         for thread in threads {
             thread.join().map_err(|_| EngineError::Thread("recovery".into()))??;
         }
         read
     })
+}
+
+/// Gives each record to its shard's queue, up to the next fact, which is returned.
+fn hand_out(
+    ground: &Ground,
+    from: Offset,
+    queues: &[Sender<(Offset, Record)>],
+) -> Result<Option<(Fact, Position)>, EngineError> {
+    for entry in ground.log.read(from)? {
+        let (offset, record) = entry?;
+        if let Some(fact) = Notes::fact(&record).map_err(|reason| EngineError::Record { offset, reason })? {
+            return Ok(Some((fact, position(offset, &record.header))));
+        }
+        match queues.get(usize::from(record.header.shard)) {
+            Some(queue) if queue.send((offset, record)).is_ok() => {}
+            // A closed queue means that the shard's thread has failed; its error is what is returned.
+            Some(_) => break,
+            None => return Err(EngineError::Record { offset, reason: "of a shard that there is not".into() }),
+        }
+    }
+    Ok(None)
 }

@@ -8,7 +8,7 @@ pub(crate) mod permits;
 pub(crate) mod admit;
 pub mod gate;
 pub mod operator;
-mod notes;
+pub(crate) mod notes;
 pub(crate) mod worker;
 pub(crate) mod answer;
 

@@ -8,15 +8,16 @@ use crate::admission::{Rejection, RejectionCount};
 use crate::calendar::Interval;
 use crate::definition::Definition;
 use crate::event::batch::EventBatch;
+use crate::fact::Billed;
 use crate::log::Offset;
 use crate::storage::Storage;
 
-/// Where a batch stands in the log.
+/// Where a batch or a fact stands in the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Position {
     /// Offset of its first row.
     pub offset: Offset,
-    /// The shard's watermark when it was admitted.
+    /// The shard's watermark when it was admitted; of a fact, the least of all shards that had one.
     pub watermark_us: i64,
     /// The node's clock when it was admitted.
     pub admitted_at_us: i64,
@@ -25,8 +26,8 @@ pub struct Position {
 /// A deterministic fold over a shard's log with immutable snapshots (I3, I4).
 ///
 /// # Contract
-/// - State after `apply`ing a sequence of batches depends on the events, their offsets and their watermarks only, not on
-///   how they are cut into batches nor on when `publish` or `seal` is called.
+/// - State after `apply`ing a sequence of batches and facts depends on them, their offsets and their watermarks only, not on
+///   how events are cut into batches nor on when `publish` or `seal` is called.
 /// - [`Operator::publish`] gives an immutable snapshot of everything applied so far; it must be cheap.
 /// - [`Operator::seal`] gives what makes the state so far durable; the write happens on another thread while the worker
 ///   goes on.
@@ -58,12 +59,24 @@ pub trait Operator: Send + 'static {
     /// Takes up a state that `seal` described; before any `apply`.
     fn restore(&mut self, description: &serde_json::Value, storage: &dyn Storage) -> Result<(), RestoreError>;
 
-    /// What is computed from now on. Returns the keys ([`Definition::key`]) of what is new or changed and so needs the
-    /// shard's history: the engine calls [`Operator::backfill`] with all of it before the next `apply`.
-    fn configure(&mut self, definitions: &[Definition]) -> Vec<String>;
+    /// Whether [`Operator::configure`] with `definitions` would change nothing.
+    fn follows(&self, definitions: &[Definition]) -> bool;
 
-    /// Drops everything of `tenants`, as if none of their events had ever been applied; nothing changes if it fails.
-    fn forget(&mut self, tenants: &BTreeSet<String>) -> Result<(), RestoreError>;
+    /// What is computed from `position` on, or from ever on if nobody can have read anything yet. Returns the keys
+    /// ([`Definition::key`]) of what is new or changed and so needs the shard's history: the engine calls
+    /// [`Operator::backfill`] with all of it before the next `apply`. Nothing changes if it fails.
+    fn configure(
+        &mut self,
+        definitions: &[Definition],
+        position: Option<Position>,
+    ) -> Result<Vec<String>, RestoreError>;
+
+    /// Which periods tenants of this shard are billed by from `position` on; nothing changes if it fails.
+    fn bill(&mut self, billed: &Billed, position: Position) -> Result<(), RestoreError>;
+
+    /// Drops everything of `tenants`, as if none of their events had ever been applied, but for what a reader needs to know
+    /// to do the same; nothing changes if it fails.
+    fn forget(&mut self, tenants: &BTreeSet<String>, position: Position) -> Result<(), RestoreError>;
 
     /// Folds history into the definitions of these keys only.
     fn backfill(&mut self, keys: &[String], batch: &EventBatch, position: Position);

@@ -5,9 +5,12 @@
 //! with the failure too: its duplicates might be of events that are not there (I1); what of it became durable is applied,
 //! and a retry finds it as duplicates (I2).
 //!
+//! Facts come in the same order, between the batches: what they change is changed for all that is behind them.
+//!
 //! Not here: splitting, gathering, writing checkpoints.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -17,9 +20,9 @@ use crate::admission::{Receipt, RejectionCount};
 use crate::clock::Clock;
 use crate::dedup::Dedup;
 use crate::dedup::sequence::{Sequence, Sequences, Turn};
-use crate::definition::Definition;
 use crate::event::batch::EventBatch;
 use crate::event::{fingerprint, ipc};
+use crate::fact::Fact;
 use crate::log::{Header, LogError, Offset, Record, SharedLog};
 use crate::snapshot::ShardView;
 use crate::watermark::Watermark;
@@ -47,14 +50,15 @@ pub(crate) struct Part {
 pub(crate) enum Commit<O: Operator> {
     Appended(Result<Offset, LogError>),
     Barrier { offset: Offset, seal: bool, views: Sender<Cut<O>> },
-    Forget { tenants: Arc<BTreeSet<String>>, done: Sender<Result<(), RestoreError>> },
+    Stated(Stated),
 }
 
-/// The definitions from now on. One message does both halves, so that no event falls between what is backfilled and what
-/// is applied: the worker answers with the keys that need history and with where its own begins, then takes all of it.
-pub(crate) struct Configure {
-    pub(crate) definitions: Arc<Vec<Definition>>,
-    pub(crate) changed: Sender<(Vec<String>, Offset)>,
+/// A fact and where it stands, as far as it concerns the shard. One message does both halves, so that no event falls between
+/// what is backfilled and what is applied: the worker answers with the keys that need history, then takes all of it.
+pub(crate) struct Stated {
+    pub(crate) fact: Fact,
+    pub(crate) position: Position,
+    pub(crate) answer: Sender<Result<Vec<String>, RestoreError>>,
     pub(crate) history: Receiver<(EventBatch, Position)>,
 }
 
@@ -137,6 +141,7 @@ impl<O: Operator, G: Gate> Worker<O, G> {
         let (sequence, rejected) = match Notes::decode(&record.notes)? {
             Notes::Rejected(rejected) => (None, rejected),
             Notes::Sequenced { sequence, rejected } => (Some(sequence), rejected),
+            Notes::Fact { .. } => return Err("a fact is not one shard's".into()),
         };
         if let Some(sequence) = &sequence {
             self.sequences.record(sequence, header.admitted_at_us);
@@ -159,8 +164,8 @@ impl<O: Operator, G: Gate> Worker<O, G> {
         Ok(())
     }
 
-    /// Runs until the queue of parts is closed and nothing is in flight.
-    pub(crate) fn run(mut self, parts: &Receiver<Part>, configures: &Receiver<Configure>) {
+    /// Runs until the coordinator has ended.
+    pub(crate) fn run(mut self, parts: &Receiver<Part>, coordinator: &Receiver<Infallible>) {
         let commits = self.commits.1.clone();
         let never_parts = crossbeam_channel::never();
         let mut open = true;
@@ -171,8 +176,8 @@ impl<O: Operator, G: Gate> Worker<O, G> {
                     Ok(commit) => self.commit(commit),
                     Err(_) => return,
                 },
-                recv(configures) -> configure => match configure {
-                    Ok(configure) => self.configure(&configure),
+                recv(coordinator) -> gone => match gone {
+                    Ok(never) => match never {},
                     Err(_) => return,
                 },
                 recv(parts) -> part => match part {
@@ -311,11 +316,7 @@ impl<O: Operator, G: Gate> Worker<O, G> {
                 // The service is gone only if the process is going.
                 let _ = views.send(Cut { view, seals });
             }
-            Commit::Forget { tenants, done } => {
-                self.sequences.forget(&tenants);
-                // The service is gone only if the process is going.
-                let _ = done.send(self.operator.forget(&tenants));
-            }
+            Commit::Stated(stated) => self.take_up(&stated),
         }
     }
 
@@ -356,17 +357,29 @@ impl<O: Operator, G: Gate> Worker<O, G> {
         }
     }
 
-    pub(crate) fn configure(&mut self, configure: &Configure) {
-        let changed = self.operator.configure(&configure.definitions);
+    /// Everything before the fact is applied, and nothing behind it.
+    pub(crate) fn take_up(&mut self, stated: &Stated) {
+        let position = stated.position;
+        self.applied = self.applied.max(position.offset + 1);
+        let changed = match &stated.fact {
+            Fact::Defined { definitions } => self.operator.configure(definitions, Some(position)),
+            Fact::Billed(billed) => self.operator.bill(billed, position).map(|()| Vec::new()),
+            Fact::Erased { tenants } => {
+                self.sequences.forget(tenants);
+                self.operator.forget(tenants, position).map(|()| Vec::new())
+            }
+        };
         // The service is gone only if the process is going.
-        let _ = configure.changed.send((changed.clone(), self.applied));
-        for (batch, position) in &configure.history {
+        let _ = stated.answer.send(changed.clone());
+        let Ok(changed) = changed else { return };
+        for (batch, position) in &stated.history {
             self.operator.backfill(&changed, &batch, position);
         }
     }
 }
 
-fn position(offset: Offset, header: &Header) -> Position {
+/// Where a record stands.
+pub(crate) fn position(offset: Offset, header: &Header) -> Position {
     Position { offset, watermark_us: header.watermark_us, admitted_at_us: header.admitted_at_us }
 }
 

@@ -13,6 +13,7 @@ use engine::definition::Definition;
 use engine::event::batch::EventBatch;
 use engine::event::builder::{Attributes, EventBatchBuilder};
 use engine::event::ipc;
+use engine::fact::Billed;
 use engine::lake::{Lake, LakeError};
 use engine::log::segment::{SegmentLog, SegmentOptions};
 use engine::log::{Log, Offset};
@@ -77,17 +78,30 @@ impl Operator for Metered {
         Ok(())
     }
 
-    fn configure(&mut self, definitions: &[Definition]) -> Vec<String> {
+    fn follows(&self, definitions: &[Definition]) -> bool {
+        definitions.len() == self.0.len()
+            && definitions.iter().all(|definition| self.0.contains_key(&*definition.key()))
+    }
+
+    fn configure(
+        &mut self,
+        definitions: &[Definition],
+        _position: Option<Position>,
+    ) -> Result<Vec<String>, RestoreError> {
         let new: Vec<String> = definitions
             .iter()
             .map(|definition| definition.key().into_owned())
             .filter(|name| !self.0.contains_key(name))
             .collect();
         self.0.extend(new.iter().map(|name| (name.clone(), 0)));
-        new
+        Ok(new)
     }
 
-    fn forget(&mut self, _tenants: &BTreeSet<String>) -> Result<(), RestoreError> {
+    fn bill(&mut self, _: &Billed, _: Position) -> Result<(), RestoreError> {
+        Ok(())
+    }
+
+    fn forget(&mut self, _tenants: &BTreeSet<String>, _position: Position) -> Result<(), RestoreError> {
         unreachable!("nobody is erased")
     }
 
@@ -118,7 +132,7 @@ impl Lake for HalfLake {
         let mut records = self.records.lock().unwrap();
         for entry in log.read(from)? {
             let (offset, record) = entry?;
-            if offset < until {
+            if offset < until && !record.payload.is_empty() {
                 let (watermark_us, admitted_at_us) = (record.header.watermark_us, record.header.admitted_at_us);
                 let position = Position { offset, watermark_us, admitted_at_us };
                 records.push((record.header.shard, ipc::decode(&record.payload).unwrap(), position));

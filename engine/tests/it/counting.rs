@@ -7,6 +7,7 @@ use engine::admission::{Reason, Rejection, RejectionCount};
 use engine::calendar::Interval;
 use engine::definition::Definition;
 use engine::event::batch::EventBatch;
+use engine::fact::Billed;
 use engine::lake::{Lake, LakeError};
 use engine::log::{Log, Offset};
 use engine::shard::{Gate, Measure, Operator, Position, RestoreError, Seal, SealedFiles};
@@ -72,11 +73,19 @@ impl Operator for Counting {
         Ok(())
     }
 
-    fn configure(&mut self, _definitions: &[Definition]) -> Vec<String> {
-        Vec::new()
+    fn follows(&self, _definitions: &[Definition]) -> bool {
+        true
     }
 
-    fn forget(&mut self, tenants: &BTreeSet<String>) -> Result<(), RestoreError> {
+    fn configure(&mut self, _: &[Definition], _: Option<Position>) -> Result<Vec<String>, RestoreError> {
+        Ok(Vec::new())
+    }
+
+    fn bill(&mut self, _: &Billed, _: Position) -> Result<(), RestoreError> {
+        Ok(())
+    }
+
+    fn forget(&mut self, tenants: &BTreeSet<String>, _: Position) -> Result<(), RestoreError> {
         self.counts.retain(|tenant, _| !tenants.contains(tenant));
         Ok(())
     }

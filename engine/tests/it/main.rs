@@ -27,3 +27,4 @@ mod faults;
 mod overtaken;
 mod clock_jumps;
 mod archiving;
+mod facts;

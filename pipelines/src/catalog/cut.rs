@@ -13,7 +13,7 @@ use crate::metering::{MeteringError, MeteringSnapshot};
 
 /// One consistent cut and the clock at which it was taken.
 ///
-/// Event-derived views read `snapshot` only. Tenants' facts (`tenants`, `quotas`, `audit`) have no place in the log of
+/// Event-derived views read `snapshot` only, which has the calendars that totals are cut by. Tenants' facts (`tenants`, `quotas`, `audit`) have no place in the log of
 /// events and are as of the moment at which they are read.
 #[derive(Debug)]
 pub struct Cut {

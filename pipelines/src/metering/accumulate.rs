@@ -10,6 +10,7 @@ use arrow::compute::concat;
 use datafusion::common::Result;
 use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
 
+use super::begun::Begun;
 use super::call::Evaluated;
 use super::compile::CompiledMeter;
 use super::delta;
@@ -50,6 +51,8 @@ pub(super) struct Accumulators {
     calls: Vec<Box<dyn GroupsAccumulator>>,
     states: Vec<usize>,
     marks: Marks,
+    /// Of sessions only.
+    begun: Option<Begun>,
 }
 
 /// Where the rows of a batch stand.
@@ -89,6 +92,7 @@ impl Accumulators {
             calls: meter.calls.iter().map(|call| call.accumulator()).collect::<Result<_>>()?,
             states: meter.calls.iter().map(|call| call.states).collect(),
             marks: Marks::default(),
+            begun: meter.is_session().then(Begun::default),
         })
     }
 
@@ -98,6 +102,12 @@ impl Accumulators {
         for (row, &group) in stand.groups.iter().enumerate() {
             let time = stand.times[row];
             self.marks.add(group, stand.offsets[row], stand.watermark_us, time, time);
+        }
+        if let Some(begun) = &mut self.begun {
+            begun.grow(stand.total);
+            for (row, &group) in stand.groups.iter().enumerate() {
+                begun.add(group, stand.times[row], stand.offsets[row]);
+            }
         }
         // Without a filter some accumulators take every group for one that got a value.
         let all = stand.partial.then(|| BooleanArray::from(vec![true; stand.groups.len()]));
@@ -111,7 +121,10 @@ impl Accumulators {
     /// Folds rows of deltas in, each into its group; every one of the `total` groups has a row.
     pub(super) fn merge(&mut self, parts: &[RecordBatch], groups: &[usize], total: usize) -> Result<()> {
         let Some(first) = parts.first() else { return Ok(()) };
-        let layout = delta::Layout::of(first.schema_ref(), self.states.iter().sum());
+        let layout = delta::Layout::of(
+            first.schema_ref(),
+            self.states.iter().sum::<usize>() + usize::from(self.begun.is_some()),
+        );
         self.marks.grow(total);
         let mut from = 0;
         let groups_of = |part: &RecordBatch| {
@@ -124,6 +137,10 @@ impl Accumulators {
             for (row, &group) in groups.iter().enumerate() {
                 self.marks.add(group, revision[row], watermark[row], first[row], last[row]);
             }
+        }
+        if let Some(begun) = &mut self.begun {
+            begun.grow(total);
+            by_part.iter().for_each(|(part, groups)| begun.merge(part, groups));
         }
         let mut column = layout.states;
         for (call, &states) in self.calls.iter_mut().zip(&self.states) {
@@ -150,6 +167,7 @@ impl Accumulators {
         for call in &mut self.calls {
             columns.extend(call.state(EmitTo::All)?);
         }
+        columns.extend(self.begun.as_mut().map(Begun::column));
         // An accumulator that no row of the last groups reached does not know them.
         let total = marks.revision.len();
         for column in columns.iter_mut().filter(|column| column.len() < total) {
@@ -162,6 +180,7 @@ impl Accumulators {
     /// The marks and the value of each call, for all groups; resets to no groups.
     pub(super) fn evaluate(&mut self) -> Result<(Marks, Vec<ArrayRef>)> {
         let values = self.calls.iter_mut().map(|call| call.evaluate(EmitTo::All)).collect::<Result<_>>()?;
+        self.begun = self.begun.take().map(|_| Begun::default());
         Ok((std::mem::take(&mut self.marks), values))
     }
 }

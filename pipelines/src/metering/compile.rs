@@ -22,6 +22,7 @@ use engine::path::JsonPath;
 use engine::units::{ONE, PRECISION, SCALE};
 use engine::view::{View, ViewRefusal};
 
+use super::begun;
 use super::call::{Call, Evaluated};
 use super::delta::START;
 use super::dimension::Dimension;
@@ -85,6 +86,8 @@ pub(super) struct CompiledMeter {
     finish: Finish,
     /// Equal for definitions with the same states: what differs otherwise needs no backfill.
     pub(super) identity: String,
+    /// Equal for definitions that show the same rows.
+    pub(super) shape: String,
     /// Columns of a delta; see [`delta`](super::delta).
     pub(super) pane_schema: SchemaRef,
 }
@@ -135,7 +138,8 @@ impl CompiledMeter {
             _ => native(meter, value.as_deref()).map_err(|error| refuse("aggregation", error))?,
         };
         let names = meter.dimensions.iter().map(|dimension| dimension.name.clone());
-        let pane_schema = pane_schema(names, &parts.calls).map_err(|error| refuse("aggregation", error))?;
+        let is_session = matches!(meter.window, Window::Session { .. });
+        let pane_schema = pane_schema(names, &parts.calls, is_session).map_err(|error| refuse("aggregation", error))?;
         let identity = serde_json::json!([
             meter.event_type,
             value,
@@ -144,7 +148,7 @@ impl CompiledMeter {
             matches!(meter.aggregation, Aggregation::Sql { .. }).then_some(&meter.dimensions),
             dimensions,
             edges.identity(),
-            matches!(meter.window, Window::Session { .. }),
+            is_session,
         ]);
         Ok(Self {
             key: meter.name.clone(),
@@ -158,16 +162,47 @@ impl CompiledMeter {
             filter: None,
             calls: parts.calls,
             finish: parts.finish,
+            shape: serde_json::json!([identity, meter.window, meter.dimensions]).to_string(),
             identity: identity.to_string(),
             pane_schema,
         })
+    }
+
+    /// What a ledger's rows are merged by: a tenant, one more text, and a start, without states.
+    pub(super) fn ledger(name: &str, text: &str) -> Self {
+        let meter = Meter {
+            name: name.to_owned(),
+            event_type: String::new(),
+            value: None,
+            aggregation: Aggregation::Count,
+            dimensions: Vec::new(),
+            window: Window::Tumbling { size_s: 1 },
+            allowed_lateness_s: 0,
+            description: String::new(),
+        };
+        Self {
+            key: name.to_owned(),
+            event_type: None,
+            edges: Edges::new(&meter.window),
+            definition: meter.into(),
+            value: None,
+            dimensions: vec![Dimension::Member(text.to_owned())],
+            input_schema: schema_of(&[]),
+            inputs: Vec::new(),
+            filter: None,
+            calls: Vec::new(),
+            finish: Finish::Value,
+            shape: name.to_owned(),
+            identity: name.to_owned(),
+            pane_schema: pane_schema([text.to_owned()].into_iter(), &[], false).expect("it has no states"),
+        }
     }
 
     fn of_view(view: &View) -> Result<Self, ViewRefusal> {
         view.validate()?;
         let Selected { event_type, dimensions, names, window, inputs, filter, calls, answer } =
             select::plan(&view.query)?;
-        let pane_schema = pane_schema(names.into_iter(), &calls)
+        let pane_schema = pane_schema(names.into_iter(), &calls, false)
             .map_err(|error| ViewRefusal::new("SELECT", error.strip_backtrace()))?;
         let definition = Definition::from(view.clone());
         Ok(Self {
@@ -182,6 +217,7 @@ impl CompiledMeter {
             filter,
             calls,
             finish: Finish::Answer(Box::new(answer)),
+            shape: view.query.clone(),
             identity: view.query.clone(),
             pane_schema,
         })
@@ -232,7 +268,12 @@ impl CompiledMeter {
 
     /// How many state columns a delta has.
     pub(super) fn states(&self) -> usize {
-        self.calls.iter().map(|call| call.states).sum()
+        self.calls.iter().map(|call| call.states).sum::<usize>() + usize::from(self.is_session())
+    }
+
+    /// Whether windows begin and end with events.
+    pub(super) fn is_session(&self) -> bool {
+        self.definition.meter().is_some_and(|meter| matches!(meter.window, Window::Session { .. }))
     }
 
     /// Whether evaluating arguments may fail: only SQL computes on them.
@@ -376,7 +417,7 @@ fn schema_of(inputs: &[Input]) -> SchemaRef {
     Arc::new(Schema::new(inputs.iter().map(Input::field).collect::<Vec<_>>()))
 }
 
-fn pane_schema(dimensions: impl Iterator<Item = String>, calls: &[Call]) -> Result<SchemaRef> {
+fn pane_schema(dimensions: impl Iterator<Item = String>, calls: &[Call], is_session: bool) -> Result<SchemaRef> {
     let mut fields = vec![Field::new("tenant", text_type(), false)];
     fields.extend(dimensions.map(|name| Field::new(name, text_type(), true)));
     for name in [START, "revision", "watermark", "time_first", "time_last"] {
@@ -388,6 +429,7 @@ fn pane_schema(dimensions: impl Iterator<Item = String>, calls: &[Call]) -> Resu
             fields.push(Field::new(format!("state_{at}_{part}"), state.data_type().clone(), true));
         }
     }
+    fields.extend(is_session.then(|| Field::new(begun::COLUMN, DataType::Binary, true)));
     Ok(Arc::new(Schema::new(fields)))
 }
 

@@ -10,24 +10,29 @@ use engine::admission::{Reason, Rejection, RejectionCount};
 use engine::calendar::Interval;
 use engine::definition::Definition;
 use engine::event::batch::EventBatch;
+use engine::fact::Billed;
 use engine::meter::Aggregation;
 use engine::shard::operator::{RestoreError, Seal};
 use engine::shard::{Operator, Position};
 use engine::storage::{SharedStorage, Storage};
 use engine::units::ONE;
 
+use super::calendars::Calendars;
 use super::compile::{CompiledMeter, additive};
 use super::delta::{Layout, rows_of};
 use super::forget;
+use super::ledger::{self, Lines};
 use super::live::{Counts, Table, counted, tables};
 use super::merge;
 use super::rejection::Rejections;
 use super::seal::{self, Sealing};
+use super::since::Since;
 use super::snapshot::{MeterPanes, MeteringSnapshot};
 use super::tenants::{TenantCodes, Tenants};
 use super::trial;
 use super::value::{NotNumber, Rows};
 use super::wanted::Wanted;
+use super::{ended, ended_windows};
 
 /// States that were made by a meter's accumulators can be merged by them.
 pub(super) const OWN_STATES: &str = "states come from the same meter's accumulators";
@@ -56,7 +61,7 @@ impl Default for MeteringOptions {
 /// Folds a shard's events into panes, meter by meter.
 ///
 /// [`Operator::restore`] comes before [`Operator::configure`]: the restored meters are what new definitions are compared
-/// with.
+/// with. What a fact ends in totals is written down before it is gone ([`ended`]).
 pub struct MeteringOperator {
     options: MeteringOptions,
     storage: SharedStorage,
@@ -66,6 +71,10 @@ pub struct MeteringOperator {
     meters: BTreeMap<String, MeterPanes>,
     /// Definitions that can't be compiled: reading them is an error, not an empty answer (I14).
     refused: Arc<BTreeMap<String, String>>,
+    ended: MeterPanes,
+    ended_windows: MeterPanes,
+    calendars: Arc<Calendars>,
+    billed: MeterPanes,
     tenants: Tenants,
     /// Which meter's deltas are merged first at the next publish.
     turn: usize,
@@ -80,18 +89,24 @@ pub struct MeteringOperator {
 impl MeteringOperator {
     /// An operator without meters; `storage` is where cold panes are read from.
     pub fn new(options: MeteringOptions, storage: SharedStorage) -> Self {
+        let MeteringSnapshot { meters, ended, ended_windows, calendars, billed, rejections, .. } =
+            MeteringSnapshot::default();
         Self {
             options,
             storage,
             watermark_us: i64::MIN,
-            meters: BTreeMap::new(),
+            meters,
             refused: Arc::default(),
+            ended,
+            ended_windows,
+            calendars,
+            billed,
             tenants: Tenants::default(),
             turn: 0,
             live: Vec::new(),
             is_dirty: false,
             is_backfill: false,
-            rejections: Arc::default(),
+            rejections,
         }
     }
 
@@ -150,6 +165,10 @@ impl MeteringOperator {
         Arc::new(MeteringSnapshot {
             meters: self.meters.clone(),
             refused: Arc::clone(&self.refused),
+            ended: self.ended.clone(),
+            ended_windows: self.ended_windows.clone(),
+            calendars: self.calendars.clone(),
+            billed: self.billed.clone(),
             rejections: self.rejections.clone(),
             storage: Some(self.storage.clone()),
         })
@@ -161,6 +180,41 @@ impl MeteringOperator {
         for MeterPanes { meter, deltas, cold, .. } in self.meters.values_mut() {
             cold.extend(merge::split(meter, deltas, cutoff_us, self.options.cold_rows_min).expect(OWN_STATES));
         }
+        // Whoever has seen these has little reason to ask again, so they may all go.
+        for MeterPanes { meter, deltas, cold, .. } in [&mut self.ended, &mut self.ended_windows] {
+            cold.extend(merge::split(meter, deltas, i64::MAX, self.options.cold_rows_min).expect(OWN_STATES));
+        }
+    }
+
+    /// The totals that end where some of these panes do, or their tenants, or their tenants' periods.
+    fn ending<'a>(
+        &self,
+        panes: impl Iterator<Item = &'a MeterPanes>,
+        tenants: Option<&BTreeSet<String>>,
+        concerned: &dyn Fn(&str) -> bool,
+        since: Since,
+    ) -> Result<Lines, RestoreError> {
+        let mut lines = Lines::default();
+        let calendar_of = |tenant: &str| self.calendars.of(tenant).calendar.clone();
+        for panes in panes {
+            ended::end(panes, tenants, concerned, &calendar_of, since, &*self.storage, &mut lines)?;
+        }
+        Ok(lines)
+    }
+
+    /// The windows that end where some of these panes do, or their tenants.
+    fn ending_windows<'a>(
+        &self,
+        panes: impl Iterator<Item = &'a MeterPanes>,
+        tenants: Option<&BTreeSet<String>>,
+        since: Since,
+    ) -> Result<Lines, RestoreError> {
+        let (mut lines, snapshot) = (Lines::default(), self.snapshot());
+        for panes in panes {
+            ended_windows::end(&snapshot, panes, tenants, since, &mut lines)
+                .map_err(|error| RestoreError { file: panes.meter.key.clone(), reason: error.to_string() })?;
+        }
+        Ok(lines)
     }
 }
 
@@ -210,7 +264,7 @@ impl Operator for MeteringOperator {
         let mut used: i128 = 0;
         for delta in held.all().filter(|delta| delta.touches(&wanted)) {
             match delta.panes(&wanted, &*self.storage) {
-                Ok(panes) => used += used_of(&panes, tenant, period),
+                Ok(panes) => used += used_of(&panes, held.meter.states(), tenant, period),
                 Err(error) => {
                     // What can't be read might be all there is: a hard quota must not be overshot (I7).
                     tracing::error!(tenant, meter, %error, "usage can't be read, no quota is granted");
@@ -248,50 +302,110 @@ impl Operator for MeteringOperator {
     }
 
     fn restore(&mut self, description: &serde_json::Value, storage: &dyn Storage) -> Result<(), RestoreError> {
-        let MeteringSnapshot { meters, rejections, .. } = seal::restore(description, storage)?;
+        let MeteringSnapshot { meters, ended, ended_windows, calendars, billed, rejections, .. } =
+            seal::restore(description, storage)?;
         self.live = tables(meters.values().map(|panes| &panes.meter), self.options.series_max);
         self.meters = meters;
+        (self.ended, self.ended_windows, self.calendars, self.billed) = (ended, ended_windows, calendars, billed);
         self.rejections = rejections;
         self.is_dirty = false;
         Ok(())
     }
 
-    fn configure(&mut self, definitions: &[Definition]) -> Vec<String> {
+    fn follows(&self, definitions: &[Definition]) -> bool {
+        let followed = self.meters.values().map(|panes| (&panes.meter.key, &panes.meter.definition));
+        let asked = definitions.iter().map(|definition| (definition.key().into_owned(), definition));
+        followed.eq(asked.collect::<BTreeMap<_, _>>().iter().map(|(key, definition)| (key, *definition)))
+    }
+
+    fn configure(
+        &mut self,
+        definitions: &[Definition],
+        position: Option<Position>,
+    ) -> Result<Vec<String>, RestoreError> {
         self.drain();
-        let mut before = std::mem::take(&mut self.meters);
-        let (mut changed, mut refused) = (Vec::new(), BTreeMap::new());
+        let since = position.map_or(Since::EVER, Since::at);
+        let (mut compiled, mut refused) = (BTreeMap::<String, Arc<CompiledMeter>>::new(), BTreeMap::new());
         for definition in definitions {
-            let compiled = match CompiledMeter::new(definition) {
-                Ok(compiled) => Arc::new(compiled),
+            match CompiledMeter::new(definition) {
+                Ok(meter) => drop(compiled.insert(meter.key.clone(), Arc::new(meter))),
+                // Doors check before they journal, so this is a definition of another version.
                 Err(error) => {
-                    // Doors check before they journal, so this is a definition of another version.
                     tracing::error!(%definition, %error, "it can't be compiled and is not counted");
                     refused.insert(definition.key().into_owned(), error.to_string());
-                    continue;
                 }
-            };
-            let key = compiled.key.clone();
+            }
+        }
+        // Of one that can't be computed nothing is said: its rows can't be read, and have not ended.
+        let is_kept = |before: &MeterPanes| match compiled.get(&before.meter.key) {
+            Some(meter) => meter.identity == before.meter.identity,
+            None => refused.contains_key(&before.meter.key),
+        };
+        let ending = self.meters.values().filter(|before| !is_kept(before));
+        let ending = self.ending(ending, None, &|_| true, since)?;
+        let is_shown = |before: &MeterPanes| match compiled.get(&before.meter.key) {
+            Some(meter) => meter.shape == before.meter.shape,
+            None => refused.contains_key(&before.meter.key),
+        };
+        let windows = self.ending_windows(self.meters.values().filter(|before| !is_shown(before)), None, since)?;
+        ledger::write(&mut self.ended, ending).expect(OWN_STATES);
+        ledger::write(&mut self.ended_windows, windows).expect(OWN_STATES);
+        let mut before = std::mem::take(&mut self.meters);
+        let mut changed = Vec::new();
+        for (key, meter) in compiled {
             let panes = match before.remove(&key) {
-                Some(panes) if panes.meter.identity == compiled.identity => MeterPanes { meter: compiled, ..panes },
+                Some(panes) if panes.meter.identity == meter.identity => {
+                    let since = if panes.meter.shape == meter.shape { panes.since } else { since };
+                    MeterPanes { meter, since, ..panes }
+                }
                 _ => {
                     changed.push(key.clone());
-                    MeterPanes { meter: compiled, deltas: Vec::new(), cold: Vec::new(), counts: Counts::default() }
+                    MeterPanes { meter, since, deltas: Vec::new(), cold: Vec::new(), counts: Counts::default() }
                 }
             };
             self.meters.insert(key, panes);
         }
         self.refused = Arc::new(refused);
         self.live = tables(self.meters.values().map(|panes| &panes.meter), self.options.series_max);
-        changed
+        Ok(changed)
     }
 
-    fn forget(&mut self, tenants: &BTreeSet<String>) -> Result<(), RestoreError> {
+    fn bill(&mut self, billed: &Billed, position: Position) -> Result<(), RestoreError> {
         self.drain();
+        let since = Since::at(position);
+        let change = self.calendars.change(billed, since);
+        if change.is_empty() {
+            return Ok(());
+        }
+        let concerned = |tenant: &str| change.concerns(tenant, &self.calendars);
+        let tenants = (!change.is_of_default()).then_some(&change.moved);
+        let ending = self.ending(self.meters.values(), tenants, &concerned, since)?;
+        ledger::write(&mut self.ended, ending).expect(OWN_STATES);
+        let lines = Arc::make_mut(&mut self.calendars).apply(change);
+        ledger::write(&mut self.billed, lines).expect(OWN_STATES);
+        Ok(())
+    }
+
+    fn forget(&mut self, tenants: &BTreeSet<String>, position: Position) -> Result<(), RestoreError> {
+        self.drain();
+        let ending = self.ending(self.meters.values(), Some(tenants), &|_| true, Since::at(position))?;
+        let windows = self.ending_windows(self.meters.values(), Some(tenants), Since::at(position))?;
+        let known = ended_windows::without_dimensions(&self.ended_windows, tenants, &*self.storage)?;
+        let mut windows_without = self.ended_windows.clone();
+        forget::forget(&mut windows_without, tenants, &*self.storage)?;
         let mut without = self.meters.clone();
         for panes in without.values_mut() {
             forget::forget(panes, tenants, &*self.storage)?;
         }
+        let mut billed = self.billed.clone();
+        forget::forget(&mut billed, tenants, &*self.storage)?;
         self.meters = without;
+        (self.ended_windows, self.billed) = (windows_without, billed);
+        ledger::write(&mut self.ended, ending).expect(OWN_STATES);
+        for lines in [known, windows] {
+            ledger::write(&mut self.ended_windows, lines).expect(OWN_STATES);
+        }
+        Arc::make_mut(&mut self.calendars).forget(tenants);
         Arc::make_mut(&mut self.rejections).forget(tenants);
         Ok(())
     }
@@ -302,9 +416,9 @@ impl Operator for MeteringOperator {
 }
 
 /// Nano-units of one tenant in a period. Within a series panes are sorted, so a period is one run per series.
-fn used_of(panes: &RecordBatch, tenant: &str, period: Interval) -> i128 {
+fn used_of(panes: &RecordBatch, states: usize, tenant: &str, period: Interval) -> i128 {
     let range = rows_of(panes, tenant);
-    let layout = Layout::of(panes.schema_ref(), 1);
+    let layout = Layout::of(panes.schema_ref(), states);
     let starts = &layout.starts(panes)[range.clone()];
     let states = panes.column(layout.states).slice(range.start, range.len());
     let (mut used, mut at) = (0, 0);

@@ -7,8 +7,11 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
-use arrow::compute::cast;
+use arrow::array::{
+    ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray, UInt32Array,
+    new_null_array,
+};
+use arrow::compute::{cast, take};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::Result;
 use datafusion::error::DataFusionError;
@@ -21,9 +24,12 @@ use engine::watermark::BEGINNING_US;
 
 use super::MeteringSnapshot;
 use super::accumulate::kept;
+use super::begun::{Step, Steps};
 use super::compile::CompiledMeter;
 use super::delta::{Layout, rows_of, same_series};
 use super::merge::{Fold, Folded, merge};
+use super::since::Since;
+use super::snapshot::MeterPanes;
 use super::wanted::Wanted;
 use super::window::{Windows, overlap, sessions};
 
@@ -98,7 +104,7 @@ pub fn totals_schema() -> SchemaRef {
 
 /// The windows of `meter`, sorted by tenant, dimensions and start.
 ///
-/// `revision` is the largest offset that contributed. A window is `final` once its end and the allowed lateness are behind
+/// `revision` is the largest offset that contributed, the one at which the meter was defined included. A window is `final` once its end and the allowed lateness are behind
 /// every shard's watermark; its latest revision is a `correction` if it was final before that revision.
 ///
 /// # Errors
@@ -115,7 +121,7 @@ pub fn windows(
 }
 
 /// The billing periods of `meter`, all dimensions merged, sorted by tenant and start; `calendar_of` says which periods a
-/// tenant is billed by. Other columns as in [`windows`].
+/// tenant would be billed by. Other columns as in [`windows`].
 ///
 /// # Errors
 /// If there is no such meter or a computation fails.
@@ -126,14 +132,14 @@ pub fn totals(
     filter: &WindowFilter,
 ) -> Result<RecordBatch, MeteringError> {
     let source = Source::new(shards, meter, filter, Some(PERIOD_US_MAX))?;
-    source.totals(calendar_of, filter.time).map_err(|error| source.failed(&error))
+    source.totals(calendar_of, &|_| Since::EVER, filter.time).map_err(|error| source.failed(&error))
 }
 
 /// No calendar period is longer: a year and a day, for time zones that jumped over the date line.
-const PERIOD_US_MAX: i64 = 367 * 86_400 * 1_000_000;
+pub(super) const PERIOD_US_MAX: i64 = 367 * 86_400 * 1_000_000;
 
 /// How far a window's edges may be from its panes; `None` if no limit is known.
-fn reach_us(meter: &Meter) -> Option<i64> {
+pub(super) fn reach_us(meter: &Meter) -> Option<i64> {
     match meter.window {
         Window::Tumbling { size_s } | Window::Sliding { size_s, .. } => Some(i64::from(size_s) * 1_000_000),
         Window::Calendar(_) => Some(PERIOD_US_MAX),
@@ -144,10 +150,11 @@ fn reach_us(meter: &Meter) -> Option<i64> {
 /// The pane rows that a query reads.
 pub(super) struct Source {
     pub(super) meter: Arc<CompiledMeter>,
+    since: Since,
     pub(super) parts: Vec<(RecordBatch, Range<usize>)>,
     /// Panes that start before the first or after the second are in no window that is asked for.
     starts: (i64, i64),
-    watermark_us: i64,
+    pub(super) watermark_us: i64,
 }
 
 impl Source {
@@ -159,8 +166,23 @@ impl Source {
         reach_us: Option<i64>,
     ) -> Result<Self, MeteringError> {
         let held: Vec<_> =
-            shards.iter().filter_map(|shard| Some((&shard.state, shard.state.meters.get(name)?))).collect();
-        let Some((_, first)) = held.first() else { return Err(MeteringError::missing(shards, name)) };
+            shards.iter().filter_map(|shard| Some((&*shard.state, shard.state.meters.get(name)?))).collect();
+        if held.is_empty() {
+            return Err(MeteringError::missing(shards, name));
+        }
+        Self::of(shards, &held, filter, reach_us)
+    }
+
+    /// The panes that are `held`, all of the same meter or ledger.
+    pub(super) fn of(
+        shards: &[ShardView<MeteringSnapshot>],
+        held: &[(&MeteringSnapshot, &MeterPanes)],
+        filter: &WindowFilter,
+        reach_us: Option<i64>,
+    ) -> Result<Self, MeteringError> {
+        let Some((_, first)) = held.first() else {
+            return Err(MeteringError::UnknownMeter("of no shard".to_owned()));
+        };
         let definition = || first.meter.definition.to_string();
         let unreadable = |reason: String| MeteringError::Unreadable { definition: definition(), reason };
         let agree = held.iter().all(|(_, panes)| panes.meter.identity == first.meter.identity);
@@ -199,7 +221,7 @@ impl Source {
         // A shard that never saw an event holds nothing open.
         let seen = shards.iter().map(|shard| shard.watermark_us).filter(|us| *us != BEGINNING_US);
         let watermark_us = seen.min().unwrap_or(BEGINNING_US);
-        Ok(Self { meter: first.meter.clone(), parts, starts, watermark_us })
+        Ok(Self { meter: first.meter.clone(), since: first.since, parts, starts, watermark_us })
     }
 
     /// A computation on the panes failed.
@@ -212,7 +234,8 @@ impl Source {
         MeteringError::Compute { definition: self.meter.definition.to_string(), reason: error.strip_backtrace() }
     }
 
-    fn windows(&self, meter: &Meter, time: Option<Interval>) -> Result<RecordBatch> {
+    /// The windows that there are; see the function of that name.
+    pub(super) fn windows(&self, meter: &Meter, time: Option<Interval>) -> Result<RecordBatch> {
         let dimensions = meter.dimensions.len();
         let mut fold = Fold::new(&self.meter, (0..=dimensions).collect());
         let Some(mut windows) = Windows::of(meter) else {
@@ -220,11 +243,9 @@ impl Source {
                 return datafusion::common::internal_err!("only sessions have no fixed edges");
             };
             let gap_us = i64::from(gap_s) * 1_000_000;
-            let panes = merge(&self.meter, self.parts.iter().map(|(panes, range)| (panes, range.clone())), |_| true)?;
-            let [_, _, first, last] = Layout::of(panes.schema_ref(), self.meter.states()).marks(&panes);
-            let sessions = sessions(first, last, gap_us, |a, b| same_series(&panes, dimensions, a, b));
+            let (panes, sessions) = self.sessions(dimensions, gap_us)?;
             fold.add(&panes, 0..panes.num_rows(), &mut |pane, starts| starts.push(sessions[pane.row]))?;
-            return self.answer(fold, window_schema(meter), time, |folded| {
+            return self.answer(fold, window_schema(meter), time, &|_| Since::EVER, |folded| {
                 let intervals = folded.marks.first.iter().zip(&folded.marks.last);
                 let until = |last: i64| last.saturating_add(gap_us);
                 intervals.map(|(&start_us, &last)| Interval { start_us, end_us: until(last) }).collect()
@@ -237,13 +258,87 @@ impl Source {
                 }
             })?;
         }
-        self.answer(fold, window_schema(meter), time, |folded| {
+        self.answer(fold, window_schema(meter), time, &|_| Since::EVER, |folded| {
             folded.starts.iter().map(|&start_us| windows.interval(start_us)).collect()
         })
     }
 
-    fn totals(&self, calendar_of: &dyn Fn(&str) -> Calendar, time: Option<Interval>) -> Result<RecordBatch> {
-        let mut billing = Billing { calendar_of, periods: HashMap::new(), last: None, unreadable: None };
+    /// Panes of sessions, merged, and the session of each.
+    fn sessions(&self, dimensions: usize, gap_us: i64) -> Result<(RecordBatch, Vec<i64>)> {
+        let panes = merge(&self.meter, self.parts.iter().map(|(panes, range)| (panes, range.clone())), |_| true)?;
+        let [_, _, first, last] = Layout::of(panes.schema_ref(), self.meter.states()).marks(&panes);
+        let sessions = sessions(first, last, gap_us, |a, b| same_series(&panes, dimensions, a, b));
+        Ok((panes, sessions))
+    }
+
+    /// Sessions that there were, and that an event which came later made part of another one: as windows without a value,
+    /// of the revision of the one that they went into. A few may be among them that never were.
+    pub(super) fn swallowed(&self, meter: &Meter, time: Option<Interval>) -> Result<RecordBatch> {
+        let Window::Session { gap_s } = meter.window else { return Ok(RecordBatch::new_empty(window_schema(meter))) };
+        let (gap_us, dimensions) = (i64::from(gap_s) * 1_000_000, meter.dimensions.len());
+        let (panes, sessions) = self.sessions(dimensions, gap_us)?;
+        let is_same = |a: usize, b: usize| sessions[a] == sessions[b] && same_series(&panes, dimensions, a, b);
+        let [revisions, watermarks, _, last] = Layout::of(panes.schema_ref(), self.meter.states()).marks(&panes);
+        let begun = panes.column(panes.num_columns() - 1).as_binary::<i32>();
+        let (mut rows, mut starts, mut ends, mut sinces) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut from = 0;
+        while from < panes.num_rows() {
+            let count = (from..panes.num_rows()).take_while(|&row| is_same(from, row)).count();
+            let session = from..from + count;
+            let end_us = last[session.end - 1].saturating_add(gap_us);
+            let since = session.clone().fold(self.since, |since, row| {
+                since.or_later(Since { revision: revisions[row], watermark_us: watermarks[row] })
+            });
+            let mut before: Vec<Step> = Vec::new();
+            for row in session.clone() {
+                let steps = Steps::decode(begun.value(row));
+                for step in steps.firsts.iter().filter(|step| step.time_us != sessions[row]) {
+                    before.retain(|reached| reached.time_us > step.time_us.saturating_sub(gap_us));
+                    // It never began one: the pane before had gone so far when it came.
+                    let is_inner = before.iter().any(|reached| reached.offset < step.offset);
+                    let window = Interval { start_us: step.time_us, end_us };
+                    if !is_inner && time.is_none_or(|time| overlap(window, time)) {
+                        rows.push(row as u32);
+                        starts.push(step.time_us);
+                        ends.push(end_us);
+                        sinces.push(since);
+                    }
+                }
+                before.extend(steps.last);
+            }
+            from = session.end;
+        }
+        let rows = UInt32Array::from(rows);
+        let mut columns: Vec<ArrayRef> = Vec::new();
+        for column in 0..=dimensions {
+            columns.push(Arc::new(texts_of(&take(panes.column(column), &rows, None)?)?));
+        }
+        let lateness_us = i64::from(meter.allowed_lateness_s) * 1_000_000;
+        let closed = |watermarks: &mut dyn Iterator<Item = i64>| -> ArrayRef {
+            let closed = ends.iter().zip(watermarks).map(|(end, us)| Some(end.saturating_add(lateness_us) <= us));
+            Arc::new(closed.collect::<BooleanArray>())
+        };
+        let (is_final, correction) = (
+            closed(&mut std::iter::repeat(self.watermark_us)),
+            closed(&mut sinces.iter().map(|since| since.watermark_us)),
+        );
+        for instants in [starts, ends.clone()] {
+            columns.push(Arc::new(TimestampMicrosecondArray::from(instants).with_timezone("UTC")));
+        }
+        columns.push(new_null_array(&units_type(), rows.len()));
+        columns.push(Arc::new(Int64Array::from_iter_values(sinces.iter().map(|since| since.revision))));
+        columns.extend([is_final, correction]);
+        Ok(RecordBatch::try_new(window_schema(meter), columns)?)
+    }
+
+    /// Billing periods; `since` is from where on a tenant's are what `calendar_of` says.
+    pub(super) fn totals(
+        &self,
+        calendar_of: &dyn Fn(&str) -> Calendar,
+        since: &dyn Fn(&str) -> Since,
+        time: Option<Interval>,
+    ) -> Result<RecordBatch> {
+        let mut billing = Billing::new(calendar_of);
         let mut fold = Fold::new(&self.meter, vec![0]);
         for (panes, range) in &self.parts {
             fold.add(panes, range.clone(), &mut |pane, starts| {
@@ -257,7 +352,7 @@ impl Source {
             let definition = self.meter.definition.to_string();
             return Err(DataFusionError::External(Box::new(MeteringError::Unreadable { definition, reason })));
         }
-        self.answer(fold, totals_schema(), None, |folded| {
+        self.answer(fold, totals_schema(), None, since, |folded| {
             let tenants = Texts::new(folded.texts[0].as_dictionary());
             let starts = folded.starts.iter().enumerate();
             starts.map(|(group, &start)| billing.period(tenants.get(group).unwrap_or_default(), start)).collect()
@@ -265,11 +360,13 @@ impl Source {
     }
 
     /// Groups as rows of `schema`, whose first columns are the texts; only those whose interval overlaps `time`, if given.
+    /// A tenant's are what they are `since` then at the earliest.
     fn answer(
         &self,
         fold: Fold<'_>,
         schema: SchemaRef,
         time: Option<Interval>,
+        since: &dyn Fn(&str) -> Since,
         intervals: impl FnOnce(&Folded) -> Vec<Interval>,
     ) -> Result<RecordBatch> {
         if fold.is_empty() {
@@ -301,9 +398,17 @@ impl Source {
         let closed = |interval: &Interval, watermark: i64| interval.end_us.saturating_add(lateness_us) <= watermark;
         let is_final: BooleanArray =
             intervals.iter().map(|interval| Some(closed(interval, self.watermark_us))).collect();
-        let at_revision = intervals.iter().zip(&folded.marks.watermark);
-        let correction: BooleanArray = at_revision.map(|(interval, &us)| Some(closed(interval, us))).collect();
-        columns.push(Arc::new(Int64Array::from(folded.marks.revision)));
+        let tenants = Texts::new(folded.texts[0].as_dictionary());
+        let of_events = folded.marks.revision.iter().zip(&folded.marks.watermark);
+        let latest = of_events.enumerate().map(|(group, (&revision, &watermark_us))| {
+            let since = since(tenants.get(group).unwrap_or_default()).or_later(self.since);
+            Since { revision, watermark_us }.or_later(since)
+        });
+        let latest: Vec<Since> = latest.collect();
+        let at_revision = intervals.iter().zip(&latest);
+        let correction: BooleanArray =
+            at_revision.map(|(interval, since)| Some(closed(interval, since.watermark_us))).collect();
+        columns.push(Arc::new(Int64Array::from_iter_values(latest.iter().map(|since| since.revision))));
         columns.push(Arc::new(is_final));
         columns.push(Arc::new(correction));
         Ok(RecordBatch::try_new(schema, columns)?)
@@ -311,7 +416,7 @@ impl Source {
 }
 
 /// Which period a tenant is billed for.
-struct Billing<'a> {
+pub(super) struct Billing<'a> {
     calendar_of: &'a dyn Fn(&str) -> Calendar,
     periods: HashMap<String, Option<Periods>>,
     /// Whose was looked for last, and what it was: panes come tenant by tenant.
@@ -320,8 +425,14 @@ struct Billing<'a> {
     unreadable: Option<String>,
 }
 
-impl Billing<'_> {
-    fn period(&mut self, tenant: &str, at_us: i64) -> Interval {
+impl<'a> Billing<'a> {
+    /// By these calendars.
+    pub(super) fn new(calendar_of: &'a dyn Fn(&str) -> Calendar) -> Self {
+        Self { calendar_of, periods: HashMap::new(), last: None, unreadable: None }
+    }
+
+    /// The tenant's period that holds `at_us`.
+    pub(super) fn period(&mut self, tenant: &str, at_us: i64) -> Interval {
         if let Some((_, period)) = self.last.as_ref().filter(|(last, period)| last == tenant && period.contains(at_us))
         {
             return *period;

@@ -14,11 +14,13 @@ use engine::shard::operator::{RestoreError, Seal, SealedFiles};
 use engine::storage::{Storage, StorageError};
 use serde::{Deserialize, Serialize};
 
+use super::calendars::Calendars;
 use super::cold;
 use super::compile::CompiledMeter;
 use super::delta::Delta;
 use super::live::Counts;
 use super::rejection::Rejections;
+use super::since::Since;
 use super::snapshot::{MeterPanes, MeteringSnapshot};
 use super::stored::{Described, Form, Stored};
 
@@ -31,6 +33,13 @@ const DURABLE: &str = "all that was not yet durable was just written";
 struct Description {
     format: u32,
     meters: Vec<MeterDescription>,
+    /// Ledgers, which checkpoints of earlier versions do not have.
+    #[serde(default)]
+    ended: Vec<Described>,
+    #[serde(default)]
+    ended_windows: Vec<Described>,
+    #[serde(default)]
+    billed: Vec<Described>,
     rejections: serde_json::Value,
 }
 
@@ -38,6 +47,11 @@ struct Description {
 struct MeterDescription {
     #[serde(flatten)]
     definition: Definition,
+    #[serde(default)]
+    since: Since,
+    /// Whether panes of sessions know when they have begun, which those of earlier versions do not.
+    #[serde(default)]
+    begun: bool,
     counts: Counts,
     deltas: Vec<Described>,
 }
@@ -94,12 +108,15 @@ fn lake_stem(meter: &str, name: &str) -> String {
 impl Sealing {
     /// All deltas, and whose they are.
     fn deltas(&self) -> impl Iterator<Item = (&str, &Arc<Delta>)> {
-        self.0.meters.iter().flat_map(|(meter, panes)| panes.all().map(|delta| (meter.as_str(), delta)))
+        self.panes().flat_map(|panes| panes.all().map(|delta| (panes.meter.key.as_str(), delta)))
+    }
+
+    fn panes(&self) -> impl Iterator<Item = &MeterPanes> {
+        self.0.meters.values().chain([&self.0.ended, &self.0.ended_windows, &self.0.billed])
     }
 
     fn describe(&self, files: &mut SealedFiles) -> Result<serde_json::Value, serde_json::Error> {
-        let mut meters = Vec::new();
-        for panes in self.0.meters.values() {
+        let mut described = |panes: &MeterPanes| {
             let deltas: Vec<Described> = panes.all().map(|delta| delta.describe().expect(DURABLE)).collect();
             for Stored { file, form, .. } in deltas.iter().map(|delta| &delta.stored) {
                 let names = match form {
@@ -108,10 +125,18 @@ impl Sealing {
                 };
                 names.push(file.clone());
             }
-            let definition = panes.meter.definition.clone();
-            meters.push(MeterDescription { definition, counts: panes.counts, deltas });
+            deltas
+        };
+        let mut meters = Vec::new();
+        for panes in self.0.meters.values() {
+            let (definition, since, counts) = (panes.meter.definition.clone(), panes.since, panes.counts);
+            let (begun, deltas) = (panes.meter.is_session(), described(panes));
+            meters.push(MeterDescription { definition, since, begun, counts, deltas });
         }
-        serde_json::to_value(Description { format: FORMAT, meters, rejections: self.0.rejections.to_json()? })
+        let MeteringSnapshot { ended, ended_windows, billed, rejections, .. } = &*self.0;
+        let [ended, ended_windows, billed] = [ended, ended_windows, billed].map(described);
+        let rejections = rejections.to_json()?;
+        serde_json::to_value(Description { format: FORMAT, meters, ended, ended_windows, billed, rejections })
     }
 }
 
@@ -128,14 +153,27 @@ pub(super) fn restore(
     }
     let rejections = Rejections::from_json(&description.rejections).map_err(|error| refuse(error.to_string()))?;
     let mut snapshot = MeteringSnapshot { rejections: Arc::new(rejections), ..MeteringSnapshot::default() };
-    for MeterDescription { definition, counts, deltas } in description.meters {
+    for MeterDescription { definition, since, begun, counts, deltas } in description.meters {
         let meter = CompiledMeter::new(&definition).map_err(|error| refuse(error.to_string()))?;
-        let mut panes = MeterPanes { deltas: Vec::new(), cold: Vec::new(), counts, meter: Arc::new(meter) };
-        for described in deltas {
-            let list = if described.is_cold { &mut panes.cold } else { &mut panes.deltas };
-            list.push(Delta::restore(described, &panes.meter.pane_schema, storage)?);
+        // As if it had never been defined: it is defined anew, with its history.
+        if meter.is_session() && !begun {
+            continue;
         }
+        let mut panes = MeterPanes { deltas: Vec::new(), cold: Vec::new(), since, counts, meter: Arc::new(meter) };
+        take_up(&mut panes, deltas, storage)?;
         snapshot.meters.insert(panes.meter.key.clone(), panes);
     }
+    take_up(&mut snapshot.ended, description.ended, storage)?;
+    take_up(&mut snapshot.ended_windows, description.ended_windows, storage)?;
+    take_up(&mut snapshot.billed, description.billed, storage)?;
+    snapshot.calendars = Arc::new(Calendars::restore(&snapshot.billed)?);
     Ok(snapshot)
+}
+
+fn take_up(panes: &mut MeterPanes, deltas: Vec<Described>, storage: &dyn Storage) -> Result<(), RestoreError> {
+    for described in deltas {
+        let list = if described.is_cold { &mut panes.cold } else { &mut panes.deltas };
+        list.push(Delta::restore(described, &panes.meter.pane_schema, storage)?);
+    }
+    Ok(())
 }

@@ -3,25 +3,52 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use engine::calendar::Calendar;
+use engine::definition::Definition;
 use engine::meter::Meter;
 use engine::snapshot::ShardView;
 use engine::storage::SharedStorage;
 
+use super::calendars::Calendars;
 use super::compile::CompiledMeter;
 use super::delta::Delta;
+use super::ledger::ledger;
 use super::live::Counts;
 use super::rejection::Rejections;
+use super::since::Since;
+use super::{calendars, ended, ended_windows};
 
-/// A shard's meters and rejections at one point of its log.
-#[derive(Default)]
+/// A shard's meters, calendars and rejections at one point of its log.
 pub struct MeteringSnapshot {
     /// Views too; by [`Definition::key`](engine::definition::Definition::key).
     pub(super) meters: BTreeMap<String, MeterPanes>,
     /// Meters and views that this version can't compute, by key, and why.
     pub(super) refused: Arc<BTreeMap<String, String>>,
+    /// Rows of totals that there were.
+    pub(super) ended: MeterPanes,
+    /// Rows of windows that there were.
+    pub(super) ended_windows: MeterPanes,
+    pub(super) calendars: Arc<Calendars>,
+    /// The ledger of `calendars`.
+    pub(super) billed: MeterPanes,
     pub(super) rejections: Arc<Rejections>,
     /// Where cold panes are read from.
     pub(super) storage: Option<SharedStorage>,
+}
+
+impl Default for MeteringSnapshot {
+    fn default() -> Self {
+        Self {
+            meters: BTreeMap::new(),
+            refused: Arc::default(),
+            ended: ledger(ended::LEDGER, "meter"),
+            ended_windows: ledger(ended_windows::LEDGER, "meter_and_dimensions"),
+            calendars: Arc::default(),
+            billed: ledger(calendars::LEDGER, "calendar"),
+            rejections: Arc::default(),
+            storage: None,
+        }
+    }
 }
 
 impl std::fmt::Debug for MeteringSnapshot {
@@ -35,6 +62,8 @@ impl std::fmt::Debug for MeteringSnapshot {
 pub(super) struct MeterPanes {
     /// How they are read.
     pub(super) meter: Arc<CompiledMeter>,
+    /// Since when they are what they are.
+    pub(super) since: Since,
     /// The panes at hand; several deltas may hold the same one.
     pub(super) deltas: Vec<Arc<Delta>>,
     /// Panes that are read only on demand, in stretches of time.
@@ -59,6 +88,26 @@ impl MeteringSnapshot {
     /// Meters and views that are defined and can't be computed, by key, and why not.
     pub fn refused(&self) -> impl Iterator<Item = (&str, &str)> {
         self.refused.iter().map(|(key, reason)| (key.as_str(), reason.as_str()))
+    }
+
+    /// What is computed here: meters and views.
+    pub fn definitions(&self) -> impl Iterator<Item = &Definition> {
+        self.meters.values().map(|panes| &panes.meter.definition)
+    }
+
+    /// The calendar that a tenant of this shard is billed by.
+    pub fn calendar(&self, tenant: &str) -> &Calendar {
+        &self.calendars.of(tenant).calendar
+    }
+
+    /// The calendar of tenants that were never named.
+    pub fn default_calendar(&self) -> &Calendar {
+        &self.calendars.unnamed().calendar
+    }
+
+    /// Whether a tenant was ever named, so that it does not follow the default.
+    pub fn is_named(&self, tenant: &str) -> bool {
+        self.calendars.names(tenant)
     }
 }
 

@@ -8,3 +8,4 @@
 mod metering;
 mod views;
 mod faults;
+mod cursor;

@@ -124,7 +124,9 @@ impl From<Problem> for AdminProblem {
 impl From<AdminError> for AdminProblem {
     fn from(error: AdminError) -> Self {
         match error {
-            AdminError::Backfill(_) | AdminError::Erasure(_) => Self::Pending(error.to_string()),
+            AdminError::Backfill(_) | AdminError::Billing(_) | AdminError::Erasure(_) => {
+                Self::Pending(error.to_string())
+            }
             AdminError::Meter(error) => Self::Refused(Problem::invalid_field(error.field, error.reason)),
             AdminError::View(_) => Self::Refused(Kind::Query.with(error.to_string())),
             AdminError::Command(error) => Self::Refused(error.into()),

@@ -52,7 +52,7 @@ pub(super) struct Filter {
 
 /// Windows of all meters, newest first.
 #[utoipa::path(get, path = "/v1/usage", tag = "query", params(Filter), security(("key" = ["query"])),
-    responses((status = 200, description = "rows of the view `usage`"),
+    responses((status = 200, description = "rows of the view `usage` that are not removed"),
         (status = 400, description = "a parameter that can't be read", body = ProblemBody)))]
 pub(super) async fn list(
     State(door): State<Arc<Door>>,
@@ -69,6 +69,7 @@ pub(super) async fn list(
         filter.tenant.as_deref().map(|tenant| col("tenant").eq(lit(tenant))),
         from.map(|from| col("window_start").gt_eq(from)),
         to.map(|to| col("window_start").lt(to)),
+        Some(col("removed").is_false()),
     ];
     query::answer(&door, &identity, "GET /v1/usage", filter.format, async |node, visibility| {
         let frame = select(node, visibility, "usage", conditions).await?;
@@ -96,9 +97,11 @@ pub(super) struct Cursor {
 
 /// Totals per billing period that changed since the last export.
 ///
-/// A billing job stores each row over the one with the same tenant, meter and window, and after a complete export keeps
-/// the header `Tenantry-Next` for its next one. So it gets the latest value of everything that changed, once, whenever it
-/// asks and whatever came late; an export that broke off is asked for again with the same cursor.
+/// A billing job stores each row over the one with the same `tenant`, `meter` and `period_start`, takes that one away if the
+/// row is `removed`, and after a complete export keeps the header `Tenantry-Next` for its next one. So it gets the latest
+/// value of everything that changed, once, whenever it asks, and whatever changed it: events, late ones too, meters defined,
+/// corrected or removed, other billing periods, erased tenants. An export that broke off is asked for again with the same
+/// cursor.
 #[utoipa::path(get, path = "/v1/usage/export", tag = "query", params(Cursor), security(("key" = ["query"])),
     responses((status = 200, description = "rows of the view `usage_total`",
             headers(("Tenantry-Next" = i64, description = "cursor of the next export"))),

@@ -5,6 +5,7 @@
 //!
 //! Not here: rules of any kind, sockets.
 
+mod facts;
 mod mended;
 mod options;
 mod source;
@@ -20,21 +21,25 @@ use actors::gate::ShardGate;
 use actors::journal::SEGMENT_BYTES_MAX;
 use actors::snapshots::{SledSnapshots, SnapshotsError};
 use actors::tenant::is_tenant_name;
-use actors::{Change, Command, CommandError, PLATFORM, Tenants, TenantsError, TenantsHandle};
+use actors::{Change, Command, CommandError, Tenants, TenantsError, TenantsHandle};
 use engine::checkpoint::folder::{self, DataFolder, FolderError};
 use engine::checkpoint::manifest::Manifests;
 use engine::clock::Clock;
 use engine::definition::Definition;
 use engine::event::batch::EventBatch;
+use engine::fact::Fact;
 use engine::log::LogError;
 use engine::log::segment::{SegmentLog, SegmentOptions};
 use engine::service::{EngineError, Ground, Handle};
+use engine::snapshot::Snapshot;
 use engine::storage::{SharedStorage, StorageError};
 use pipelines::catalog::Catalog;
 use pipelines::lake::ParquetLake;
-use pipelines::metering::{MeterStatistics, MeteringOperator, compile, meter_statistics};
+use pipelines::metering::{MeterStatistics, MeteringOperator, MeteringSnapshot, compile, meter_statistics};
 
 use crate::import::ImportError;
+
+use self::facts::Whose;
 
 /// The composed node.
 pub struct Node {
@@ -97,6 +102,9 @@ pub enum AdminError {
     /// The meter or view is defined, but its history could not be computed; it is tried again at the next start.
     #[error("it is defined, its history is not yet computed: {0}")]
     Backfill(String),
+    /// The plan is set, but totals could not be cut at its periods; it is tried again at the next start.
+    #[error("the plan is set, totals are not yet by its billing periods: {0}")]
+    Billing(String),
     /// The tenant is deleted, but something of it is left.
     #[error("the tenant is deleted, but not yet erased: {0}; delete it again, or restart the node, which tries again")]
     Erasure(String),
@@ -141,6 +149,10 @@ impl Node {
         };
         let catalog = Arc::new(Catalog::new(Arc::new(source), options.catalog.clone()));
         let node = Arc::new(Self { engine, tenants, catalog, clock, mended, runtime, folder });
+        if let Err(error) = node.bill(Whose::All).await {
+            // Totals are by the periods of before, and say so: whoever asks for the plan's again is heard.
+            tracing::error!(%error, "totals are not by the billing periods that plans say");
+        }
         if let Err(error) = node.erase_deleted().await {
             // Everybody else can be served; a full disk, say, is no reason to keep them out.
             tracing::error!(%error, "deleted tenants could not be erased");
@@ -159,7 +171,7 @@ impl Node {
     }
 
     /// Carries out a command on a tenant; a change of the platform's meters and views is in force when it returns, history
-    /// included, and a deleted tenant is erased.
+    /// included, totals are by the periods that plans say, and a deleted tenant is erased.
     pub async fn command(&self, tenant: &str, command: Command, principal: &str) -> Result<Vec<Change>, AdminError> {
         match command.defines() {
             Some(Definition::Meter(meter)) => compile::check(&meter)?,
@@ -167,10 +179,16 @@ impl Node {
             None => {}
         }
         let deletes = matches!(command, Command::Lifecycle(LifecycleCommand::Delete { .. }));
-        let before = (tenant == PLATFORM).then(|| self.tenants.definitions());
         let changes = self.tenants.command(tenant, command, principal).await?;
-        if before.is_some_and(|before| before != self.tenants.definitions()) {
-            self.configure().await?;
+        if changes.iter().any(|change| matches!(change, Change::Meters(_) | Change::Views(_))) {
+            self.define().await?;
+        }
+        for change in &changes {
+            match change {
+                Change::PlanSet { .. } => self.bill(Whose::Tenant(tenant.to_owned())).await?,
+                Change::Plans(_) => self.bill(Whose::All).await?,
+                _ => {}
+            }
         }
         if deletes {
             self.erase_deleted().await?;
@@ -209,14 +227,23 @@ impl Node {
         meter_statistics(&snapshot.shards).into_iter().find(|statistics| statistics.meter == meter)
     }
 
-    async fn configure(&self) -> Result<(), AdminError> {
-        let (engine, definitions) = (self.engine.clone(), self.tenants.definitions());
-        let configured = tokio::task::spawn_blocking(move || engine.configure(definitions)).await;
-        match configured {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(AdminError::Backfill(error.to_string())),
-            Err(error) => Err(AdminError::Backfill(error.to_string())),
-        }
+    async fn define(&self) -> Result<(), AdminError> {
+        let tenants = self.tenants.clone();
+        self.state(move |shown| facts::defined(&tenants, shown)).await.map_err(AdminError::Backfill)
+    }
+
+    async fn bill(&self, whose: Whose) -> Result<(), AdminError> {
+        let tenants = self.tenants.clone();
+        self.state(move |shown| facts::billed(&tenants, &whose, shown)).await.map_err(AdminError::Billing)
+    }
+
+    async fn state(
+        &self,
+        ask: impl FnOnce(&Snapshot<MeteringSnapshot>) -> Vec<Fact> + Send + 'static,
+    ) -> Result<(), String> {
+        let engine = self.engine.clone();
+        let stated = tokio::task::spawn_blocking(move || engine.state(ask)).await;
+        stated.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
     }
 
     /// The tenants of `batch` that the node does not know and could create.

@@ -4,15 +4,12 @@
 //! can be trimmed to. Not here: whose data may be erased (the node), how files are rewritten (the lake, the operator).
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
-use crossbeam_channel::{Sender, bounded};
-
-use crate::log::{Header, Record};
+use crate::fact::Fact;
+use crate::log::Header;
 use crate::service::EngineError;
-use crate::service::wait::wait;
 use crate::shard::Operator;
-use crate::shard::worker::Commit;
+use crate::shard::notes::Notes;
 use crate::watermark::BEGINNING_US;
 
 use super::Coordinator;
@@ -25,7 +22,7 @@ impl<O: Operator> Coordinator<O> {
     pub(super) fn erase(&mut self, tenants: &BTreeSet<String>) -> Result<(), EngineError> {
         // One that is being written still knows them; it is replaced below.
         let _ = self.settle();
-        self.forget(tenants)?;
+        self.state(Fact::Erased { tenants: tenants.clone() })?;
         self.ground.log.roll();
         self.mark()?;
         self.checkpoint_without(tenants)?;
@@ -36,38 +33,10 @@ impl<O: Operator> Coordinator<O> {
         Ok(())
     }
 
-    /// Behind everything that was appended so far, so that nothing of `tenants` is applied later.
-    fn forget(&self, tenants: &BTreeSet<String>) -> Result<(), EngineError> {
-        let (done, answers) = bounded(self.shards.len());
-        let commits: Vec<Sender<Commit<O>>> = self.shards.iter().map(|shard| shard.commits.clone()).collect();
-        let tenants = Arc::new(tenants.clone());
-        self.ground.log.barrier(Box::new(move |_| {
-            for commits in commits {
-                // A worker that is gone leaves an answer out, which is noticed below.
-                let _ = commits.send(Commit::Forget { tenants: Arc::clone(&tenants), done: done.clone() });
-            }
-        }));
-        for _ in 0..self.shards.len() {
-            wait(&answers, &self.alive).ok_or_else(|| EngineError::Thread("shard".into()))??;
-        }
-        Ok(())
-    }
-
     /// A record of nothing, so that the log has something to begin with when all before it is forgotten.
     fn mark(&self) -> Result<(), EngineError> {
         let admitted_at_us = self.ground.clock.now_us();
-        let watermark_us = BEGINNING_US;
-        let header = Header { shard: 0, epoch: self.epoch, rows: 1, watermark_us, admitted_at_us };
-        let (done, appended) = bounded(1);
-        let record = Record { header, payload: Vec::new(), notes: Vec::new() };
-        self.ground.log.append(
-            record,
-            Box::new(move |result| {
-                // The coordinator waits just below.
-                let _ = done.send(result);
-            }),
-        );
-        wait(&appended, &self.alive).ok_or_else(|| EngineError::Thread("log".into()))??;
-        Ok(())
+        let header = Header { shard: 0, epoch: self.epoch, rows: 1, watermark_us: BEGINNING_US, admitted_at_us };
+        self.append(header, &Notes::Rejected(Vec::new()), |_| {}).map(drop)
     }
 }

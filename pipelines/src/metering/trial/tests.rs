@@ -70,7 +70,7 @@ fn values(operator: &mut MeteringOperator) -> Vec<Option<i128>> {
 #[test]
 fn an_event_that_makes_an_expression_panic_is_refused_and_the_others_are_not() {
     let mut operator = operator();
-    operator.configure(&[meter("sum(unlucky(value))").into()]);
+    operator.configure(&[meter("sum(unlucky(value))").into()], None).unwrap();
     let mut refused = Vec::new();
     operator.vet(&batch(&[1, 2, 13, 4, 13]), &mut |row, rejection| refused.push((row, rejection)));
     let rows: Vec<usize> = refused.iter().map(|(row, _)| *row).collect();
@@ -83,7 +83,7 @@ fn an_event_that_makes_an_expression_panic_is_refused_and_the_others_are_not() {
 #[test]
 fn events_that_a_later_meter_panics_on_are_left_out_of_it() {
     let mut operator = operator();
-    let changed = operator.configure(&[meter("sum(unlucky(value))").into()]);
+    let changed = operator.configure(&[meter("sum(unlucky(value))").into()], None).unwrap();
     operator.backfill(&changed, &batch(&[1, 2, 13, 4, 13]), FIRST);
     operator.apply(&batch(&[10, 13]), Position { offset: 5, ..FIRST });
     assert_eq!(values(&mut operator), [Some(11 * ONE), Some(6 * ONE)]);
@@ -92,7 +92,7 @@ fn events_that_a_later_meter_panics_on_are_left_out_of_it() {
 #[test]
 fn a_window_whose_value_panics_has_none() {
     let mut operator = operator();
-    operator.configure(&[meter("unlucky(sum(value))").into()]);
+    operator.configure(&[meter("unlucky(sum(value))").into()], None).unwrap();
     operator.apply(&batch(&[6, 1, 7, 1]), FIRST);
     assert_eq!(values(&mut operator), [None, Some(2 * ONE)]);
 }
@@ -127,7 +127,7 @@ fn what_a_view_can_not_compute_is_refused_or_left_out_and_what_it_does_not_selec
     ];
     for (select, expect, count) in selects {
         let mut operator = operator();
-        let changed = operator.configure(&[view(&select)]);
+        let changed = operator.configure(&[view(&select)], None).unwrap();
         assert_eq!(changed, ["view.v"]);
         let mut refused = Vec::new();
         operator.vet(&batch(&[1, 2, 13, 4, 13]), &mut |row, rejection| refused.push((row, rejection)));

@@ -68,7 +68,7 @@ fn every_aggregation_s_cold_panes_are_parquet_and_come_back_exactly() {
         assert_eq!(values(&mut shard), expect, "{aggregation:?}");
         shard.operator = operator(&shard.storage);
         shard.operator.restore(&description, &shard.storage).unwrap();
-        shard.operator.configure(&[meter.into()]);
+        shard.operator.configure(&[meter.into()], None).unwrap();
         assert_eq!(values(&mut shard), expect, "{aggregation:?} after a restart");
     }
 }
@@ -155,7 +155,7 @@ fn a_removed_meter_s_cold_files_go_with_the_last_checkpoint_that_knows_them() {
     checkpoint(&mut shard, &manifests);
     checkpoint(&mut shard, &manifests);
     assert_eq!(cold(), 1, "written once");
-    shard.operator.configure(&[]);
+    shard.operator.configure(&[], None).unwrap();
     checkpoint(&mut shard, &manifests);
     assert_eq!(cold(), 1, "the checkpoint before still needs it");
     checkpoint(&mut shard, &manifests);

@@ -143,7 +143,7 @@ impl Shard {
     pub(crate) fn new(meters: &[Meter]) -> Self {
         let storage = MemoryStorage::new();
         let mut shard = Self { operator: operator(&storage), storage, seals: 0 };
-        shard.operator.configure(&definitions(meters));
+        shard.operator.configure(&definitions(meters), None).unwrap();
         shard
     }
 
@@ -166,7 +166,8 @@ impl Shard {
         let description = self.operator.seal().write(&self.storage, &prefix, &mut SealedFiles::default()).unwrap();
         self.operator = operator(&self.storage);
         self.operator.restore(&description, &self.storage).unwrap();
-        assert_eq!(self.operator.configure(&definitions(meters)), Vec::<String>::new(), "nothing needs history again");
+        assert!(self.operator.follows(&definitions(meters)), "nothing needs history again");
+        assert_eq!(self.operator.configure(&definitions(meters), None).unwrap(), Vec::<String>::new());
     }
 
     pub(crate) fn view(&mut self) -> ShardView<MeteringSnapshot> {

@@ -54,7 +54,7 @@ proptest! {
         let (early, late) = events.split_at(split.index(events.len()));
         let mut shard = Shard::new(&before);
         shard.apply(early, 0, |_, _| false);
-        prop_assert_eq!(shard.operator.configure(&definitions(&after)), ["m"]);
+        prop_assert_eq!(shard.operator.configure(&definitions(&after), None).unwrap(), ["m"]);
         for (at, event) in early.iter().enumerate() {
             shard.operator.backfill(&["m".to_owned()], &batch(std::slice::from_ref(event)), position(at));
         }
@@ -78,7 +78,7 @@ fn only_what_changes_the_states_needs_history() {
         let mut shard = Shard::new(std::slice::from_ref(&original));
         let mut changed = original.clone();
         change(&mut changed);
-        assert_eq!(shard.operator.configure(&[changed.clone().into()]), expect, "{changed:?}");
+        assert_eq!(shard.operator.configure(&[changed.clone().into()], None).unwrap(), expect, "{changed:?}");
     };
     check(|_| {}, &[]);
     check(|meter| meter.description = "for people".into(), &[]);
@@ -191,6 +191,34 @@ fn any_damaged_byte_of_a_checkpoint_is_found() {
     operator(&shard.storage).restore(&description, &shard.storage).unwrap();
     let error = operator(&shard.storage).restore(&serde_json::json!({"format": 99}), &shard.storage).unwrap_err();
     assert_eq!(error.file, "manifest: metering");
+}
+
+#[test]
+fn a_checkpoint_of_the_version_before_facts_is_taken_up() {
+    let session = Meter { window: Window::Session { gap_s: 600 }, ..named("visits", Aggregation::Count) };
+    let meters = [named("calls", Aggregation::Count), session];
+    let mut shard = Shard::new(&meters);
+    shard.operator.apply(&row(|row| row.units("/value", Units(5))), position(7));
+    let of_calls = |shard: &mut Shard| windows(&[shard.view()], "calls", &WindowFilter::default()).unwrap();
+    let before = of_calls(&mut shard);
+    let mut description = shard.operator.seal().write(&shard.storage, "1/", &mut SealedFiles::default()).unwrap();
+    let document = description.as_object_mut().unwrap();
+    for ledger in ["ended", "ended_windows", "billed"] {
+        assert!(document.remove(ledger).is_some());
+    }
+    for meter in document["meters"].as_array_mut().unwrap() {
+        for field in ["since", "begun"] {
+            assert!(meter.as_object_mut().unwrap().remove(field).is_some());
+        }
+    }
+    shard.operator = operator(&shard.storage);
+    shard.operator.restore(&description, &shard.storage).unwrap();
+    assert_eq!(of_calls(&mut shard), before);
+    // Its panes don't know when sessions began, so they are made anew of history.
+    assert!(!shard.operator.follows(&definitions(&meters)));
+    assert_eq!(shard.operator.configure(&definitions(&meters), Some(position(8))).unwrap(), ["visits"]);
+    assert!(shard.operator.follows(&definitions(&meters)));
+    assert_eq!(of_calls(&mut shard), before);
 }
 
 #[test]

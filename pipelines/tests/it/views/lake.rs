@@ -133,7 +133,7 @@ fn a_meter_backfilled_from_the_lake_equals_one_that_was_there() {
     let names = meters().into_iter().map(|meter| meter.name).collect::<Vec<_>>();
     let operator = || {
         let mut operator = MeteringOperator::new(MeteringOptions::default(), Arc::clone(&node.storage));
-        operator.configure(&meters().into_iter().map(Into::into).collect::<Vec<_>>());
+        operator.configure(&meters().into_iter().map(Into::into).collect::<Vec<_>>(), None).unwrap();
         operator
     };
     let (mut live, mut filled) = (operator(), operator());

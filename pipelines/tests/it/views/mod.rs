@@ -1,7 +1,7 @@
 //! The catalog and its views over a node in memory.
 
-mod node;
-mod random;
+pub(crate) mod node;
+pub(crate) mod random;
 mod generate;
 mod isolation;
 mod isolation_fuzz;

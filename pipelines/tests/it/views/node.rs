@@ -12,6 +12,7 @@ use engine::definition::Definition;
 use engine::event::batch::EventBatch;
 use engine::event::ipc;
 use engine::event::split::{shard_of, split};
+use engine::fact::Billed;
 use engine::lake::Lake;
 use engine::log::memory::MemoryLog;
 use engine::log::{Header, Record, SharedLog};
@@ -64,7 +65,11 @@ impl TestNode {
         let storage: SharedStorage = Arc::new(MemoryStorage::new());
         let shard = || {
             let mut operator = MeteringOperator::new(MeteringOptions::default(), Arc::clone(&storage));
-            operator.configure(&definitions(&meters, &[]));
+            operator.configure(&definitions(&meters, &[]), None).unwrap();
+            let calendars = tenants.iter().map(|row| (row.tenant.clone(), row.billing.clone()));
+            let billed = Billed { default: None, tenants: calendars.collect() };
+            let position = Position { offset: 0, watermark_us: i64::MIN, admitted_at_us: NOW_US };
+            operator.bill(&billed, position).unwrap();
             Shard { operator, watermark_us: i64::MIN, applied: 0, admitted: 0 }
         };
         let empty =
@@ -137,7 +142,7 @@ impl TestNode {
 
     fn configure(&self, views: &[View]) {
         for (number, shard) in self.shards.lock().unwrap().iter_mut().enumerate() {
-            let changed = shard.operator.configure(&definitions(&self.meters, views));
+            let changed = shard.operator.configure(&definitions(&self.meters, views), None).unwrap();
             if !changed.is_empty() {
                 let applied = self.applied.lock().unwrap();
                 let own = applied.iter().filter(|(shard, ..)| usize::from(*shard) == number);

@@ -7,5 +7,6 @@ mod admin;
 mod erasure;
 mod damage;
 mod query;
+mod cursor;
 mod service;
 mod limits;

@@ -153,7 +153,7 @@ fn totals(node: &Served, meters: &BTreeSet<usize>, events: &[&Event]) {
         }
     }
     let sql = "SELECT tenant, meter, CAST(period_start AS BIGINT) AS start_us, CAST(value AS BIGINT) AS value \
-               FROM usage_total WHERE tenant NOT LIKE 'd%'";
+               FROM usage_total WHERE tenant NOT LIKE 'd%' AND NOT removed";
     let shown = node.rows(sql);
     let key = |row: &Value| (text(row, "tenant"), text(row, "meter"), number_of(row, "start_us"));
     let shown = shown.iter().map(|row| (key(row), number_of(row, "value"))).collect::<BTreeMap<_, _>>();
@@ -223,7 +223,7 @@ fn administration(node: &Served, operator: &Operator, known: &Known) {
     }
     // Whoever began to leave is gone when everything is answered.
     assert_eq!(one(node, "SELECT count(*) AS n FROM events WHERE source = '/operator'"), 0);
-    assert_eq!(one(node, "SELECT count(*) AS n FROM usage WHERE tenant LIKE 'd%'"), 0);
+    assert_eq!(one(node, "SELECT count(*) AS n FROM usage WHERE tenant LIKE 'd%' AND NOT removed"), 0);
 
     let meters = node.rows("SELECT name FROM meters").iter().map(|row| text(row, "name")).collect::<BTreeSet<_>>();
     assert_eq!(meters, operator.meters().map(|meter| METERS[meter].name.to_owned()).collect());
