@@ -8,7 +8,7 @@ use arrow::array::Array;
 use engine::event::batch::EventBatch;
 use engine::event::builder::{Attributes, EventBatchBuilder};
 use engine::event::cloudevents::{Context, DecodeError, Decoded, Decoder, Form, Limits, Members};
-use engine::event::{fingerprint, ipc, json, rest};
+use engine::event::{encoding, fingerprint, ipc, json, rest};
 use engine::units::Units;
 
 const SEED: u64 = 7;
@@ -74,11 +74,11 @@ fn events(body: &[u8], form: Form) -> Option<Vec<&[u8]>> {
     match form {
         Form::Single => Some(vec![body]),
         Form::Ndjson => {
-            let lines = body.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+            let lines = body.split(|byte| matches!(byte, b'\n' | b'\r')).map(encoding::trimmed);
             Some(lines.filter(|line| !line.is_empty()).collect())
         }
         Form::Batch => {
-            let body = std::str::from_utf8(body).ok()?;
+            let body = std::str::from_utf8(encoding::trimmed(body)).ok()?;
             let count = serde_json::from_str::<Vec<serde_json::Value>>(body).ok()?.len();
             let texts = sonic_rs::to_array_iter(body).map(|value| match value.ok()?.as_raw_cow() {
                 Cow::Borrowed(text) => Some(text.as_bytes()),
@@ -135,9 +135,8 @@ fn check_columns(batch: &EventBatch) {
 
 /// The row says what the event's text says.
 fn check_row(batch: &EventBatch, row: usize, text: &[u8]) {
-    let text = std::str::from_utf8(text).expect("an admitted event is UTF-8");
-    let members: Vec<_> =
-        sonic_rs::to_object_iter(text.trim_ascii()).map(|member| member.expect("it is JSON")).collect();
+    let text = std::str::from_utf8(encoding::trimmed(text)).expect("an admitted event is UTF-8");
+    let members: Vec<_> = sonic_rs::to_object_iter(text).map(|member| member.expect("it is JSON")).collect();
     let member = |name: &str| members.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_raw_str());
     let attribute = |name: &str| {
         let json = member(name).filter(|json| *json != "null")?;

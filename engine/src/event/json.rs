@@ -1,7 +1,7 @@
 //! `data` as JSON again, from columns and leftovers: what exports and the `events` view show, and reading it.
 //!
 //! Equal to what came as far as JSON is concerned: members are in another order and numbers may be spelled another way
-//! (`1.50` as `1.5`). Not here: attributes.
+//! (`1.50` as `1.5`). So are the attributes that have no column.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -35,6 +35,22 @@ pub fn data_json(batch: &EventBatch) -> StringArray {
         if json.is_empty() { rows.append_null() } else { rows.append_value(&json) }
     }
     rows.finish()
+}
+
+/// The attributes of each event that have no column as a JSON object, null where the event had none.
+pub fn attributes_json(batch: &EventBatch) -> StringArray {
+    let Some(leftovers) = batch.rest() else { return StringArray::new_null(batch.len()) };
+    let attributes = leftovers.iter().map(|leftovers| {
+        let mut json = String::new();
+        for (name, value) in rest::members(leftovers?).filter(|(name, _)| !rest::is_data(name)) {
+            json.push(if json.is_empty() { '{' } else { ',' });
+            push_text(&mut json, &name);
+            json.push(':');
+            json.push_str(&value);
+        }
+        (!json.is_empty()).then(|| json + "}")
+    });
+    attributes.collect()
 }
 
 /// A member of `data` that has a column.

@@ -54,6 +54,42 @@ fn attributes_are_those_of_a_cloud_event_or_the_event_is_refused() {
     check(&event(r#","data_base64":"AAE""#), &TENANT, invalid("data_base64"));
     check(&event(r#","data":1,"data_base64":"AAE=""#), &TENANT, invalid("data_base64"));
     check(&event(&format!(r#","subject":"{}""#, "x".repeat(1025))), &TENANT, invalid("subject"));
+    check(&event(r#","subject":"a\u0007""#), &TENANT, invalid("subject"));
+    check(&event(r#","note":"\uffff""#), &TENANT, invalid("note"));
+    check(r#"{"specversion":"1.0","id":"a\u0085","source":"/s","type":"t"}"#, &TENANT, invalid("id"));
+    check(r#"{"specversion":"1.0","id":"1","source":"/a b","type":"t"}"#, &TENANT, invalid("source"));
+    check(r#"{"specversion":"1.0","id":"1","source":"/a%2","type":"t"}"#, &TENANT, invalid("source"));
+    check(&event(r#","n":2147483647"#), &TENANT, ok);
+    check(&event(r#","n":2147483648"#), &TENANT, invalid("n"));
+    check(&event(r#","n":1.0"#), &TENANT, invalid("n"));
+    check(&event(r#","dataschema":"/relative""#), &TENANT, invalid("dataschema"));
+    check(&event(r#","datacontenttype":"text/plain; charset=\"utf-8\"""#), &TENANT, ok);
+}
+
+#[test]
+fn marks_and_line_ends_of_every_kind_are_no_part_of_events() {
+    let (a, mark) = (event(""), '\u{feff}');
+    for end in ["\n", "\r\n", "\r"] {
+        let body = format!("{mark}{a}{end}{end}{mark} {a}{end}{mark}{end}nonsense{end}{a}");
+        let decoded = decode(&body, Form::Ndjson, &TENANT).unwrap();
+        assert_eq!((decoded.index.as_slice(), decoded.rejected[0].index), ([0, 1, 3].as_slice(), 2), "{end:?}");
+    }
+    assert_eq!(decode(&format!("{mark}[{a}]"), Form::Batch, &TENANT).unwrap().batch.len(), 1);
+    assert_eq!(decode(&format!(" {mark}\r\n{a}"), Form::Single, &TENANT).unwrap().batch.len(), 1);
+    for (form, body) in [(Form::Single, &a), (Form::Ndjson, &a), (Form::Batch, &format!("[{a}]"))] {
+        let wide: Vec<u8> = body.encode_utf16().flat_map(u16::to_be_bytes).collect();
+        let error = Decoder::new(Limits::default()).decode(&wide, form, &TENANT).unwrap_err();
+        assert!(error.to_string().contains("UTF-16BE"), "{error}");
+    }
+}
+
+#[test]
+fn an_epoch_of_another_unit_is_named() {
+    let context = Context { now_us: 1_790_000_000_000_000, ..TENANT };
+    let decoded = decode(&event(r#","time":"1970-01-21T17:13:20Z""#), Form::Single, &context).unwrap();
+    let rejection = &decoded.rejected[0].rejection;
+    assert_eq!(rejection.reason, Reason::TooOld);
+    assert!(rejection.detail.contains("2026-09-21T14:13:20Z if seconds were taken for milliseconds"), "{rejection:?}");
 }
 
 #[test]

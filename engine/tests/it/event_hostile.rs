@@ -68,7 +68,7 @@ proptest! {
         };
         let mut damaged = event("2").into_bytes();
         let at = at.index(damaged.len());
-        damaged[at] = if byte == b'\n' { b' ' } else { byte };
+        damaged[at] = if matches!(byte, b'\n' | b'\r') { b' ' } else { byte };
         let body = [event("1").into_bytes(), damaged, event("3").into_bytes()].join(&b'\n');
         let decoded = Decoder::new(Limits::default()).decode(&body, Form::Ndjson, &CONTEXT).unwrap();
         let ids: Vec<&str> = decoded.batch.ids().iter().flatten().collect();

@@ -6,6 +6,7 @@
 )]
 
 mod harness;
+mod event_conformance;
 mod event_decoder;
 mod event_naive;
 mod event_round_trip;

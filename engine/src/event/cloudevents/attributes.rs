@@ -9,6 +9,7 @@ use sonic_rs::LazyValue;
 use super::data::Malformed;
 use super::{Context, Limits, time};
 use crate::admission::{Reason, Rejection};
+use crate::event::syntax::{JSON, Known, is_attribute_name, is_string};
 use crate::event::value::Value;
 
 /// Most extension attributes of one event, `tenant` aside.
@@ -88,7 +89,7 @@ impl<'a> Members<'a> {
 
     /// Name and JSON text of the attributes that have no column. JSON being the default content type, it is not kept.
     pub(super) fn without_column(&self) -> impl Iterator<Item = (&str, &str)> {
-        let content_type = present(&self.data_content_type).filter(|json| *json != "\"application/json\"");
+        let content_type = present(&self.data_content_type).filter(|json| json.trim_matches('"') != JSON);
         let core = [("datacontenttype", content_type), ("dataschema", present(&self.data_schema))];
         let extensions = self.extensions.iter().map(|(name, value)| (&**name, present_value(value)));
         core.into_iter().chain(extensions).filter_map(|(name, json)| json.map(|json| (name, json)))
@@ -105,36 +106,37 @@ impl<'a> Members<'a> {
     }
 
     /// The attributes, if they are those of a CloudEvent that `context` may send.
-    pub(super) fn check<'m>(&'m self, context: &Context<'m>, limits: &Limits) -> Result<Checked<'m>, Rejection> {
-        let required = |place, name| match text(place, name)? {
-            Some(text) if text.len() > limits.attribute_bytes_max => Err(too_long(name, limits)),
-            Some(text) if !text.is_empty() => Ok(text),
-            Some(_) => Err(invalid(name, "is empty; give a non-empty string")),
-            None => Err(missing(name)),
-        };
+    pub(super) fn check<'m>(
+        &'m self,
+        context: &Context<'m>,
+        limits: &Limits,
+        known: &mut Known,
+    ) -> Result<Checked<'m>, Rejection> {
+        let required = |place, name| attribute(place, name, limits)?.ok_or_else(|| missing(name));
         if required(&self.specversion, "specversion")? != "1.0" {
             return Err(invalid("specversion", "is not \"1.0\", the only version that is understood"));
         }
         let tenant = self.tenant(context, limits)?;
-        let subject = text(&self.subject, "subject")?;
-        if subject.as_ref().is_some_and(|text| text.len() > limits.attribute_bytes_max) {
-            return Err(too_long("subject", limits));
-        }
+        let subject = attribute(&self.subject, "subject", limits)?;
         let time_us = match text(&self.time, "time")? {
             None => None,
             Some(text) => Some(time::parse(&text).ok_or_else(|| {
                 invalid("time", "is not an RFC 3339 instant; write it like 2026-01-31T23:59:59.123456Z")
             })?),
         };
-        self.check_without_column(limits)?;
-        Ok(Checked {
+        self.check_without_column(limits, known)?;
+        let checked = Checked {
             tenant,
             id: required(&self.id, "id")?,
             source: required(&self.source, "source")?,
             event_type: required(&self.event_type, "type")?,
             subject,
             time_us,
-        })
+        };
+        if !known.is_source(&checked.source) {
+            return Err(no_uri_reference("source"));
+        }
+        Ok(checked)
     }
 
     /// The credential's tenant; a platform credential may name another one.
@@ -158,9 +160,17 @@ impl<'a> Members<'a> {
         }
     }
 
-    fn check_without_column(&self, limits: &Limits) -> Result<(), Rejection> {
-        text(&self.data_content_type, "datacontenttype")?;
-        text(&self.data_schema, "dataschema")?;
+    fn check_without_column(&self, limits: &Limits, known: &mut Known) -> Result<(), Rejection> {
+        if let Some(text) = attribute(&self.data_content_type, "datacontenttype", limits)?
+            && !known.is_content_type(&text)
+        {
+            return Err(invalid("datacontenttype", "is no media type (RFC 2046); write it like application/json"));
+        }
+        if let Some(text) = attribute(&self.data_schema, "dataschema", limits)?
+            && !known.is_schema(&text)
+        {
+            return Err(invalid("dataschema", "is no URI (RFC 3986); it begins with a scheme, like https:"));
+        }
         if let Some(data) = text(&self.data_base64, "data_base64")? {
             if self.data.is_some() {
                 return Err(invalid("data_base64", "stands beside data; give one of them"));
@@ -172,22 +182,36 @@ impl<'a> Members<'a> {
         if self.extensions.len() > EXTENSIONS_MAX {
             return Err(invalid("", "more than 32 extension attributes; move some into data"));
         }
-        for (name, value) in &self.extensions {
-            let named_well = !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
-            if !named_well {
-                return Err(invalid(name, "is no attribute name; use a-z and 0-9 only, or move it into data"));
-            }
-            let json = value.as_raw_str();
-            if json.starts_with(['{', '[']) {
-                return Err(invalid(name, "is an object or array; an attribute is a string, number or boolean"));
-            }
-            if json.len() > limits.attribute_bytes_max {
-                return Err(too_long(name, limits));
-            }
-            Value::parse(json).map_err(|_| invalid(name, "has an escape that names no character"))?;
-        }
-        Ok(())
+        self.extensions.iter().try_for_each(|(name, value)| extension(name, value.as_raw_str(), limits))
     }
+}
+
+/// An extension attribute is a string, an integer or a boolean.
+fn extension(name: &str, json: &str, limits: &Limits) -> Result<(), Rejection> {
+    if !is_attribute_name(name) {
+        return Err(invalid(name, "is no attribute name; use a-z and 0-9 only, or move it into data"));
+    }
+    if json.len() > limits.attribute_bytes_max {
+        return Err(too_long(name, limits));
+    }
+    let fits = match json.as_bytes().first() {
+        Some(b'"') => {
+            let text = Value::parse(json).map_err(|_| invalid(name, "has an escape that names no character"))?;
+            return match text {
+                Value::Text(text) if !is_string(&text) => Err(controls(name)),
+                _ => Ok(()),
+            };
+        }
+        Some(b'{' | b'[') => {
+            return Err(invalid(name, "is an object or array; an attribute is a string, number or boolean"));
+        }
+        Some(b'-' | b'0'..=b'9') => json.parse::<i32>().is_ok(),
+        _ => true,
+    };
+    if !fits {
+        return Err(invalid(name, "is no whole number of 32 bits; write it in quotes, or move it into data"));
+    }
+    Ok(())
 }
 
 fn present_value<'m>(value: &'m LazyValue<'_>) -> Option<&'m str> {
@@ -209,6 +233,25 @@ fn text<'m>(place: &'m Option<LazyValue<'_>>, name: &str) -> Result<Option<Cow<'
     }
 }
 
+/// The text in `place`, if it is what an attribute may be; `None` if absent or null.
+fn attribute<'m>(
+    place: &'m Option<LazyValue<'_>>,
+    name: &str,
+    limits: &Limits,
+) -> Result<Option<Cow<'m, str>>, Rejection> {
+    let Some(text) = text(place, name)? else { return Ok(None) };
+    if text.is_empty() {
+        return Err(invalid(name, "is empty; give a non-empty string"));
+    }
+    if text.len() > limits.attribute_bytes_max {
+        return Err(too_long(name, limits));
+    }
+    if !is_string(&text) {
+        return Err(controls(name));
+    }
+    Ok(Some(text))
+}
+
 fn is_base64(text: &[u8]) -> bool {
     let padding = text.iter().rev().take_while(|byte| **byte == b'=').count();
     let digits = &text[..text.len() - padding];
@@ -222,6 +265,14 @@ pub(in crate::event) fn missing(name: &str) -> Rejection {
 
 pub(in crate::event) fn invalid(name: &str, what: &str) -> Rejection {
     Rejection::new(Reason::InvalidAttribute, name, format!("{name} {what}").trim_start())
+}
+
+pub(in crate::event) fn controls(name: &str) -> Rejection {
+    invalid(name, "holds a control character or noncharacter, which attributes may not")
+}
+
+pub(in crate::event) fn no_uri_reference(name: &str) -> Rejection {
+    invalid(name, "is no URI-reference (RFC 3986); percent-encode spaces and what is not ASCII")
 }
 
 pub(in crate::event) fn too_long(name: &str, limits: &Limits) -> Rejection {

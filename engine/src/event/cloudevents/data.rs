@@ -57,6 +57,14 @@ impl Members {
         }
     }
 
+    /// Stages `json`, any JSON value of bounded depth, as the member that `pointer` names.
+    pub fn stage_at(&mut self, pointer: &str, json: &str, builder: &mut EventBatchBuilder) -> Result<(), Malformed> {
+        self.pointer.clear();
+        self.pointer.push_str(pointer);
+        self.names.clear();
+        self.member(json, builder)
+    }
+
     fn object(&mut self, object: &str, builder: &mut EventBatchBuilder) -> Result<(), Malformed> {
         let outer = self.names.len();
         for member in sonic_rs::to_object_iter(object) {

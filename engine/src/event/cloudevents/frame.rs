@@ -3,6 +3,8 @@
 //! Follows brackets and strings only, so that one malformed event does not take its neighbours with it, and measures the
 //! depth, so that what recurses later can't overflow its stack (I8). Not here: whether it is JSON.
 
+use crate::event::encoding::MARK;
+
 /// Where a value ends and what it looked like on the way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Extent {
@@ -66,6 +68,15 @@ fn string_end(bytes: &[u8], mut at: usize) -> Option<usize> {
             _ => at += 1,
         }
     }
+}
+
+/// First byte of `body` behind byte order marks and JSON's space.
+pub(super) fn start(body: &[u8]) -> usize {
+    let mut at = skip_space(body, 0);
+    while body[at..].starts_with(MARK) {
+        at = skip_space(body, at + MARK.len());
+    }
+    at
 }
 
 /// First byte from `at` on that is not JSON's space.

@@ -11,11 +11,16 @@ mod data;
 pub use data::{Malformed, Members};
 mod frame;
 mod time;
+mod write;
+pub use write::lines;
 
 use self::frame::Extent;
 use super::batch::EventBatch;
 use super::builder::{Attributes, EventBatchBuilder};
+use super::encoding;
+use super::horizon::Horizon;
 use super::rest;
+use super::syntax::Known;
 use crate::admission::{Reason, Rejection};
 
 /// Members of `data` repeat the names around them once taken apart; honest events grow by little.
@@ -55,7 +60,7 @@ pub enum Form {
     Single,
     /// `application/cloudevents-batch+json`: an array of events.
     Batch,
-    /// `application/x-ndjson`: one event a line; empty lines are not counted.
+    /// `application/x-ndjson`: one event a line, however lines end; empty lines are not counted.
     Ndjson,
 }
 
@@ -72,6 +77,13 @@ pub struct Context<'a> {
     pub past_max_us: Option<i64>,
     /// How far ahead `time` may lie, in microseconds.
     pub future_max_us: i64,
+}
+
+impl Context<'_> {
+    /// The times that the events may have.
+    pub fn horizon(&self) -> Horizon {
+        Horizon { now_us: self.now_us, past_max_us: self.past_max_us, future_max_us: self.future_max_us }
+    }
 }
 
 /// What a body held: each event is a row of `batch` or one of `rejected`.
@@ -129,6 +141,7 @@ pub struct Decoder {
     limits: Limits,
     builder: EventBatchBuilder,
     members: data::Members,
+    known: Known,
     index: Vec<u32>,
     rejected: Vec<Rejected>,
 }
@@ -140,6 +153,7 @@ impl Decoder {
             limits,
             builder: EventBatchBuilder::new(),
             members: data::Members::default(),
+            known: Known::default(),
             index: Vec::new(),
             rejected: Vec::new(),
         }
@@ -149,6 +163,9 @@ impl Decoder {
     pub fn decode(&mut self, body: &[u8], form: Form, context: &Context<'_>) -> Result<Decoded, DecodeError> {
         if body.len() > self.limits.body_bytes_max {
             return Err(DecodeError::TooLarge { bytes_max: self.limits.body_bytes_max });
+        }
+        if let Some(encoding) = encoding::foreign(body) {
+            return Err(DecodeError::Malformed { position: 0, reason: format!("the text is {encoding}; send UTF-8") });
         }
         let read = match form {
             Form::Single => self.single(body, context),
@@ -162,12 +179,12 @@ impl Decoder {
     }
 
     fn single(&mut self, body: &[u8], context: &Context<'_>) -> Result<(), DecodeError> {
-        let text = body.trim_ascii();
+        let text = encoding::trimmed(body);
         self.event(0, text, frame::extent(text), context)?;
         // One event that is no JSON is a body that is no JSON.
         match self.rejected.first() {
             Some(rejected) if rejected.rejection.reason == Reason::Malformed => {
-                let position = frame::skip_space(body, 0);
+                let position = frame::start(body);
                 Err(DecodeError::Malformed { position, reason: rejected.rejection.detail.to_string() })
             }
             _ => Ok(()),
@@ -175,8 +192,11 @@ impl Decoder {
     }
 
     fn lines(&mut self, body: &[u8], context: &Context<'_>) -> Result<(), DecodeError> {
-        let mut index = 0;
-        for line in body.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii) {
+        let (mut index, mut from) = (0, 0);
+        // A line ends with LF, CRLF or CR alone, none of which JSON has within a string.
+        for end in memchr::memchr2_iter(b'\n', b'\r', body).chain([body.len()]) {
+            let line = encoding::trimmed(&body[from..end]);
+            from = end + 1;
             if line.is_empty() {
                 continue;
             }
@@ -188,7 +208,7 @@ impl Decoder {
 
     fn array(&mut self, body: &[u8], context: &Context<'_>) -> Result<(), DecodeError> {
         let malformed = |position, reason: &str| Err(DecodeError::Malformed { position, reason: reason.into() });
-        let start = frame::skip_space(body, 0);
+        let start = frame::start(body);
         if body.get(start) != Some(&b'[') {
             return malformed(start, "expected an array of events, which starts with [");
         }
@@ -257,15 +277,15 @@ impl Decoder {
         let text = self.framed(text, extent)?;
         members.read(text).map_err(|reason| malformed("", &reason))?;
         let members = &*members;
-        let checked = members.check(context, &self.limits)?;
+        let checked = members.check(context, &self.limits, &mut self.known)?;
         let time_us = checked.time_us.unwrap_or(context.now_us);
-        check_horizon(time_us, context)?;
+        context.horizon().check(time_us)?;
 
         if let Some(data) = members.data() {
             self.members.stage(data, &mut self.builder).map_err(|reason| malformed("data", &reason))?;
         }
         if let Some(data) = members.data_base64() {
-            self.builder.json("/data_base64", data);
+            self.builder.json(write::BINARY, data);
         }
         for (name, json) in members.without_column() {
             self.builder.json(name, json);
@@ -313,18 +333,4 @@ impl Decoder {
 
 fn malformed(field: &str, reason: &Malformed) -> Rejection {
     Rejection::new(Reason::Malformed, field, reason.to_string())
-}
-
-pub(super) fn check_horizon(time_us: i64, context: &Context<'_>) -> Result<(), Rejection> {
-    if let Some(past_max_us) = context.past_max_us
-        && time_us < context.now_us.saturating_sub(past_max_us)
-    {
-        let detail = format!("time lies more than {} s in the past", past_max_us / 1_000_000);
-        return Err(Rejection::new(Reason::TooOld, "time", detail));
-    }
-    if time_us > context.now_us.saturating_add(context.future_max_us) {
-        let detail = format!("time lies more than {} s in the future", context.future_max_us / 1_000_000);
-        return Err(Rejection::new(Reason::TooNew, "time", detail));
-    }
-    Ok(())
 }

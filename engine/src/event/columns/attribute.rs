@@ -1,15 +1,15 @@
 //! The columns that are attributes: texts as dictionaries, ids, instants; and what they must be.
 
-use std::sync::Arc;
-
 use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, StringArray, TimestampMicrosecondArray};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Int32Type, TimeUnit, TimestampMicrosecondType, TimestampNanosecondType};
+use arrow::datatypes::{DataType, Int32Type};
 use arrow::error::ArrowError;
 
 use super::super::batch::{SchemaError, Texts};
-use super::super::cloudevents::attributes::{invalid, missing, too_long};
+use super::super::cloudevents::attributes::{controls, invalid, missing, no_uri_reference, too_long};
 use super::super::cloudevents::{Context, Limits};
+use super::super::instant;
+use super::super::syntax::{is_string, is_uri_reference};
 use super::super::text_column::TextColumn;
 use super::leftover::Leftovers;
 use super::{Refused, refuse, rest};
@@ -49,8 +49,14 @@ impl Attribute<'_> {
         if text.len() > limits.attribute_bytes_max {
             return Some(too_long(self.name, limits));
         }
-        if self.required && text.is_empty() {
+        if text.is_empty() {
             return Some(invalid(self.name, "is empty; give a non-empty string"));
+        }
+        if !is_string(text) {
+            return Some(controls(self.name));
+        }
+        if self.name == "source" && !is_uri_reference(text) {
+            return Some(no_uri_reference(self.name));
         }
         match context.tenant {
             Some(own) if self.name == "tenant" && text != own => Some(Rejection::new(
@@ -129,6 +135,7 @@ pub(super) fn check_ids(ids: &StringArray, limits: &Limits, refused: &mut Refuse
             None => refused.row(row, || missing("id")),
             Some("") => refused.row(row, || invalid("id", "is empty; give a non-empty string")),
             Some(id) if id.len() > limits.attribute_bytes_max => refused.row(row, || too_long("id", limits)),
+            Some(id) if !is_string(id) => refused.row(row, || controls("id")),
             Some(_) => {}
         }
     }
@@ -150,11 +157,11 @@ pub(super) fn times(
     leftovers: &mut Leftovers,
 ) -> Result<TimestampMicrosecondArray, SchemaError> {
     let found = match column {
-        Some(column) if is_time(column.data_type()) => Some(instants(column).map_err(|error| wrong("time", &error))?),
         Some(column) if *column.data_type() == DataType::Null => None,
-        Some(column) => {
-            return refuse("time", format!("expected a timestamp, found {}; cast it", column.data_type()));
-        }
+        Some(column) => match instant::micros(column) {
+            Some(times) => Some(times),
+            None => return refuse("time", format!("expected a timestamp, found {}; cast it", column.data_type())),
+        },
         None => None,
     };
     if let Some(times) = &found
@@ -170,26 +177,6 @@ pub(super) fn times(
         }
     });
     Ok(times.collect::<Vec<i64>>().into())
-}
-
-/// Whether columns of the type hold instants.
-pub(super) fn is_time(data_type: &DataType) -> bool {
-    matches!(data_type, DataType::Timestamp(..) | DataType::Date32 | DataType::Date64)
-}
-
-/// Instants in microseconds, rounded down.
-pub(super) fn instants(column: &ArrayRef) -> Result<TimestampMicrosecondArray, ArrowError> {
-    if let DataType::Timestamp(TimeUnit::Nanosecond, _) = column.data_type() {
-        let nanos = column.as_primitive::<TimestampNanosecondType>();
-        return Ok(nanos.unary(|nanos| nanos.div_euclid(1000)));
-    }
-    // Casting between zones keeps the instant; one without a zone is UTC.
-    let utc = DataType::Timestamp(TimeUnit::Microsecond, None);
-    let micros = match column.data_type() {
-        DataType::Timestamp(TimeUnit::Microsecond, _) => Arc::clone(column),
-        _ => cast(column, &utc)?,
-    };
-    Ok(micros.as_primitive::<TimestampMicrosecondType>().clone().with_timezone_opt(None::<Arc<str>>))
 }
 
 fn wrong(column: &str, error: &ArrowError) -> SchemaError {

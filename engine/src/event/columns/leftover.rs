@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringArray, StringBuilder};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Decimal128Type, DecimalType, Float64Type, Int64Type, UInt64Type};
-use arrow::error::ArrowError;
+use arrow::datatypes::{DataType, Decimal128Type, DecimalType, Float64Type};
 
+use super::super::instant;
 use super::super::rest::RestWriter;
 use super::super::value::push_text;
 use super::{attribute, member};
@@ -65,79 +65,83 @@ impl Leftovers {
     }
 }
 
-/// Values of a column that are written as JSON: those within lists.
-pub(super) enum Json {
+/// Values of a column that are written as JSON: those of lists and maps, and within them.
+pub enum Json {
+    /// Texts, and what is written as such.
     Text(StringArray),
+    /// Truth values.
     Boolean(BooleanArray),
-    Signed(ArrayRef),
-    Unsigned(ArrayRef),
-    Float(ArrayRef),
-    Decimal(ArrayRef),
-    Time(ArrayRef),
+    /// Numbers, as they are written.
+    Number(StringArray),
+    /// Structs: names and members.
     Object(Vec<(String, Json)>, ArrayRef),
+    /// Maps: names and values.
+    Map(StringArray, Box<Json>, ArrayRef),
+    /// Lists of items.
     Array(Box<Json>, ArrayRef),
+    /// Nothing.
     Null,
 }
 
 impl Json {
-    /// Reads `column`; the type that is not taken otherwise.
-    pub(super) fn of(column: &ArrayRef) -> Result<Self, String> {
-        let wrong = |error: ArrowError| error.to_string();
+    /// Reads `column`, its times as `time` writes them (from their type and µs); what can't be taken otherwise.
+    ///
+    /// # Errors
+    /// The type that is not taken, or what of the values JSON can't say.
+    pub fn of(column: &ArrayRef, time: &dyn Fn(&DataType, i64) -> Option<String>) -> Result<Self, String> {
+        let texts = |column: &ArrayRef| match cast(column, &DataType::Utf8) {
+            Ok(texts) => Ok(texts.as_string::<i32>().clone()),
+            Err(error) => Err(error.to_string()),
+        };
+        let items = |items: &ArrayRef| Ok::<_, String>(Box::new(Self::of(items, time)?));
         Ok(match column.data_type() {
             DataType::Null => Self::Null,
-            text if attribute::is_text(text) => {
-                Self::Text(cast(column, &DataType::Utf8).map_err(wrong)?.as_string().clone())
-            }
+            text if attribute::is_text(text) => Self::Text(texts(column)?),
+            DataType::Time32(_) | DataType::Time64(_) => Self::Text(texts(column)?),
             DataType::Boolean => Self::Boolean(column.as_boolean().clone()),
-            whole if whole.is_signed_integer() => Self::Signed(cast(column, &DataType::Int64).map_err(wrong)?),
-            whole if whole.is_unsigned_integer() => Self::Unsigned(cast(column, &DataType::UInt64).map_err(wrong)?),
-            DataType::Float64 => Self::Float(ArrayRef::clone(column)),
-            DataType::Float32 => Self::Float(Arc::new(member::widened(column))),
-            DataType::Decimal128(..) => Self::Decimal(ArrayRef::clone(column)),
-            time if attribute::is_time(time) => Self::Time(Arc::new(attribute::instants(column).map_err(wrong)?)),
+            whole if whole.is_integer() => Self::Number(texts(column)?),
+            DataType::Float16 => Self::Number(floats(&cast(column, &DataType::Float64).map_err(|e| e.to_string())?)?),
+            DataType::Float32 => Self::Number(floats(&(Arc::new(member::widened(column)) as ArrayRef))?),
+            DataType::Float64 => Self::Number(floats(column)?),
+            decimal if decimal.is_decimal() => Self::Number(texts(column)?),
+            kind if instant::is_time(kind) => {
+                let times = instant::micros(column).ok_or_else(|| format!("{kind} is no time"))?;
+                let text = |time_us| time(kind, time_us).ok_or("a time in it is beyond the years 1 to 9999".to_owned());
+                let texts: Result<_, _> = times.iter().map(|time_us| time_us.map(text).transpose()).collect();
+                Self::Text(texts?)
+            }
             DataType::Struct(fields) => {
                 let columns = column.as_struct().columns().iter();
                 let members = fields
                     .iter()
                     .zip(columns)
-                    .map(|(field, column)| Self::of(column).map(|json| (field.name().clone(), json)));
+                    .map(|(field, column)| Self::of(column, time).map(|json| (field.name().clone(), json)));
                 Self::Object(members.collect::<Result<_, _>>()?, ArrayRef::clone(column))
             }
-            DataType::List(_) => {
-                Self::Array(Box::new(Self::of(column.as_list::<i32>().values())?), ArrayRef::clone(column))
+            DataType::Map(..) => {
+                let map = column.as_map();
+                if !attribute::is_text(map.keys().data_type()) {
+                    return Err(format!("a map by {} is not taken; leave it out or cast it", map.keys().data_type()));
+                }
+                Self::Map(texts(map.keys())?, items(map.values())?, ArrayRef::clone(column))
             }
-            DataType::LargeList(_) => {
-                Self::Array(Box::new(Self::of(column.as_list::<i64>().values())?), ArrayRef::clone(column))
-            }
+            DataType::List(_) => Self::Array(items(column.as_list::<i32>().values())?, ArrayRef::clone(column)),
+            DataType::LargeList(_) => Self::Array(items(column.as_list::<i64>().values())?, ArrayRef::clone(column)),
             DataType::FixedSizeList(..) => {
-                Self::Array(Box::new(Self::of(column.as_fixed_size_list().values())?), ArrayRef::clone(column))
+                Self::Array(items(column.as_fixed_size_list().values())?, ArrayRef::clone(column))
             }
             other => return Err(format!("{other} is not taken; leave it out or cast it")),
         })
     }
 
     /// Appends the value at `at`.
-    pub(super) fn write(&self, at: usize, out: &mut String) {
-        // Writing to a string can't fail.
+    pub fn write(&self, at: usize, out: &mut String) {
         match self {
             Self::Text(texts) if texts.is_valid(at) => push_text(out, texts.value(at)),
             Self::Boolean(truths) if truths.is_valid(at) => {
                 out.push_str(if truths.value(at) { "true" } else { "false" })
             }
-            Self::Signed(numbers) if numbers.is_valid(at) => {
-                let _ = write!(out, "{}", numbers.as_primitive::<Int64Type>().value(at));
-            }
-            Self::Unsigned(numbers) if numbers.is_valid(at) => {
-                let _ = write!(out, "{}", numbers.as_primitive::<UInt64Type>().value(at));
-            }
-            Self::Float(numbers) if numbers.is_valid(at) => {
-                push_float(out, numbers.as_primitive::<Float64Type>().value(at))
-            }
-            Self::Decimal(numbers) if numbers.is_valid(at) => push_decimal(out, numbers, at),
-            Self::Time(times) if times.is_valid(at) => {
-                let text = member::rfc3339(times.as_primitive(), at).unwrap_or_default();
-                push_text(out, &text);
-            }
+            Self::Number(numbers) if numbers.is_valid(at) => out.push_str(numbers.value(at)),
             Self::Object(members, whole) if whole.is_valid(at) => {
                 let mut before = '{';
                 for (name, json) in members {
@@ -148,6 +152,17 @@ impl Json {
                     before = ',';
                 }
                 out.push_str(if members.is_empty() { "{}" } else { "}" });
+            }
+            Self::Map(names, values, whole) if whole.is_valid(at) => {
+                let offsets = whole.as_map().value_offsets();
+                out.push('{');
+                for entry in offsets[at] as usize..offsets[at + 1] as usize {
+                    out.push_str(if entry > offsets[at] as usize { "," } else { "" });
+                    push_text(out, names.value(entry));
+                    out.push(':');
+                    values.write(entry, out);
+                }
+                out.push('}');
             }
             Self::Array(items, whole) if whole.is_valid(at) => {
                 out.push('[');
@@ -162,6 +177,16 @@ impl Json {
             _ => out.push_str("null"),
         }
     }
+}
+
+/// Floats as JSON writes them, if it can.
+fn floats(column: &ArrayRef) -> Result<StringArray, String> {
+    let text = |number: f64| {
+        let mut text = String::new();
+        push_float(&mut text, number);
+        number.is_finite().then_some(text).ok_or_else(|| format!("{number} in it is no number that can be counted"))
+    };
+    column.as_primitive::<Float64Type>().iter().map(|number| number.map(text).transpose()).collect()
 }
 
 /// Where the items of the list at `at` lie.

@@ -8,9 +8,9 @@ use arrow::array::{
 use arrow::buffer::NullBuffer;
 use arrow::compute::{cast, nullif};
 use arrow::datatypes::{DataType, Decimal128Type, Float32Type, Float64Type};
-use jiff::Timestamp;
 
 use super::super::batch::SchemaError;
+use super::super::instant;
 use super::super::schema::{self, DATA_COLUMNS_MAX};
 use super::super::text_column::TextColumn;
 use super::leftover::{Json, Leftovers, push_decimal, push_float};
@@ -54,12 +54,10 @@ impl Members<'_> {
                 self.decimals(name, &pointer, &exact(name, column, DataType::Decimal128(20, 0))?)?
             }
             DataType::Decimal128(..) => self.decimals(name, &pointer, column)?,
-            time if attribute::is_time(time) => {
-                let times = attribute::instants(column);
-                instants(&times.map_err(|error| SchemaError { column: name.to_owned(), reason: error.to_string() })?)
-            }
+            time if instant::is_time(time) => self.instants(&pointer, instant::micros(column)),
             DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(..) => {
-                let json = Json::of(column).or_else(|reason| refuse(name, reason))?;
+                let time = |_: &DataType, time_us| instant::rfc3339(time_us);
+                let json = Json::of(column, &time).or_else(|reason| refuse(name, reason))?;
                 for row in (0..column.len()).filter(|row| column.is_valid(*row)) {
                     self.leftovers.add(row, &pointer, |out| json.write(row, out));
                 }
@@ -131,6 +129,26 @@ impl Members<'_> {
         ))
     }
 
+    /// Instants as texts; one that is not held refuses its event.
+    fn instants(&mut self, pointer: &str, times: Option<TimestampMicrosecondArray>) -> ArrayRef {
+        let times = times.expect("the type is one of times");
+        let mut texts = TextColumn::default();
+        for (row, time_us) in times.iter().enumerate() {
+            match time_us.map(instant::rfc3339) {
+                None => texts.fill(row + 1),
+                Some(Some(text)) => texts.append(&text),
+                Some(None) => {
+                    texts.fill(row + 1);
+                    self.refused.row(row, || {
+                        let detail = "is a time beyond the years 1 to 9999; correct it or leave it out";
+                        Rejection::new(Reason::ValueInvalid, pointer, detail)
+                    });
+                }
+            }
+        }
+        texts.finish(times.len())
+    }
+
     fn quantities(
         &mut self,
         pointer: &str,
@@ -173,16 +191,4 @@ pub(super) fn widened(column: &ArrayRef) -> PrimitiveArray<Float64Type> {
 
 fn exact(name: &str, column: &ArrayRef, to: DataType) -> Result<ArrayRef, SchemaError> {
     cast(column, &to).map_err(|error| SchemaError { column: name.to_owned(), reason: error.to_string() })
-}
-
-fn instants(times: &TimestampMicrosecondArray) -> ArrayRef {
-    let mut texts = TextColumn::default();
-    texts.extend((0..times.len()).map(|row| rfc3339(times, row)));
-    texts.finish(times.len())
-}
-
-/// The instant as RFC 3339; `None` if null or beyond the years that it writes.
-pub(super) fn rfc3339(times: &TimestampMicrosecondArray, row: usize) -> Option<String> {
-    let time_us = times.is_valid(row).then(|| times.value(row))?;
-    Timestamp::from_microsecond(time_us).ok().map(|time| time.to_string())
 }

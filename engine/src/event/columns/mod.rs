@@ -1,9 +1,10 @@
 //! Loose Arrow columns as events: what a producer that has columns already sends, without a text in between.
 //!
 //! `id`, `source` and `type` are texts and required; `subject`, `time` (a timestamp or date; without a zone it is UTC) and
-//! `tenant` may be left out as in JSON. Every other column is a member of `data` by its type ([`member`]): texts, numbers,
-//! booleans; times become RFC 3339 texts, structs the members they have, lists leftovers. Null is an absent member. The same
-//! event has the same fingerprint as if it had come as JSON.
+//! `tenant` may be left out as in JSON. A column whose name begins with `ce-` is a further attribute ([`extension`]); every
+//! other one is a member of `data` by its type ([`member`]): texts, numbers, booleans; times become RFC 3339 texts, structs
+//! the members they have, lists leftovers. Null is an absent member. The same event has the same fingerprint as if it had
+//! come as JSON.
 //!
 //! A column that can't be taken refuses the whole batch; a row that is no event is a rejection (I5). Numbers are exact:
 //! floats by their shortest decimal form, as JSON writes them (I4). Works by column and allocates by batch.
@@ -11,6 +12,7 @@
 //! Not here: where columns come from, admission.
 
 mod attribute;
+mod extension;
 mod leftover;
 mod member;
 
@@ -22,11 +24,13 @@ use arrow::compute::filter;
 use arrow::datatypes::{Field, Int32Type, Schema};
 
 use super::batch::{EventBatch, SchemaError, Texts};
-use super::cloudevents::{Context, Decoded, Limits, Rejected, check_horizon};
+use super::cloudevents::{Context, Decoded, Limits, Rejected};
 use super::rest;
 use super::schema;
 use crate::admission::{Reason, Rejection};
 use crate::path::push_member;
+
+pub use leftover::Json;
 
 use attribute::Attribute;
 use leftover::Leftovers;
@@ -72,14 +76,23 @@ pub fn decode(columns: &RecordBatch, context: &Context<'_>, limits: &Limits) -> 
         attribute.check(context, limits, &mut refused);
     }
     attribute::check_ids(&id, limits, &mut refused);
+    let horizon = context.horizon();
     for (row, &time_us) in time.values().iter().enumerate() {
-        if let Err(rejection) = check_horizon(time_us, context) {
+        if let Err(rejection) = horizon.check(time_us) {
             refused.row(row, || rejection);
         }
     }
 
+    for (field, column) in columns.schema_ref().fields().iter().zip(columns.columns()) {
+        if let Some(name) = field.name().strip_prefix(extension::PREFIX) {
+            extension::add(field.name(), name, column, limits, &mut leftovers, &mut refused)?;
+        }
+    }
     let mut members = Members { found: Vec::new(), leftovers: &mut leftovers, refused: &mut refused };
     for (field, column) in columns.schema_ref().fields().iter().zip(columns.columns()) {
+        if field.name().starts_with(extension::PREFIX) {
+            continue;
+        }
         if !matches!(field.name().as_str(), "tenant" | "id" | "source" | "type" | "subject" | "time") {
             let mut pointer = String::new();
             push_member(&mut pointer, field.name());

@@ -221,3 +221,40 @@ proptest! {
         prop_assert_eq!(got.batch.rest().is_some(), expect.is_none());
     }
 }
+
+#[test]
+fn columns_of_further_attributes_are_kept_as_such() {
+    let columns = events(
+        3,
+        vec![
+            ("ce-traceparent", Arc::new(StringArray::from(vec![Some("00-1"), None, Some("a\u{7}")]))),
+            ("ce-sampled", Arc::new(BooleanArray::from(vec![Some(true), None, None]))),
+            ("ce-n", Arc::new(Int64Array::from(vec![7, 1 << 40, 0]))),
+        ],
+    );
+    let decoded = decoded(&columns);
+    assert_eq!(decoded.index, [0]);
+    assert_eq!(decoded.batch.rest().unwrap().value(0), r#"{"traceparent":"00-1","sampled":true,"n":7}"#);
+    let rejected: Vec<_> = decoded.rejected.iter().map(|r| (r.index, &*r.rejection.field)).collect();
+    assert_eq!(rejected, [(1, "n"), (2, "traceparent")]);
+    let refused = |name: &str, column: ArrayRef| {
+        let columns = events(1, vec![(name, column)]);
+        super::decode(&columns, &context(Some("acme")), &Limits::default()).unwrap_err().column
+    };
+    assert_eq!(refused("ce-id", texts(["x"])), "ce-id");
+    assert_eq!(refused("ce-My", texts(["x"])), "ce-My");
+    assert_eq!(refused("ce-n", Arc::new(Float64Array::from(vec![1.0]))), "ce-n");
+}
+
+#[test]
+fn times_that_are_not_held_refuse_their_row_and_never_become_now() {
+    let times = TimestampMillisecondArray::from(vec![NOW_US / 1000, i64::MAX, i64::MIN, NOW_US]);
+    let decoded = decoded(&events(4, vec![("time", Arc::new(times))]));
+    assert_eq!(decoded.index, [0]);
+    let rejected: Vec<_> = decoded.rejected.iter().map(|r| (r.index, r.rejection.reason)).collect();
+    assert_eq!(rejected, [(1, Reason::TooNew), (2, Reason::TooOld), (3, Reason::TooNew)]);
+    assert!(decoded.rejected[2].rejection.detail.contains("milliseconds were taken for seconds"));
+    let seen = TimestampMillisecondArray::from(vec![0, i64::MAX]);
+    let decoded = super::decode(&events(2, vec![("seen", Arc::new(seen))]), &context(Some("acme")), &Limits::default());
+    assert_eq!(decoded.unwrap().index, [0]);
+}
