@@ -50,6 +50,8 @@ pub trait Source: Send + Sync + 'static {
     fn audit(&self, tenants: Option<&BTreeSet<String>>, emit: &mut EmitAudit<'_>) -> Result<(), ViewError>;
     /// Statements that run and have lately ended, of all who asked or of one tenant.
     fn queries(&self, tenant: Option<&str>) -> Result<Vec<QueryRow>, ViewError>;
+    /// Since when ids of admitted events are remembered, microseconds; `None` if all that there ever were are.
+    fn ids_known_since_us(&self) -> Option<i64>;
     /// The node's clock, microseconds.
     fn now_us(&self) -> i64;
 }

@@ -5,14 +5,12 @@
 
 use std::sync::{Arc, LazyLock};
 
-use arrow::array::{
-    ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray, UInt16Array,
-};
+use arrow::array::{ArrayRef, BooleanArray, Int64Array, RecordBatch, TimestampMicrosecondArray, UInt16Array};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use engine::event::batch::EventBatch;
+use engine::event::json;
 use engine::event::schema::{self, FIXED};
-use engine::event::{json, rest};
 use engine::log::{Header, Offset};
 
 /// Whose event.
@@ -83,20 +81,9 @@ pub fn flatten(batch: &EventBatch, offset: Offset, header: &Header) -> Result<Re
 /// not asked for.
 pub fn with_bodies(bare: &RecordBatch, batch: &EventBatch) -> Result<RecordBatch, ArrowError> {
     let (fixed, rest) = bare.columns().split_at(FIXED);
-    let bodies: [ArrayRef; 2] = [Arc::new(json::data_json(batch)), Arc::new(attributes_json(batch))];
+    let bodies: [ArrayRef; 2] = [Arc::new(json::data_json(batch)), Arc::new(json::attributes_json(batch))];
     let columns = fixed.iter().cloned().chain(bodies).chain(rest.iter().cloned());
     RecordBatch::try_new(Arc::clone(&SCHEMA), columns.collect())
-}
-
-fn attributes_json(batch: &EventBatch) -> StringArray {
-    let Some(leftovers) = batch.rest() else { return StringArray::new_null(batch.len()) };
-    let attributes = leftovers.iter().map(|leftovers| {
-        let attributes = rest::members(leftovers?).filter(|(name, _)| !rest::is_data(name));
-        let members = attributes.map(|(name, json)| format!("{}:{json}", serde_json::Value::from(name)));
-        let members = members.collect::<Vec<_>>().join(",");
-        (!members.is_empty()).then(|| format!("{{{members}}}"))
-    });
-    attributes.collect()
 }
 
 /// An offset as SQL sees it.

@@ -29,6 +29,12 @@ pub const COLUMNS: &[Column] = &[
          move too; null before the first event",
     ),
     Column::optional("watermark_lag_ms", whole, "the node's clock minus the watermark, milliseconds"),
+    Column::optional(
+        "ids_known_since",
+        instant,
+        "ids of events that were admitted since are remembered (events.dedup_horizon_s), one from before counts again; \
+         null where all that there ever were are",
+    ),
 ];
 
 /// See the module.
@@ -68,6 +74,7 @@ impl View for Engine {
                 whole(rows::revision(snapshot.archive.until)),
                 instant(watermark_us),
                 Arc::new(Int64Array::from_iter([lag_ms])),
+                instant(cut.source.ids_known_since_us()),
             ],
         )?;
         let _ = emit(batch);

@@ -146,6 +146,8 @@ impl Node {
             storage,
             history: options.history,
             clock: Arc::clone(&clock),
+            dedup_horizon_us: options.engine.dedup.horizon_us,
+            created_at_us: folder.node().created_at_us,
         };
         let catalog = Arc::new(Catalog::new(Arc::new(source), options.catalog.clone()));
         let node = Arc::new(Self { engine, tenants, catalog, clock, mended, runtime, folder });

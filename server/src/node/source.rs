@@ -41,6 +41,9 @@ pub(super) struct NodeSource {
     pub(super) storage: SharedStorage,
     pub(super) history: Arc<History>,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) dedup_horizon_us: i64,
+    /// When the data folder was made.
+    pub(super) created_at_us: i64,
 }
 
 impl NodeSource {
@@ -240,6 +243,11 @@ impl Source for NodeSource {
 
     fn queries(&self, tenant: Option<&str>) -> Result<Vec<QueryRow>, ViewError> {
         Ok(self.history.rows(tenant))
+    }
+
+    fn ids_known_since_us(&self) -> Option<i64> {
+        let since_us = self.now_us().saturating_sub(self.dedup_horizon_us);
+        Some(since_us).filter(|since_us| *since_us > self.created_at_us)
     }
 
     fn now_us(&self) -> i64 {

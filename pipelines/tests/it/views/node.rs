@@ -286,6 +286,10 @@ impl Source for TestNode {
         Ok(self.tenants.iter().map(row).collect())
     }
 
+    fn ids_known_since_us(&self) -> Option<i64> {
+        None
+    }
+
     fn now_us(&self) -> i64 {
         NOW_US + 1_000_000
     }

@@ -250,6 +250,10 @@ impl Source for Neighbourhood {
         }))
     }
 
+    fn ids_known_since_us(&self) -> Option<i64> {
+        None
+    }
+
     fn now_us(&self) -> i64 {
         self.node.now_us()
     }
