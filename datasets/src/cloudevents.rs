@@ -1,5 +1,6 @@
-//! CloudEvents files: one event a line (NDJSON), or one JSON array, told by the first character.
+//! CloudEvents files: one event a line (NDJSON), or JSON arrays, told by the first character.
 //!
+//! Lines end with LF, CRLF or CR alone. Files that were put together, byte order marks between them, are read as one.
 //! Read in chunks of bounded size and decoded by the engine's own decoder, so that a file means what a request with the
 //! same body means. An event that is none is a rejection with its line; a file that ends inside an event ends the import,
 //! after the events before it. Not here: what an event must have.
@@ -9,9 +10,11 @@ use std::path::Path;
 
 use engine::admission::{Reason, Rejection};
 use engine::event::cloudevents::{Context, DecodeError, Decoder, Form, Limits};
+use engine::event::encoding::{MARK, trimmed};
 
 use crate::error::DatasetError;
 use crate::input::{self, Input};
+use crate::lines::read_line;
 use crate::rows::{DatasetBatch, ImportOptions, RejectedRow};
 
 /// Longest event, in bytes.
@@ -37,6 +40,8 @@ struct Source {
     form: Form,
     /// Line of the last byte read, from 1; in an array, of the next one.
     line: u64,
+    /// Whether the last byte read was a CR, so that a LF ends no line of its own.
+    carriage: bool,
     /// Events of the array so far.
     events: u64,
 }
@@ -77,7 +82,8 @@ impl CloudEventsImport {
 
     fn new(input: Input, tenant: Option<String>, mut options: ImportOptions) -> Result<Self, DatasetError> {
         options.rows_per_batch = options.rows_per_batch.max(1);
-        let mut source = Source { file: input.name, bytes: input.bytes, form: Form::Ndjson, line: 0, events: 0 };
+        let mut source =
+            Source { file: input.name, bytes: input.bytes, form: Form::Ndjson, line: 0, carriage: false, events: 0 };
         let first = source.skip_space().map_err(DatasetError::io(&source.file))?;
         if first == Some(b'[') {
             source.form = Form::Batch;
@@ -170,9 +176,7 @@ impl Source {
     fn lines(&mut self, rows: usize, chunk: &mut Chunk) -> Result<bool, DatasetError> {
         while chunk.lines.len() + chunk.too_large.len() < rows && chunk.body.len() < CHUNK_BYTES {
             let start = chunk.body.len();
-            let limit = EVENT_BYTES_MAX as u64 + 2;
-            let read = (&mut self.bytes).take(limit).read_until(b'\n', &mut chunk.body);
-            match read {
+            match read_line(&mut self.bytes, EVENT_BYTES_MAX + 2, &mut chunk.body) {
                 Ok(0) => return Ok(false),
                 Ok(_) => {}
                 Err(error) => {
@@ -182,12 +186,12 @@ impl Source {
             }
             self.line += 1;
             let line = &chunk.body[start..];
-            let terminated = line.last() == Some(&b'\n');
+            let terminated = matches!(line.last(), Some(b'\n' | b'\r'));
             if !terminated && line.len() > EVENT_BYTES_MAX {
                 chunk.body.truncate(start);
                 chunk.too_large.push(self.line);
                 self.skip_line().map_err(DatasetError::io(&self.file))?;
-            } else if line.trim_ascii().is_empty() {
+            } else if trimmed(line).is_empty() {
                 chunk.body.truncate(start);
             } else {
                 chunk.lines.push(self.line);
@@ -207,7 +211,12 @@ impl Source {
         }
         match self.skip_space().map_err(DatasetError::io(&self.file))? {
             None => Ok(false),
-            Some(_) => Err(self.row(self.line, "expected nothing behind the array of events")),
+            Some(b'[') => {
+                self.bytes.consume(1);
+                self.events = 0;
+                Ok(true)
+            }
+            Some(_) => Err(self.row(self.line, "expected nothing behind the array of events, or another array")),
         }
     }
 
@@ -269,35 +278,38 @@ impl Source {
         if byte.is_some() {
             self.bytes.consume(1);
         }
-        self.line += u64::from(byte == Some(b'\n'));
+        let ends_line = byte == Some(b'\r') || (byte == Some(b'\n') && !self.carriage);
+        self.carriage = byte == Some(b'\r');
+        self.line += u64::from(ends_line);
         Ok(byte)
     }
 
-    /// The first byte that is no space, which is not taken; counts lines.
+    /// The first byte that is neither space nor of a byte order mark, which is not taken; counts lines.
     fn skip_space(&mut self) -> io::Result<Option<u8>> {
         loop {
             match self.bytes.fill_buf()?.first().copied() {
                 Some(byte) if byte.is_ascii_whitespace() => {
                     self.byte()?;
                 }
+                Some(byte) if byte == MARK[0] => {
+                    for expected in MARK {
+                        if self.byte()? != Some(*expected) {
+                            return Err(io::Error::new(io::ErrorKind::InvalidData, "a broken byte order mark"));
+                        }
+                    }
+                }
                 other => return Ok(other),
             }
         }
     }
 
+    /// Reads to the end of a line that is too long to be kept.
     fn skip_line(&mut self) -> io::Result<()> {
-        loop {
-            let buffer = self.bytes.fill_buf()?;
-            let end = buffer.iter().position(|byte| *byte == b'\n');
-            let length = end.map_or(buffer.len(), |at| at + 1);
-            if length == 0 {
-                return Ok(());
-            }
-            self.bytes.consume(length);
-            if end.is_some() {
-                return Ok(());
-            }
+        let mut part = Vec::new();
+        while read_line(&mut self.bytes, CHUNK_BYTES, &mut part)? > 0 && !matches!(part.last(), Some(b'\n' | b'\r')) {
+            part.clear();
         }
+        Ok(())
     }
 
     fn row(&self, line: u64, reason: &str) -> DatasetError {

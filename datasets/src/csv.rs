@@ -1,11 +1,9 @@
 //! CSV as events, by a [`Mapping`].
 //!
-//! The first record names the columns; blank lines are skipped. Where no column is the id, a row's id is 32 hex digits of
-//! a hash chain: xxh3-128 of the hash before it (16 bytes, little-endian; of nothing for the header) and the record's
-//! bytes without its line end. So it depends on the content up to the row and on nothing else: importing a file again, by
-//! another name, compressed, or through a pipe gives the same ids, and of a file that has grown only the new rows are new.
-//! Another mapping of the same file gives the same ids to other events, which admission answers as conflicts; give it
-//! another `source`.
+//! The first record names the columns; blank lines are skipped, and so are further records that name the same columns,
+//! which files that were put together have. Where no column is the id, it is derived from what the row says
+//! ([`identity`](crate::identity)): importing a file again, by another name, compressed, re-saved, with rows added, moved or
+//! mended, gives the same ids to the same rows.
 //!
 //! A row that is no event is rejected beside its batch. A file that ends inside a row, or whose record exceeds 1 MiB,
 //! ends the import, after the rows before it.
@@ -15,10 +13,11 @@ use std::io::{BufRead, Read};
 use std::path::Path;
 
 use engine::admission::{Reason, Rejection};
+use engine::event::horizon::Horizon;
 use engine::units::{Units, UnitsError};
-use xxhash_rust::xxh3::Xxh3;
 
 use crate::error::DatasetError;
+use crate::identity::RowIds;
 use crate::input::{self, Input};
 use crate::mapping::time::TimeParser;
 use crate::mapping::{CellType, DataColumn, Mapping};
@@ -30,8 +29,8 @@ pub struct CsvImport {
     file: String,
     records: Records<Box<dyn BufRead + Send>>,
     collector: Collector,
-    columns: usize,
-    chain: u128,
+    columns: Vec<String>,
+    ids: Option<RowIds>,
     end: End,
 }
 
@@ -75,13 +74,12 @@ impl CsvImport {
             line: bad.line,
             reason: bad.reason.to_owned(),
         })?;
-        let chain = link(0, header.raw);
-        // Spreadsheets put a byte order mark in front of the first name.
-        let columns: Vec<&str> = header.cells().map(|name| name.trim_start_matches('\u{feff}')).collect();
+        let columns: Vec<&str> = header.cells().collect();
         let roles = mapping.resolve(&columns)?;
-        let columns = columns.len();
+        let columns: Vec<String> = columns.into_iter().map(str::to_owned).collect();
         let collector = Collector::new(roles, options);
-        Ok(Self { file, records, collector, columns, chain, end: End::Ahead })
+        let ids = collector.has_no_ids().then(|| RowIds::new(columns.iter().map(String::as_str).zip(0..)));
+        Ok(Self { file, records, collector, columns, ids, end: End::Ahead })
     }
 
     /// Takes the next record; `false` if there is none.
@@ -94,20 +92,27 @@ impl CsvImport {
                 return Ok(true);
             }
         };
-        if record.raw.is_empty() {
+        if record.blank || record.cells().eq(&self.columns) {
             return Ok(true);
         }
-        if record.len() < self.columns && !record.terminated {
+        let columns = self.columns.len();
+        if record.len() < columns && !record.terminated {
             return Err(DatasetError::Truncated { file: self.file.clone(), line: record.line });
         }
-        let chain = link(self.chain, record.raw);
-        self.chain = chain;
-        if record.len() != self.columns {
-            let detail = format!("{} cells, expected {}", record.len(), self.columns);
+        if record.len() != columns {
+            let detail = format!("{} cells, expected {columns}", record.len());
             self.collector.reject(record.line, Rejection::new(Reason::Malformed, "", detail));
             return Ok(true);
         }
-        self.collector.push(record.line, &record, || format!("{chain:032x}"));
+        let id = match &mut self.ids {
+            Some(ids) => Some(ids.next(|at| record.text(at)).map_err(|error| DatasetError::Row {
+                file: self.file.clone(),
+                line: record.line,
+                reason: error.to_string(),
+            })?),
+            None => None,
+        };
+        self.collector.push(record.line, &record, id);
         Ok(true)
     }
 
@@ -137,15 +142,6 @@ impl Iterator for CsvImport {
     }
 }
 
-fn link(chain: u128, record: &[u8]) -> u128 {
-    let mut hash = Xxh3::new();
-    if chain != 0 {
-        hash.update(&chain.to_le_bytes());
-    }
-    hash.update(record);
-    hash.digest128()
-}
-
 fn failure(file: &str, fault: Fault) -> DatasetError {
     let file = file.to_owned();
     match fault {
@@ -166,8 +162,8 @@ impl Cells for Record<'_> {
         self.cell(at).is_empty()
     }
 
-    fn time_us(&self, at: usize, parser: &TimeParser) -> Result<i64, String> {
-        parser.parse(self.cell(at))
+    fn time_us(&self, at: usize, parser: &TimeParser, horizon: &Horizon) -> Result<i64, Rejection> {
+        parser.parse(self.cell(at), horizon)
     }
 
     fn value(&self, column: &DataColumn) -> Result<Value<'_>, Rejection> {
@@ -177,7 +173,9 @@ impl Cells for Record<'_> {
         }
         let invalid = |reason, detail: &str| Rejection::new(reason, column.pointer.as_str(), detail);
         match column.cell_type {
-            CellType::Auto if is_plain_number(cell) => Ok(Units::parse(cell).map_or(Value::Number(cell), Value::Units)),
+            CellType::Auto if is_plain_number(cell) => {
+                Ok(Units::parse(cell).map_or(Value::Number(cell.into()), Value::Units))
+            }
             CellType::Auto | CellType::Text => Ok(Value::Text(Cow::Borrowed(cell))),
             CellType::Number => Units::parse(cell).map(Value::Units).map_err(|error| match error {
                 UnitsError::Overflow => invalid(Reason::ValueOverflow, &error.to_string()),

@@ -20,6 +20,14 @@ pub enum DatasetError {
         /// What the system says.
         source: io::Error,
     },
+    /// The text has another encoding than UTF-8.
+    #[error("{file}: the text is {encoding}; convert it to UTF-8, for instance by iconv -f {encoding} -t UTF-8")]
+    Encoding {
+        /// Which file.
+        file: String,
+        /// Its encoding.
+        encoding: &'static str,
+    },
     /// A folder of a trace does not hold one file of each kind.
     #[error("{folder}: found {found} files whose name ends in {suffix}; put exactly one there")]
     Folder {
@@ -61,6 +69,32 @@ pub enum DatasetError {
         column: String,
         /// What is wrong, and what would be right.
         reason: String,
+    },
+    /// An encrypted Parquet file.
+    #[error("{file}: is encrypted, which is not read; write it in clear")]
+    Encrypted {
+        /// Which file.
+        file: String,
+    },
+    /// A column of a Parquet file can't be taken.
+    #[error("{file}: column {column}: {reason}")]
+    Column {
+        /// Which file.
+        file: String,
+        /// The column's name.
+        column: String,
+        /// What is wrong, and what would be right.
+        reason: String,
+    },
+    /// A Parquet file gives another number of rows than it says that it has.
+    #[error("{file}: {found} rows can be read where it says that it has {expected}; write it anew")]
+    Rows {
+        /// Which file.
+        file: String,
+        /// What it says.
+        expected: u64,
+        /// What it gives.
+        found: u64,
     },
     /// The file ends in the middle of a row.
     #[error("{file}: line {line}: the file ends in the middle of this row; fetch it again")]

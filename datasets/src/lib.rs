@@ -10,12 +10,14 @@
 
 mod error;
 mod input;
+mod lines;
 mod records;
 mod decimal;
 mod dictionary;
 mod random;
 mod mapping;
 mod rows;
+mod identity;
 mod csv;
 mod parquet;
 mod cloudevents;
@@ -27,7 +29,7 @@ pub use cloudevents::CloudEventsImport;
 pub use csv::CsvImport;
 pub use error::DatasetError;
 pub use invocation::meters as invocation_meters;
-pub use mapping::time::TimeFormat;
+pub use mapping::time::{EpochUnit, TimeFormat};
 pub use mapping::{CellType, Mapping, MappingError};
 pub use parquet::ParquetImport;
 pub use rows::{DatasetBatch, ImportOptions, RejectedRow};

@@ -1,21 +1,27 @@
 //! Delimited text as records: RFC 4180, strict and bounded.
 //!
 //! A quote may only open a cell, and only a delimiter or the line's end may follow the closing one; anything else is a
-//! [`BadRecord`], after which reading goes on with the next line. A record is at most [`RECORD_BYTES_MAX`] long, so that a
-//! lost quote cannot swallow the rest of a large file into memory (I8). Not here: what cells mean.
+//! [`BadRecord`], after which reading goes on with the next line. Lines end with LF, CRLF or CR alone; within quotes each is
+//! read as LF, so that a file says the same on every system. Byte order marks in front of a record are skipped: files that
+//! were put together have them. A record is at most [`RECORD_BYTES_MAX`] long, so that a lost quote cannot swallow the rest
+//! of a large file into memory (I8). Not here: what cells mean.
 
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead};
+
+use engine::event::encoding::MARK;
+
+use crate::lines::{read_line, without_end};
 
 /// Longest record, in bytes.
-pub(crate) const RECORD_BYTES_MAX: u64 = 1024 * 1024;
+pub(crate) const RECORD_BYTES_MAX: usize = 1024 * 1024;
 
 /// One record; valid until the next is read.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Record<'a> {
     /// Line on which it begins, from 1.
     pub(crate) line: u64,
-    /// Its bytes in the file, without the line's end.
-    pub(crate) raw: &'a [u8],
+    /// Whether nothing stands on its line.
+    pub(crate) blank: bool,
     /// Whether a line's end follows it.
     pub(crate) terminated: bool,
     text: &'a str,
@@ -93,16 +99,19 @@ impl<R: BufRead> Records<R> {
         let line = self.lines + 1;
         let mut state = State::CellStart;
         let split = loop {
-            let from = self.raw.len();
-            let room = RECORD_BYTES_MAX + 1 - from as u64;
-            let read = (&mut self.input).take(room).read_until(b'\n', &mut self.raw).map_err(Fault::Io)?;
+            let mut from = self.raw.len();
+            let room = RECORD_BYTES_MAX + 1 - from;
+            let read = read_line(&mut self.input, room, &mut self.raw).map_err(Fault::Io)?;
             if read == 0 {
                 return if from == 0 { Ok(None) } else { Err(Fault::Truncated { line }) };
             }
-            if self.raw.len() as u64 > RECORD_BYTES_MAX {
+            if self.raw.len() > RECORD_BYTES_MAX {
                 return Err(Fault::TooLong { line });
             }
             self.lines += 1;
+            while state == State::CellStart && self.raw[from..].starts_with(MARK) {
+                from += MARK.len();
+            }
             match split(&self.raw[from..], self.delimiter, state, &mut self.text, &mut self.ends) {
                 Ok(State::Quoted) => state = State::Quoted,
                 Ok(_) => break Ok(()),
@@ -119,15 +128,9 @@ impl<R: BufRead> Records<R> {
         if self.ends.iter().any(|end| !text.is_char_boundary(*end)) {
             return Err(bad("not UTF-8; convert the file"));
         }
-        let raw = without_line_end(&self.raw);
-        Ok(Record { line, raw, terminated: raw.len() < self.raw.len(), text, ends: &self.ends })
-    }
-}
-
-fn without_line_end(line: &[u8]) -> &[u8] {
-    match line {
-        [body @ .., b'\r', b'\n'] | [body @ .., b'\n'] => body,
-        body => body,
+        let raw = without_end(&self.raw);
+        let blank = text.is_empty() && self.ends.len() == 1 && !raw.ends_with(b"\"");
+        Ok(Record { line, blank, terminated: raw.len() < self.raw.len(), text, ends: &self.ends })
     }
 }
 
@@ -139,7 +142,7 @@ fn split(
     text: &mut Vec<u8>,
     ends: &mut Vec<usize>,
 ) -> Result<State, &'static str> {
-    let body = without_line_end(line);
+    let body = without_end(line);
     if state == State::CellStart && !body.contains(&b'"') {
         for cell in body.split(|byte| *byte == delimiter) {
             text.extend_from_slice(cell);
@@ -172,7 +175,9 @@ fn split(
         };
     }
     if state == State::Quoted {
-        text.extend_from_slice(&line[body.len()..]);
+        if body.len() < line.len() {
+            text.push(b'\n');
+        }
         return Ok(State::Quoted);
     }
     ends.push(text.len());
@@ -208,7 +213,10 @@ mod tests {
         check(b"a,b\r\n,\r\n", &["a|b", "|"]);
         check(b"\"a,\"\"b\"\"\",c\n", &["a,\"b\"|c"]);
         check(b"\"a\nb\",c\nd\n", &["a\nb|c", "d"]);
-        check(b"\"a\r\nb\",\"\"\n", &["a\r\nb|"]);
+        check(b"\"a\r\nb\",\"\"\n", &["a\nb|"]);
+        check(b"a,b\r\"c\rd\",e\r", &["a|b", "c\nd|e"]);
+        check(b"a,b\r\r\n\rc", &["a|b", "", "", "c"]);
+        check(b"\xef\xbb\xbf\"a\",b\n\xef\xbb\xbfc,\"\xef\xbb\xbfd\"\r", &["a|b", "c|\u{feff}d"]);
         check(b"\n\"\"\n", &["", ""]);
     }
 
@@ -223,7 +231,7 @@ mod tests {
     #[test]
     fn a_lost_quote_ends_reading() {
         check(b"a\n\"b,c\nd\n", &["a", "#"]);
-        check(&[b"\"".to_vec(), vec![b'x'; RECORD_BYTES_MAX as usize], b"\"\n".to_vec()].concat(), &["#"]);
+        check(&[b"\"".to_vec(), vec![b'x'; RECORD_BYTES_MAX], b"\"\n".to_vec()].concat(), &["#"]);
     }
 
     #[test]

@@ -9,7 +9,9 @@ use std::borrow::Cow;
 use engine::admission::{Reason, Rejection};
 use engine::event::batch::EventBatch;
 use engine::event::builder::{Attributes, EventBatchBuilder};
-use engine::event::cloudevents::Limits;
+use engine::event::cloudevents::{Limits, Members};
+use engine::event::horizon::Horizon;
+use engine::event::syntax::is_string;
 use engine::units::Units;
 
 use crate::ROWS_PER_BATCH;
@@ -35,15 +37,8 @@ impl ImportOptions {
         Self { rows_per_batch: ROWS_PER_BATCH, now_us, past_max_us: None, future_max_us: 3_600_000_000 }
     }
 
-    fn check_time(&self, time_us: i64) -> Result<(), Rejection> {
-        if time_us > self.now_us.saturating_add(self.future_max_us) {
-            let detail = "lies too far in the future; check the mapping's time_format and time_zone";
-            return Err(Rejection::new(Reason::TooNew, "time", detail));
-        }
-        if self.past_max_us.is_some_and(|past_max_us| time_us < self.now_us.saturating_sub(past_max_us)) {
-            return Err(Rejection::new(Reason::TooOld, "time", "lies too far in the past"));
-        }
-        Ok(())
+    fn horizon(&self) -> Horizon {
+        Horizon { now_us: self.now_us, past_max_us: self.past_max_us, future_max_us: self.future_max_us }
     }
 }
 
@@ -76,8 +71,10 @@ pub(crate) enum Value<'a> {
     Text(Cow<'a, str>),
     Units(Units),
     /// A number, as JSON writes it, that is no quantity: too large, or more than nine digits behind the point.
-    Number(&'a str),
+    Number(Cow<'a, str>),
     Boolean(bool),
+    /// Any other value, as JSON.
+    Json(String),
 }
 
 /// One row of a file, cells by the file's columns.
@@ -86,8 +83,8 @@ pub(crate) trait Cells {
     fn text(&self, at: usize) -> Option<Cow<'_, str>>;
     /// Whether there is no time in the cell.
     fn is_timeless(&self, at: usize) -> bool;
-    /// The cell as a time in µs since the epoch, or what was expected.
-    fn time_us(&self, at: usize, parser: &TimeParser) -> Result<i64, String>;
+    /// The cell as a time in µs since the epoch, if `horizon` holds it.
+    fn time_us(&self, at: usize, parser: &TimeParser, horizon: &Horizon) -> Result<i64, Rejection>;
     /// The cell as data.
     fn value(&self, column: &DataColumn) -> Result<Value<'_>, Rejection>;
 }
@@ -98,12 +95,24 @@ pub(crate) struct Collector {
     roles: Roles,
     options: ImportOptions,
     builder: EventBatchBuilder,
+    members: Members,
     rejected: Vec<RejectedRow>,
 }
 
 impl Collector {
     pub(crate) fn new(roles: Roles, options: ImportOptions) -> Self {
-        Self { roles, options, builder: EventBatchBuilder::new(), rejected: Vec::new() }
+        let (builder, members) = (EventBatchBuilder::new(), Members::default());
+        Self { roles, options, builder, members, rejected: Vec::new() }
+    }
+
+    /// Whether ids have to be derived.
+    pub(crate) fn has_no_ids(&self) -> bool {
+        self.roles.id.is_none()
+    }
+
+    /// How times are read.
+    pub(crate) fn time_parser(&self) -> &TimeParser {
+        &self.roles.time_parser
     }
 
     /// Whether it holds nothing.
@@ -117,10 +126,10 @@ impl Collector {
     }
 
     /// Takes the row at `line`; `derived_id` is its id if the mapping names no column.
-    pub(crate) fn push(&mut self, line: u64, cells: &impl Cells, derived_id: impl FnOnce() -> String) {
+    pub(crate) fn push(&mut self, line: u64, cells: &impl Cells, derived_id: Option<&str>) {
         let id = match self.roles.id {
             Some(at) => cells.text(at),
-            None => Some(Cow::Owned(derived_id())),
+            None => derived_id.map(Cow::Borrowed),
         };
         if let Err(rejection) = self.stage(cells, id.as_deref()) {
             self.builder.abort();
@@ -153,24 +162,31 @@ impl Collector {
         let event_type = attribute(cells, &roles.event_type).ok_or_else(|| missing("type"))?;
         let subject = roles.subject.and_then(|at| cells.text(at));
         for (name, text) in [("tenant", &*tenant), ("id", id), ("type", &*event_type)] {
-            check_length(name, text)?;
+            check_attribute(name, text)?;
         }
-        check_length("subject", subject.as_deref().unwrap_or_default())?;
+        check_attribute("subject", subject.as_deref().unwrap_or_default())?;
         if cells.is_timeless(roles.time) {
             return Err(missing("time"));
         }
-        let time_us = cells
-            .time_us(roles.time, &roles.time_parser)
-            .map_err(|expected| Rejection::new(Reason::InvalidAttribute, "time", expected))?;
-        self.options.check_time(time_us)?;
+        let time_us = cells.time_us(roles.time, &roles.time_parser, &self.options.horizon())?;
         for column in &roles.data {
             match cells.value(column)? {
                 Value::Absent => {}
                 Value::Text(text) => self.builder.text(&column.pointer, &text),
                 Value::Units(units) => self.builder.units(&column.pointer, units),
-                Value::Number(number) => self.builder.json(&column.pointer, number),
+                Value::Number(number) => self.builder.json(&column.pointer, &number),
                 Value::Boolean(truth) => self.builder.boolean(&column.pointer, truth),
+                Value::Json(json) => {
+                    self.members.stage_at(&column.pointer, &json, &mut self.builder).map_err(|malformed| {
+                        Rejection::new(Reason::ValueInvalid, column.pointer.as_str(), malformed.to_string())
+                    })?;
+                }
             }
+        }
+        for (name, at) in &roles.attributes {
+            let Some(text) = cells.text(*at) else { continue };
+            check_attribute(name, &text)?;
+            self.builder.json(name, &serde_json::Value::from(&*text).to_string());
         }
         self.builder.commit(Attributes {
             tenant: &tenant,
@@ -191,17 +207,17 @@ fn attribute<'a>(cells: &'a impl Cells, origin: &'a Origin) -> Option<Cow<'a, st
     }
 }
 
-/// The same limit as at the JSON door.
-fn check_length(name: &str, text: &str) -> Result<(), Rejection> {
+/// The same rules as at the JSON door.
+fn check_attribute(name: &str, text: &str) -> Result<(), Rejection> {
     let bytes_max = Limits::default().attribute_bytes_max;
-    if text.len() > bytes_max {
-        return Err(Rejection::new(
-            Reason::InvalidAttribute,
-            name,
-            format!("longer than {bytes_max} bytes; is the mapping right?"),
-        ));
-    }
-    Ok(())
+    let detail = if text.len() > bytes_max {
+        format!("longer than {bytes_max} bytes; is the mapping right?")
+    } else if !is_string(text) {
+        "holds a control character or noncharacter, which attributes may not".to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(Rejection::new(Reason::InvalidAttribute, name, detail))
 }
 
 /// Whether `text` is a number as JSON writes numbers, without an exponent.

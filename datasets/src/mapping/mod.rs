@@ -19,6 +19,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::path::Path;
 
+use engine::event::syntax::{is_attribute_name, is_string, is_uri_reference};
 use engine::path::push_member;
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +27,10 @@ use time::{TimeFormat, TimeParser};
 
 /// Largest mapping file, in bytes.
 const MAPPING_BYTES_MAX: u64 = 1024 * 1024;
+
+/// Names that the mapping's other fields give, or that are no attributes.
+const OWN_NAMES: [&str; 9] =
+    ["specversion", "id", "source", "type", "subject", "time", "tenant", "data", "datacontenttype"];
 
 /// From columns to attributes. Unknown names in a file are errors.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,10 +44,9 @@ pub struct Mapping {
     pub time_column: String,
     /// How that column is written. In Parquet only for columns that are texts or numbers.
     pub time_format: TimeFormat,
-    /// IANA time zone of times that do not state their own.
+    /// IANA time zone of times that do not state their own, whatever they are written in: texts, dates, timestamps.
     pub time_zone: String,
-    /// Column of the event's id. Without one, ids are derived; see [`CsvImport`](crate::CsvImport) and
-    /// [`ParquetImport`](crate::ParquetImport).
+    /// Column of the event's id. Without one, what the row says is its id: the same row is the same event in any file.
     pub id_column: Option<String>,
     /// CloudEvents `source` of every row. Ids are unique within it, so it must not depend on where the file lies.
     pub source: String,
@@ -53,6 +57,8 @@ pub struct Mapping {
     pub type_column: Option<String>,
     /// Column of the subject.
     pub subject_column: Option<String>,
+    /// Columns of further attributes, by the attribute's name.
+    pub attributes: BTreeMap<String, String>,
     /// Columns that become data. Without it, all that are no attribute.
     pub include: Option<Vec<String>>,
     /// Columns that do not become data.
@@ -76,6 +82,7 @@ impl Default for Mapping {
             event_type: None,
             type_column: None,
             subject_column: None,
+            attributes: BTreeMap::new(),
             include: None,
             exclude: Vec::new(),
             types: BTreeMap::new(),
@@ -141,6 +148,8 @@ pub(crate) struct Roles {
     pub(crate) time_parser: TimeParser,
     pub(crate) id: Option<usize>,
     pub(crate) subject: Option<usize>,
+    /// Names of further attributes and their columns.
+    pub(crate) attributes: Vec<(String, usize)>,
     pub(crate) data: Vec<DataColumn>,
 }
 
@@ -157,10 +166,11 @@ impl Mapping {
             return Err(fail("larger than 1 MiB; is it a mapping?".to_owned()));
         }
         let text = fs::read_to_string(path).map_err(|e| fail(e.to_string()))?;
+        let text = text.trim_start_matches('\u{feff}');
         if path.extension().is_some_and(|extension| extension == "json") {
-            serde_json::from_str(&text).map_err(|e| fail(e.to_string()))
+            serde_json::from_str(text).map_err(|e| fail(e.to_string()))
         } else {
-            toml::from_str(&text).map_err(|e| fail(e.to_string()))
+            toml::from_str(text).map_err(|e| fail(e.to_string()))
         }
     }
 
@@ -176,17 +186,19 @@ impl Mapping {
         };
         let optional = |field: &str, name: &Option<String>| name.as_ref().map(|name| find(field, name)).transpose();
         let origin = |field: &str, constant: &Option<String>, column: &Option<String>| match (constant, column) {
-            (Some(constant), None) if !constant.is_empty() => Ok(Origin::Constant(constant.clone())),
+            (Some(constant), None) if !constant.is_empty() && is_string(constant) => {
+                Ok(Origin::Constant(constant.clone()))
+            }
             (None, Some(name)) => find(&format!("{field}_column"), name).map(Origin::Column),
             (None, None) => Err(refuse(field, format!("give {field} or {field}_column"))),
-            (Some(_), None) => Err(refuse(field, "must not be empty")),
+            (Some(_), None) => Err(refuse(field, "must be a text, not empty, without control characters")),
             (Some(_), Some(_)) => Err(refuse(field, format!("give {field} or {field}_column, not both"))),
         };
         if self.time_column.is_empty() {
             return Err(refuse("time_column", "name the column of the event's time"));
         }
-        if self.source.is_empty() {
-            return Err(refuse("source", "must not be empty"));
+        if !is_uri_reference(&self.source) {
+            return Err(refuse("source", "expected a URI-reference (RFC 3986), such as /shop or https://example.com"));
         }
         let time_parser = TimeParser::new(&self.time_format, &self.time_zone)?;
         let mut roles = Roles {
@@ -197,8 +209,16 @@ impl Mapping {
             time_parser,
             id: optional("id_column", &self.id_column)?,
             subject: optional("subject_column", &self.subject_column)?,
+            attributes: Vec::new(),
             data: Vec::new(),
         };
+        for (name, column) in &self.attributes {
+            if !is_attribute_name(name) || OWN_NAMES.contains(&name.as_str()) {
+                let reason = format!("{name} is no name of a further attribute; use a-z and 0-9 only");
+                return Err(refuse("attributes", reason));
+            }
+            roles.attributes.push((name.clone(), find("attributes", column)?));
+        }
         roles.data = self.data(columns, &roles, find)?;
         Ok(roles)
     }
@@ -247,9 +267,16 @@ impl Mapping {
 }
 
 impl Roles {
-    fn is_attribute(&self, at: usize) -> bool {
+    /// Whether the column is an attribute.
+    pub(crate) fn is_attribute(&self, at: usize) -> bool {
         let of = |origin: &Origin| matches!(origin, Origin::Column(column) if *column == at);
-        of(&self.tenant) || of(&self.event_type) || at == self.time || self.id == Some(at) || self.subject == Some(at)
+        let further = self.attributes.iter().any(|(_, column)| *column == at);
+        of(&self.tenant)
+            || of(&self.event_type)
+            || at == self.time
+            || self.id == Some(at)
+            || self.subject == Some(at)
+            || further
     }
 }
 
@@ -288,6 +315,11 @@ mod tests {
         check(&with("time_format = 'iso'"), Err("time_format"));
         check(&with("time_format = '%!'"), Err("time_format"));
         check(&with("source = ''"), Err("source"));
+        check(&with("source = 'my shop'"), Err("source"));
+        check(&with("attributes = { traceparent = 'n' }"), Ok(&["/a~1b"]));
+        check(&with("attributes = { traceparent = 'nope' }"), Err("attributes"));
+        check(&with("attributes = { Trace = 'n' }"), Err("attributes"));
+        check(&with("attributes = { id = 'n' }"), Err("attributes"));
         check(&with("tenant_colum = 'who'"), Err("unknown field"));
         check("time_column = 'at'\ntype = 't'", Err("tenant"));
         check("tenant = 'a'\ntime_column = 'at'", Err("type"));
@@ -301,8 +333,8 @@ mod tests {
         let (toml, json) = (folder.path().join("m.toml"), folder.path().join("m.json"));
         fs::write(&toml, "tenant='a'\ntype='t'\ntime_column='at'\ntime_format='unix_ms'\ndelimiter=';'").unwrap();
         let mapping = Mapping::open(&toml).unwrap();
-        assert_eq!(mapping.time_format, TimeFormat::UnixMs);
-        fs::write(&json, serde_json::to_string(&mapping).unwrap()).unwrap();
+        assert_eq!(mapping.time_format, TimeFormat::Unix(time::EpochUnit::Milliseconds));
+        fs::write(&json, format!("\u{feff}{}", serde_json::to_string(&mapping).unwrap())).unwrap();
         assert_eq!(Mapping::open(&json).unwrap(), mapping);
         fs::write(&json, "{\"tenant\":").unwrap();
         assert!(Mapping::open(&json).unwrap_err().field.ends_with("m.json"));

@@ -53,6 +53,19 @@ fn lines_and_arrays_are_read_alike() {
 }
 
 #[test]
+fn marks_and_line_ends_of_every_kind_are_read() {
+    let ([one, two, three], mark) = ([1, 2, 3].map(event), "\u{feff}");
+    for end in ["\n", "\r\n", "\r"] {
+        check(&format!("{mark}{one}{end}{end}{mark}{two}{end}{mark}{end}{three}"), &[1, 2, 3], &[], None);
+        check(&format!("{mark}{one}{end}{end}nonsense{end}{two}"), &[1, 2], &[3], None);
+        check(&format!("{mark}[{one},{end}{{}},{end}{end}7,{two}]"), &[1, 2], &[2, 4], None);
+    }
+    check(&format!("{mark}[{one}]\n{mark}[{two},{three}]{mark}\n"), &[1, 2, 3], &[], None);
+    check(&format!("[] {mark} [{one}]"), &[1], &[], None);
+    check(&format!("[{one}]\n{two}"), &[1], &[], Some("or another array"));
+}
+
+#[test]
 fn events_that_are_none_are_rejected_by_line() {
     let [one, two] = [1, 2].map(event);
     check(&format!("{one}\nnonsense\n\n{{}}\n{two}\n"), &[1, 2], &[2, 4], None);

@@ -134,18 +134,36 @@ fn a_batch_ends_after_its_rows_whatever_they_are() {
 }
 
 #[test]
-fn derived_ids_depend_on_content_and_row_alone() {
+fn the_same_content_is_the_same_events() {
     let whole = ids(read(ROWS, &mapping(), 1_000));
     assert_eq!(whole.len(), 3);
     assert_ne!(whole[0], whole[1], "equal rows are different events");
     assert_eq!(ids(read(ROWS, &mapping(), 1)), whole);
-    assert_eq!(ids(read(ROWS.replace('\n', "\r\n"), &mapping(), 1_000)), whole);
+    for end in ["\r\n", "\r"] {
+        assert_eq!(ids(read(ROWS.replace('\n', end), &mapping(), 1_000)), whole, "lines end with {end:?}");
+    }
     assert_eq!(ids(read(ROWS.trim_end(), &mapping(), 1_000)), whole);
     assert_eq!(ids(read(zstd::encode_all(ROWS.as_bytes(), 1).unwrap(), &mapping(), 1_000)), whole);
+    assert_eq!(ids(read(format!("\u{feff}{}", ROWS.replace("acme", "\"acme\"")), &mapping(), 1_000)), whole);
+    assert_eq!(ids(read(ROWS.replace(",1\n", ",1.0\n"), &mapping(), 1_000)), whole);
+    let columns_moved =
+        "n,new,at,who\n1,,2024-01-01T00:00:00Z,acme\n1,,2024-01-01T00:00:00Z,acme\n2,,2024-01-01T00:00:01Z,beta\n";
+    assert_eq!(ids(read(columns_moved, &mapping(), 1_000)), whole);
+}
+
+#[test]
+fn rows_that_are_added_moved_or_mended_leave_the_others_what_they_are() {
+    let whole = ids(read(ROWS, &mapping(), 1_000));
     let grown = format!("{ROWS}beta,2024-01-01T00:00:02Z,3\n");
     assert_eq!(ids(read(grown, &mapping(), 1_000))[..3], whole);
+    let moved = "who,at,n\nbeta,2024-01-01T00:00:01Z,2\nacme,2024-01-01T00:00:00Z,1\nacme,2024-01-01T00:00:00Z,1\n";
+    assert_eq!(ids(read(moved, &mapping(), 1_000)), [&whole[2], &whole[0], &whole[1]].map(String::clone));
+    let bad = ROWS.replace("acme,2024-01-01T00:00:00Z,1\nbeta", "acme,never,1\nbeta");
+    let admitted = ids(read(bad, &mapping(), 1_000));
+    assert_eq!(admitted, [&whole[0], &whole[2]].map(String::clone), "and mended it is the one that is missing");
     let changed = ids(read(ROWS.replacen(",1\n", ",5\n", 1), &mapping(), 1_000));
-    assert!(changed.iter().all(|id| !whole.contains(id)));
+    assert_eq!((&changed[1], &changed[2]), (&whole[0], &whole[2]), "of equal rows the first is left");
+    assert!(!whole.contains(&changed[0]));
 }
 
 #[test]
@@ -182,4 +200,47 @@ fn damage_ends_the_import_behind_the_rows_before_it() {
 #[test]
 fn a_byte_order_mark_is_no_part_of_a_name() {
     assert_eq!(one(&format!("\u{feff}{ROWS}"), &mapping()).batch.len(), 3);
+    assert_eq!(one(&format!("\u{feff}{}", ROWS.replace("who,at", "\"who\",\"at\"")), &mapping()).batch.len(), 3);
+}
+
+#[test]
+fn files_that_were_put_together_are_one() {
+    let marked = format!("\u{feff}{ROWS}");
+    let batch = one(&format!("{marked}{marked}"), &mapping());
+    assert_eq!((batch.batch.len(), batch.rejected.len()), (6, 0), "{:?}", batch.rejected);
+    let wide: Vec<u8> = marked.encode_utf16().flat_map(u16::to_be_bytes).collect();
+    let error = read(wide, &mapping(), 10).remove(0).unwrap_err().to_string();
+    assert!(error.contains("UTF-16BE"), "{error}");
+}
+
+#[test]
+fn carriage_returns_alone_end_lines() {
+    let batch =
+        one("who,at,n\racme,2024-01-01T00:00:00Z,x\r\racme,never,2\rbeta,2024-01-01T00:00:00Z,\"a\rb\"\r", &mapping());
+    assert_eq!(batch.batch.len(), 2);
+    assert_eq!(batch.rejected.iter().map(|row| row.line).collect::<Vec<_>>(), [4]);
+    assert_eq!(texts(&batch.batch, "/n")[1].as_deref(), Some("a\nb"));
+}
+
+#[test]
+fn a_declared_zone_holds_for_texts_without_an_offset() {
+    let at = |zone: &str, text: &str| {
+        let mapping = Mapping { time_zone: zone.into(), ..mapping() };
+        events(&one(&format!("who,at\nacme,{text}\n"), &mapping).batch).next().map(|event| event.time_us)
+    };
+    let ten = 1_767_262_500_000_000;
+    assert_eq!(at("UTC", "2026-01-01 10:15"), Some(ten));
+    assert_eq!(at("Europe/Berlin", "2026-01-01 10:15"), Some(ten - 3_600_000_000));
+    assert_eq!(at("Europe/Berlin", "2026-01-01T10:15Z"), Some(ten));
+}
+
+#[test]
+fn further_attributes_come_from_columns() {
+    let mapping = Mapping { attributes: [("traceparent".to_owned(), "n".to_owned())].into(), ..mapping() };
+    let batch = one(
+        "who,at,n\nacme,2024-01-01T00:00:00Z,00-1\nacme,2024-01-01T00:00:00Z,\nacme,2024-01-01T00:00:00Z,\"a\nb\"\n",
+        &mapping,
+    );
+    assert_eq!(batch.batch.rest().unwrap().value(0), r#"{"traceparent":"00-1"}"#);
+    assert_eq!((batch.batch.len(), &*batch.rejected[0].rejection.field), (2, "traceparent"));
 }

@@ -7,6 +7,7 @@ mod cloudevents;
 mod csv;
 mod generator;
 mod parquet;
+mod parquet_types;
 mod trace;
 
 use engine::event::batch::EventBatch;
