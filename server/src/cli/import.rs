@@ -21,6 +21,7 @@ use crate::import::{ImportReport, Terms};
 use super::api::{Request, path};
 use super::place::Place;
 use super::progress::{Progress, counted, grouped, note};
+use super::remembered::{Consent, known_since_us};
 use super::site::{IfAbsent, Site, at};
 use super::table::Table;
 use super::{Cli, Ended, stop, upload};
@@ -33,14 +34,19 @@ pub(super) type Batches = Box<dyn Iterator<Item = Result<DatasetBatch, DatasetEr
 /// Import events from a file
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Files may be compressed with gzip or zstd. Importing is safe to repeat: what was admitted before is
-counted as a duplicate. Tenants that are not known are created (with --url: if the key is the platform's
-and has the scope admin). Events that a rate limit refuses are sent again as fast as it allows. A running
+Text is UTF-8, its lines end in any way, and it may be compressed with gzip or zstd. Importing is safe to
+repeat for as long as ids are remembered (events.dedup_horizon_s, 34 days unless set): what was admitted
+before is counted as a duplicate. Events that are older, in a node that has forgotten ids, are asked about
+or want --older-than-dedup. Tenants that are not known are created (with --url: if the key is the
+platform's and has the scope admin). Events that a rate limit refuses are sent again as fast as it allows. A running
 node that answers 429 or 503 is sent the same again when it says, or after pauses that grow to 30 s.
 --wait-max-s bounds how long either may go on without an event being taken.
 
 cloudevents       one CloudEvents 1.0 object a line, or a JSON array of them
-csv, parquet      columns are named by flags or by a mapping file (TOML or JSON, the flags' names)
+csv, parquet      columns are named by flags or by a mapping file (TOML or JSON, the flags' names).
+                  Without --id-column a row is known by what it says: re-saved, with columns in
+                  another order or rows added, moved or mended, it is the same event, and so is an
+                  equal row of another file (give each feed its own --source-name)
 azure-functions   the folder of the Azure Functions 2019 trace; defines the meters invocations,
                   gb_seconds, memory_mb, functions and duration_ms_p95
 
@@ -63,6 +69,9 @@ pub(super) struct Import {
     /// Longest wait for a rate limit, a busy node or one that is out of space
     #[arg(long, value_name = "SECONDS", default_value_t = 600)]
     wait_max_s: u64,
+    /// Import events though their ids may be forgotten, so that they could count twice
+    #[arg(long)]
+    older_than_dedup: bool,
     #[command(flatten)]
     columns: Columns,
 }
@@ -91,13 +100,14 @@ struct Columns {
     /// Column of the event's time
     #[arg(long, value_name = "COLUMN")]
     time_column: Option<String>,
-    /// How it is written: rfc3339, unix_s, unix_ms, unix_us or a strptime pattern
+    /// How it is written: rfc3339 (offset and seconds may be missing), unix_s, unix_ms, unix_us, unix_ns or a
+    /// strptime pattern
     #[arg(long, value_name = "FORMAT")]
     time_format: Option<String>,
-    /// Time zone of times that do not state their own
+    /// Time zone of times that do not state their own, in texts, dates and timestamps [default: UTC]
     #[arg(long, value_name = "ZONE")]
     time_zone: Option<String>,
-    /// Column of the event's id; without it one is derived from the file's content
+    /// Column of the event's id; without it one is derived from what the row says
     #[arg(long, value_name = "COLUMN")]
     id_column: Option<String>,
     /// CloudEvents source of every row
@@ -212,8 +222,13 @@ impl Import {
             progress: &|tally| progress.show(tally),
             waits: &|reason| waits.tell(reason),
         };
+        let consent = Consent::default();
         let report = at(&self.place, IfAbsent::Make, |site| {
             define(site, &meters)?;
+            let batches = match self.older_than_dedup {
+                true => batches,
+                false => consent.watch(batches, known_since_us(site, options.now_us), progress.pause()),
+            };
             match site {
                 Site::Remote(remote) => upload::run(remote, batches, &terms),
                 Site::Local(local) => Ok(crate::import::run(&local.node, batches, &terms)?),
@@ -222,8 +237,11 @@ impl Import {
         drop(progress);
         summarise(&name, &report);
         if stopped.load(Ordering::Relaxed) {
-            anyhow::bail!("interrupted; run the same import again to go on: ids dedup, so nothing counts twice");
+            anyhow::bail!(
+                "interrupted; run the same import again to go on: ids dedup within events.dedup_horizon_s, so nothing counts twice"
+            );
         }
+        consent.check()?;
         Ok(if report.tally.rejected > 0 { Ended::WithRejections } else { Ended::Well })
     }
 }

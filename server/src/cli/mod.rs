@@ -24,6 +24,7 @@ mod stop;
 mod serve;
 mod demo;
 mod import;
+mod remembered;
 mod upload;
 mod sql;
 mod tenant;

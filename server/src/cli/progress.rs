@@ -38,6 +38,14 @@ impl Progress {
         Self { shown: Shown::Bar(bar), started }
     }
 
+    /// What stops the bar while somebody is asked.
+    pub(super) fn pause(&self) -> Pause {
+        match &self.shown {
+            Shown::Bar(bar) => Pause(Some(bar.clone())),
+            Shown::Lines { .. } => Pause(None),
+        }
+    }
+
     /// What has been answered so far.
     pub(super) fn show(&self, tally: &Tally) {
         match &self.shown {
@@ -49,6 +57,19 @@ impl Progress {
                     note(&line(tally, self.started.elapsed()));
                 }
             }
+        }
+    }
+}
+
+/// Takes the bar off the terminal.
+pub(super) struct Pause(Option<ProgressBar>);
+
+impl Pause {
+    /// Runs `work` without the bar.
+    pub(super) fn during<T>(&self, work: impl FnOnce() -> T) -> T {
+        match &self.0 {
+            Some(bar) => bar.suspend(work),
+            None => work(),
         }
     }
 }

@@ -7,11 +7,9 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use datafusion::arrow::array::Array;
 use engine::admission::{Reason, Rejection, RejectionCount, Tally};
 use engine::event::batch::EventBatch;
-use engine::event::json::data_json;
-use jiff::Timestamp;
+use engine::event::cloudevents::lines;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -56,7 +54,7 @@ pub(super) fn run(remote: &Remote, batches: Batches, terms: &Terms<'_>) -> anyho
 fn interrupted(tally: &Tally) -> String {
     let answered = tally.admitted + tally.duplicate + tally.rejected;
     format!(
-        "ended after {}; run the same import again to go on: ids dedup, so nothing counts twice",
+        "ended after {}; run the same import again to go on: ids dedup within events.dedup_horizon_s, so nothing counts twice",
         counted(answered, "event")
     )
 }
@@ -150,7 +148,7 @@ impl Sender for There<'_> {
 
     fn send(&mut self, batch: &EventBatch) -> anyhow::Result<Answered> {
         let path = format!("{}?create_tenants=true&errors_max={}", path(&["events"]), batch.len());
-        let sent = self.post(&Request::events(path, lines(batch)?));
+        let sent = self.post(&Request::events(path, lines(batch)));
         let too_large = |error: &anyhow::Error| error.downcast_ref::<Problem>().is_some_and(|told| told.status == 413);
         let answer = match sent {
             Ok(answer) => answer,
@@ -190,35 +188,4 @@ impl Sender for There<'_> {
         (self.terms.waits)(reason);
         self.terms.sleep(pause)
     }
-}
-
-/// The events as CloudEvents 1.0, a line each.
-fn lines(batch: &EventBatch) -> anyhow::Result<Vec<u8>> {
-    let data = data_json(batch);
-    let (tenants, sources, types, subjects) = (batch.tenants(), batch.sources(), batch.types(), batch.subjects());
-    let mut lines = Vec::with_capacity(batch.len() * 256);
-    for row in 0..batch.len() {
-        let mut event = json!({
-            "specversion": "1.0",
-            "id": batch.ids().value(row),
-            "source": sources.get(row),
-            "type": types.get(row),
-            "tenant": tenants.get(row),
-            "time": Timestamp::from_microsecond(batch.times().value(row))?.to_string(),
-        });
-        if let (Some(subject), Value::Object(members)) = (subjects.get(row), &mut event) {
-            members.insert("subject".into(), subject.into());
-        }
-        let mut line = event.to_string();
-        if data.is_valid(row) {
-            // As text: a number's digits are not to pass through a float.
-            line.truncate(line.len() - 1);
-            line.push_str(",\"data\":");
-            line.push_str(data.value(row));
-            line.push('}');
-        }
-        lines.extend_from_slice(line.as_bytes());
-        lines.push(b'\n');
-    }
-    Ok(lines)
 }

@@ -31,6 +31,7 @@ use super::binary_mode;
 use super::body::{self, Coding, Reservation};
 use super::caller::MayIngest;
 use super::json::Parameters;
+use super::media::Media;
 use super::problem::{Kind, Problem, ProblemBody};
 use super::sequence;
 
@@ -49,9 +50,11 @@ pub(super) struct Wishes {
 
 /// Takes CloudEvents; answers when they are durable.
 ///
-/// A single event is `application/cloudevents+json`, or any other body with `ce-` headers; many are
-/// `application/cloudevents-batch+json` or `application/x-ndjson`. Bodies may be gzip or zstd. The tenant is the key's; a
-/// platform key names it in each event's attribute `tenant`. Sending the same events again is safe: they are duplicates.
+/// A single event is `application/cloudevents+json`, or any other body with `ce-` headers, of which JSON stays JSON, other
+/// text becomes a string and all else base64; many are `application/cloudevents-batch+json` or `application/x-ndjson`.
+/// Bodies may be gzip or zstd. The tenant is the key's; a platform key names it in each event's attribute `tenant`. Sending
+/// the same events again is safe for as long as ids are remembered (`events.dedup_horizon_s`, 34 days unless set): they are
+/// duplicates.
 ///
 /// A producer that numbers its bodies from 0 (`Tenantry-Producer`, `Tenantry-Epoch`, `Tenantry-Sequence`, as Kafka's
 /// idempotent producer does) has each known by its number instead of its events by their ids: a number that was taken is
@@ -135,19 +138,24 @@ enum Shape {
 impl Shape {
     fn of(headers: &HeaderMap) -> Result<Self, Problem> {
         let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let media = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        match media.as_str() {
-            "application/cloudevents+json" => Ok(Self::Structured(Form::Single)),
-            "application/cloudevents-batch+json" => Ok(Self::Structured(Form::Batch)),
-            "application/x-ndjson" | "application/ndjson" => Ok(Self::Structured(Form::Ndjson)),
-            _ if headers.contains_key("ce-specversion") => Ok(Self::Binary),
+        let media = Media::parse(value);
+        let form = match media.essence().as_str() {
+            "application/cloudevents+json" => Form::Single,
+            "application/cloudevents-batch+json" => Form::Batch,
+            "application/x-ndjson" | "application/ndjson" => Form::Ndjson,
+            // Another format of whole events than JSON is no data of an event.
+            other if headers.contains_key("ce-specversion") && !other.starts_with("application/cloudevents") => {
+                return Ok(Self::Binary);
+            }
             _ => {
                 let expect = "send application/cloudevents+json, application/cloudevents-batch+json, \
                               application/x-ndjson, or one event's attributes as ce- headers";
-                let detail = format!("media type {media:?} is not supported; {expect}");
-                Err(Kind::UnsupportedMedia.with(detail).field("Content-Type", "unsupported", expect))
+                let detail = format!("media type {value:?} is not supported; {expect}");
+                return Err(Kind::UnsupportedMedia.with(detail).field("Content-Type", "unsupported", expect));
             }
-        }
+        };
+        media.check_utf8()?;
+        Ok(Self::Structured(form))
     }
 
     fn is_single(self) -> bool {
@@ -265,7 +273,18 @@ mod tests {
         check("application/cloudevents+json; charset=utf-8", Some(Shape::Structured(Form::Single)));
         check("Application/CloudEvents-Batch+JSON", Some(Shape::Structured(Form::Batch)));
         check("application/x-ndjson", Some(Shape::Structured(Form::Ndjson)));
+        check("application/cloudevents-batch+json;charset=\"UTF-8\"", Some(Shape::Structured(Form::Batch)));
+        check("application/cloudevents+json; charset=utf-16", None);
         check("application/json", None);
         check("text/plain", None);
+        let with_headers = |content_type: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::CONTENT_TYPE, content_type.parse().unwrap());
+            headers.insert("ce-specversion", "1.0".parse().unwrap());
+            Shape::of(&headers).ok()
+        };
+        assert_eq!(with_headers("text/plain"), Some(Shape::Binary));
+        assert_eq!(with_headers("application/cloudevents+json"), Some(Shape::Structured(Form::Single)));
+        assert_eq!(with_headers("application/cloudevents+avro"), None);
     }
 }

@@ -13,6 +13,7 @@ mod whole;
 mod caller;
 mod json;
 mod command;
+mod media;
 mod body;
 mod binary_mode;
 mod events;

@@ -21,7 +21,10 @@ fn problem(status: &str, retry_after: &str, title: &str) -> String {
 }
 
 fn taken() -> String {
-    let body = r#"{"admitted":1,"late":0,"duplicate":1,"rejected":0,"errors":[]}"#;
+    ok(r#"{"admitted":1,"late":0,"duplicate":1,"rejected":0,"errors":[]}"#)
+}
+
+fn ok(body: &str) -> String {
     format!(
         "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
         body.len()
@@ -42,6 +45,9 @@ fn import(answers: &[String], more: &[&str]) -> (Output, Duration, Vec<String>) 
             let mut reader = BufReader::new(connection.unwrap());
             let mut length = None;
             let mut line = String::new();
+            reader.read_line(&mut line).unwrap();
+            let is_query = line.starts_with("POST /v1/sql");
+            line.clear();
             while reader.read_line(&mut line).unwrap() > 2 {
                 if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
                     length = Some(value.trim().parse().unwrap());
@@ -52,6 +58,10 @@ fn import(answers: &[String], more: &[&str]) -> (Output, Duration, Vec<String>) 
             let Some(length) = length else { break };
             let mut body = vec![0; length];
             reader.read_exact(&mut body).unwrap();
+            if is_query {
+                reader.get_mut().write_all(ok(r#"{"columns":[],"rows":[[null]]}"#).as_bytes()).unwrap();
+                continue;
+            }
             let answer = answers.get(bodies.len()).or(answers.last()).unwrap();
             reader.get_mut().write_all(answer.as_bytes()).unwrap();
             bodies.push(String::from_utf8(body).unwrap());

@@ -26,5 +26,6 @@ mod cli_config;
 mod cli_work;
 mod cli_upload;
 mod cli_places;
+mod cli_import;
 mod materialized;
 mod postgres_psql;

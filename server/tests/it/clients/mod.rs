@@ -12,6 +12,7 @@ mod sqlalchemy;
 mod adbc;
 mod jdbc;
 mod grafana;
+mod parquet;
 mod flight;
 
 use std::fmt::Write;

@@ -85,6 +85,50 @@ fn all_shapes_and_codings_mean_the_same() {
 }
 
 #[test]
+fn binary_mode_follows_the_binding_and_loses_nothing() {
+    let rig = rig();
+    let key = rig.tenant("acme");
+    let send = |media: &str, more: &[(&str, &str)], body: &[u8]| {
+        let mut headers = vec![("content-type", media), ("ce-specversion", "\"1.0\""), ("ce-type", "\"t\"")];
+        headers.extend([("ce-source", "/s"), ("ce-time", "2026-11-23T11:59:00Z")]);
+        headers.extend(more);
+        rig.send("POST", "/v1/events", &key, &headers, body)
+    };
+    let taken = |media: &str, more: &[(&str, &str)], body: &[u8], expect: [u64; 4]| {
+        assert_eq!(counts(&send(media, more, body).json()), expect, "{media} {more:?}");
+    };
+    taken("application/json", &[("ce-id", "1"), ("ce-subject", "\"hello world\"")], b"{\"n\":1}", [1, 0, 0, 0]);
+    taken("application/json", &[("ce-id", "\"1\""), ("ce-subject", "hello%20world")], b"{\"n\":1}", [0, 1, 0, 0]);
+    taken("text/json; charset=utf-8", &[("ce-id", "2"), ("ce-traceparent", "00-%C3%A9")], b"2", [1, 0, 0, 0]);
+    taken("text/plain", &[("ce-id", "3")], b"plain", [1, 0, 0, 0]);
+    taken("application/octet-stream", &[("ce-id", "4")], b"\0\x01", [1, 0, 0, 0]);
+    let rows = rig.sql(&key, "SELECT id, coalesce(subject, '-') AS subject, data, coalesce(attributes, '-') AS attributes FROM events ORDER BY id");
+    let row = |id: &str, subject: Value, data: &str, attributes: Value| json!({"id": id, "subject": subject, "data": data, "attributes": attributes});
+    assert_eq!(
+        rows,
+        json!([
+            row("1", "hello world".into(), "{\"n\":1}", "-".into()),
+            row("2", "-".into(), "2", r#"{"datacontenttype":"text/json; charset=utf-8","traceparent":"00-é"}"#.into()),
+            row("3", "-".into(), "\"plain\"", r#"{"datacontenttype":"text/plain"}"#.into()),
+            row(
+                "4",
+                "-".into(),
+                r#"{"data_base64":"AAE="}"#,
+                r#"{"datacontenttype":"application/octet-stream"}"#.into()
+            ),
+        ])
+    );
+    send("application/json", &[("ce-id", "5"), ("ce-datacontenttype", "text/plain")], b"1")
+        .is_problem(400, "malformed");
+    send("application/json", &[("ce-id", "5"), ("ce-subject", "")], b"1").is_problem(422, "invalid");
+    send("application/json", &[("ce-id", "5"), ("ce-subject", "%C0%A0")], b"1").is_problem(400, "malformed");
+    send("application/json", &[("ce-id", "5"), ("ce-my-name", "x")], b"1").is_problem(422, "invalid");
+    send("application/json; charset=utf-16", &[("ce-id", "5")], b"1").is_problem(415, "unsupported-media");
+    send("application/cloudevents+avro", &[("ce-id", "5")], b"1").is_problem(415, "unsupported-media");
+    send("xyz", &[("ce-id", "5")], b"1").is_problem(422, "invalid");
+}
+
+#[test]
 fn the_platform_names_the_tenant_in_each_event() {
     let rig = rig();
     let (acme, _) = (rig.tenant("acme"), rig.tenant("globex"));
