@@ -115,7 +115,11 @@ mod tests {
         fn steps_are_the_events_that_were_the_first_when_they_came(times in prop::collection::vec(0i64..20, 1..20), split in 0usize..20) {
             let events: Vec<(i64, i64)> = times.iter().copied().zip(0..).collect();
             let mut earliest = i64::MAX;
-            let expect = events.iter().filter(|(time, _)| *time < std::mem::replace(&mut earliest, earliest.min(*time)));
+            let expect = events.iter().filter(|(time, _)| {
+                let is_first = *time < earliest;
+                earliest = earliest.min(*time);
+                is_first
+            });
             let expect: Vec<Step> = expect.map(|&(time_us, offset)| Step { time_us, offset }).collect();
             let all = of(&events);
             prop_assert_eq!(&all.firsts, &expect);

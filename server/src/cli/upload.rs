@@ -148,7 +148,7 @@ impl Sender for There<'_> {
 
     fn send(&mut self, batch: &EventBatch) -> anyhow::Result<Answered> {
         let path = format!("{}?create_tenants=true&errors_max={}", path(&["events"]), batch.len());
-        let sent = self.post(&Request::events(path, lines(batch)));
+        let sent = self.post(&Request::events(path, lines(batch).into_bytes()));
         let too_large = |error: &anyhow::Error| error.downcast_ref::<Problem>().is_some_and(|told| told.status == 413);
         let answer = match sent {
             Ok(answer) => answer,

@@ -241,6 +241,10 @@ impl Source for Shown {
         Ok(Vec::new())
     }
 
+    fn ids_known_since_us(&self) -> Option<i64> {
+        None
+    }
+
     fn now_us(&self) -> i64 {
         BASE_US
     }
