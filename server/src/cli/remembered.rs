@@ -31,7 +31,7 @@ pub(super) fn known_since_us(site: &Site, now_us: i64) -> Option<i64> {
 fn asked(site: &Site) -> anyhow::Result<Option<i64>> {
     let request = Request::post(path(&["sql"]), json!({ "sql": KNOWN_SINCE, "format": "json" }));
     let answer: Value = serde_json::from_slice(&site.answer(&request)?)?;
-    let Some(since) = answer.pointer("/rows/0/0").and_then(Value::as_str) else { return Ok(None) };
+    let Some(since) = answer.pointer("/0/ids_known_since").and_then(Value::as_str) else { return Ok(None) };
     Ok(Some(since.parse::<Timestamp>()?.as_microsecond()))
 }
 

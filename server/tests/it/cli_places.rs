@@ -180,7 +180,8 @@ fn without_chance(line: &str) -> String {
         _ => line.to_owned(),
     };
     // Who did it has another name in each place, and a node writes unreadable rows beside the events, not with them.
-    let line = without_member(&without_member(&line, "\"revision\":"), "\"principal\":");
+    let chance = ["\"revision\":", "\"principal\":", "at_us\\\":"];
+    let line = chance.into_iter().fold(line, |line, member| without_member(&line, member));
     let mut plain = String::new();
     for word in line.split_inclusive(|c: char| !c.is_ascii_alphanumeric() && !"_:-.".contains(c)) {
         let end = word.trim_end_matches(|c: char| !c.is_ascii_alphanumeric() && !"_:-.".contains(c));
