@@ -302,8 +302,9 @@ fn commands(folder: &Path) -> BTreeSet<String> {
     let help = |args: &[&str]| stdout(&expect(folder, &[args, &["--help"]].concat(), 0));
     let listed = |text: &str| {
         let lines = text.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
-        let names = lines.filter_map(|line| line.split_whitespace().next()).map(str::to_owned);
-        names.filter(|name| name != "help").collect::<Vec<_>>()
+        // What is indented further goes on with the line before.
+        let names = lines.filter_map(|line| line.strip_prefix("  ")?.split(' ').next()).map(str::to_owned);
+        names.filter(|name| !name.is_empty() && name != "help").collect::<Vec<_>>()
     };
     let mut commands = BTreeSet::new();
     for outer in listed(&help(&[])) {
