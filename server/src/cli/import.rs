@@ -38,9 +38,9 @@ Text is UTF-8, its lines end in any way, and it may be compressed with gzip or z
 repeat for as long as ids are remembered (events.dedup_horizon_s, 34 days unless set): what was admitted
 before is counted as a duplicate. Events that are older, in a node that has forgotten ids, are asked about
 or want --older-than-dedup. Tenants that are not known are created (with --url: if the key is the
-platform's and has the scope admin). Events that a rate limit refuses are sent again as fast as it allows. A running
-node that answers 429 or 503 is sent the same again when it says, or after pauses that grow to 30 s.
---wait-max-s bounds how long either may go on without an event being taken.
+platform's and has the scope admin). Events that a rate limit refuses are sent again as fast as it
+allows. A running node that answers 429 or 503 is sent the same again when it says, or after pauses that
+grow to 30 s. --wait-max-s bounds how long either may go on without an event being taken.
 
 cloudevents       one CloudEvents 1.0 object a line, or a JSON array of them
 csv, parquet      columns are named by flags or by a mapping file (TOML or JSON, the flags' names).
@@ -195,12 +195,7 @@ impl Import {
             _ => Vec::new(),
         };
         let name = self.source.display().to_string();
-        let events = self.place.settings()?.config.events;
-        let options = ImportOptions {
-            past_max_us: Some(i64::from(events.past_s_max) * US_PER_S),
-            future_max_us: i64::from(events.future_s_max) * US_PER_S,
-            ..ImportOptions::new(SystemClock.now_us())
-        };
+        let options = self.options()?;
         let batches = match self.format {
             Format::Cloudevents => {
                 Box::new(CloudEventsImport::open(&self.source, self.columns.tenant, options)?) as Batches
@@ -243,6 +238,19 @@ impl Import {
         }
         consent.check()?;
         Ok(if report.tally.rejected > 0 { Ended::WithRejections } else { Ended::Well })
+    }
+}
+
+impl Import {
+    /// The times that events may have: those of the data folder's settings; a running node has its own and decides itself.
+    fn options(&self) -> anyhow::Result<ImportOptions> {
+        let options = ImportOptions::new(SystemClock.now_us());
+        if self.place.remote()?.is_some() {
+            return Ok(ImportOptions { past_max_us: None, future_max_us: i64::MAX, ..options });
+        }
+        let events = self.place.settings()?.config.events;
+        let (past, future) = (i64::from(events.past_s_max), i64::from(events.future_s_max));
+        Ok(ImportOptions { past_max_us: Some(past * US_PER_S), future_max_us: future * US_PER_S, ..options })
     }
 }
 

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::http::rejections::{KINDS_MAX, TEXT_BYTES_MAX};
-use crate::import::again::{self, Answered, Sender};
+use crate::import::again::{self, Answered, Refused, Sender};
 use crate::import::patience::Patience;
 use crate::import::{ImportReport, Terms, decoded_rejections};
 
@@ -87,6 +87,7 @@ struct EventError {
     #[serde(default)]
     field: String,
     detail: String,
+    retry_after_ms: Option<u64>,
 }
 
 impl There<'_> {
@@ -156,7 +157,10 @@ impl Sender for There<'_> {
             Err(error) if batch.len() == 1 => {
                 let refused = Rejection::new(Reason::TooLarge, "", error.to_string());
                 let tally = Tally { rejected: 1, ..Tally::default() };
-                return Ok(Answered { tally, refused: vec![(0, refused)] });
+                return Ok(Answered {
+                    tally,
+                    refused: vec![Refused { row: 0, rejection: refused, retry_after: None }],
+                });
             }
             // The node takes smaller bodies than most; halves may fit.
             Err(_) => {
@@ -164,7 +168,8 @@ impl Sender for There<'_> {
                 let mut whole = self.send(&batch.slice(0, half))?;
                 let rest = self.send(&batch.slice(half, batch.len() - half))?;
                 whole.tally += rest.tally;
-                whole.refused.extend(rest.refused.into_iter().map(|(row, refused)| (row + half as u32, refused)));
+                let moved = |refused: Refused| Refused { row: refused.row + half as u32, ..refused };
+                whole.refused.extend(rest.refused.into_iter().map(moved));
                 return Ok(whole);
             }
         };
@@ -179,7 +184,11 @@ impl Sender for There<'_> {
         let refused = answer.errors.into_iter().map(|error| {
             // A node of another version may know more reasons.
             let reason = serde_json::from_value(error.reason).unwrap_or(Reason::Malformed);
-            (error.index, Rejection::new(reason, error.field, error.detail))
+            Refused {
+                row: error.index,
+                rejection: Rejection::new(reason, error.field, error.detail),
+                retry_after: error.retry_after_ms.map(Duration::from_millis),
+            }
         });
         Ok(Answered { tally, refused: refused.collect() })
     }

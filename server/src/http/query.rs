@@ -9,6 +9,7 @@ use datafusion::dataframe::DataFrame;
 use pipelines::catalog::{CatalogError, Visibility};
 use pipelines::export;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use crate::identity::Identity;
@@ -89,14 +90,14 @@ pub(super) async fn answer(
     answer.await.inspect_err(|problem| query.fail(problem.sqlstate()))
 }
 
-/// The same for one row, which becomes an object; `missing` is the detail of the answer if there is none.
+/// The same for one row, which becomes an object with its members in the view's order; `missing` is the detail of the answer if there is none.
 pub(super) async fn one(
     door: &Door,
     identity: &Identity,
     text: &str,
     missing: &str,
     plan: impl AsyncFnOnce(&Node, &Visibility) -> Result<DataFrame, Problem>,
-) -> Result<Json<serde_json::Value>, Problem> {
+) -> Result<Json<Box<RawValue>>, Problem> {
     let query = begin(door, identity, text)?;
     let answer = async {
         let batches = plan(door.node()?, &identity.visibility()).await?.execute_stream().await?;

@@ -13,6 +13,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use datafusion::prelude::{col, lit};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::identity::Identity;
@@ -45,7 +46,7 @@ pub(super) async fn show(
     State(door): State<Arc<Door>>,
     MayQuery(identity): MayQuery,
     Names(tenant): Names<String>,
-) -> Result<Json<serde_json::Value>, Problem> {
+) -> Result<Json<Box<RawValue>>, Problem> {
     identity.require_tenant(&tenant)?;
     let missing = format!("no tenant is called {tenant:?}");
     query::one(&door, &identity, "GET /v1/tenants/{tenant}", &missing, async |node, visibility| {

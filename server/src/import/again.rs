@@ -1,7 +1,8 @@
 //! Events that were refused for the moment only, by a rate limit or a busy actor, sent again until they are taken.
 //!
-//! What is left goes in pieces as large as was last taken, in order, so that few are refused twice. The importer into a data
-//! folder and the one into a running node both use it, so both wait alike. Not here: sending, sleeping.
+//! Each goes when its rejection says that it passes. Where none says, what is left goes in pieces as large as was last taken,
+//! so that few are refused twice. Rows keep their order. The importer into a data folder and the one into a running node
+//! both use it, so both wait alike. Not here: sending, sleeping.
 
 use std::time::Duration;
 
@@ -18,8 +19,19 @@ use super::patience::Patience;
 pub(crate) struct Answered {
     /// How many of each outcome.
     pub(crate) tally: Tally,
-    /// Row and reason of each refused one, by row.
-    pub(crate) refused: Vec<(u32, Rejection)>,
+    /// The refused ones, by row.
+    pub(crate) refused: Vec<Refused>,
+}
+
+/// An event that was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refused {
+    /// Its row.
+    pub(crate) row: u32,
+    /// Why.
+    pub(crate) rejection: Rejection,
+    /// After how long the same event passes, if that was told and those that were told less go before it.
+    pub(crate) retry_after: Option<Duration>,
 }
 
 /// How the rest is sent.
@@ -34,9 +46,22 @@ pub(crate) trait Sender {
     fn pause(&mut self, pause: Duration, reason: &Rejection) -> bool;
 }
 
-/// Whether the same event may be taken in a moment.
-pub(crate) fn is_passing(rejection: &Rejection) -> bool {
-    matches!(rejection.reason, Reason::RateLimited | Reason::Busy)
+impl Refused {
+    /// Whether the same event may be taken in a moment.
+    pub(crate) fn is_passing(&self) -> bool {
+        self.retry_after.is_some() || matches!(self.rejection.reason, Reason::RateLimited | Reason::Busy)
+    }
+}
+
+/// Shortest wait for a limit that says how long it takes; what becomes free meanwhile goes in one piece.
+const WAVE: Duration = Duration::from_millis(10);
+
+/// An event that waits.
+#[derive(Debug, Clone, Copy)]
+struct Waiting {
+    row: u32,
+    /// When it passes, from now, if that was told.
+    due: Option<Duration>,
 }
 
 /// Counts what was `answered` for `batch` and sends again what was refused for the moment, until `wait_max` has passed without
@@ -52,40 +77,62 @@ pub(crate) fn settle<S: Sender>(
     sender: &mut S,
 ) -> Result<(), S::Error> {
     let (mut waiting, mut reason) = count(report, answered, |row| row);
-    // As many as were taken at once are likely to be taken next.
+    // As many as were taken at once are likely to be taken next, where nobody says.
     let mut piece = batch.len() - waiting.len();
     let mut patience = Patience::new(wait_max);
     while let Some(last) = reason.take() {
-        let goes_on = patience.pause(None).is_some_and(|pause| sender.pause(pause, &last));
-        if !goes_on {
+        let first = waiting.iter().filter_map(|waiting| waiting.due).min();
+        let pause = match first {
+            Some(due) => patience.wait(due.max(WAVE)),
+            None => patience.pause(None),
+        };
+        let Some(pause) = pause.filter(|pause| sender.pause(*pause, &last)) else {
             report.refuse(waiting.len() as u64, &last);
             break;
+        };
+        let mut unsaid = piece.max(1);
+        let (now, mut later): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|waiting| match waiting.due {
+            Some(due) => due <= pause,
+            None => std::mem::replace(&mut unsaid, unsaid.saturating_sub(1)) > 0,
+        });
+        if now.is_empty() {
+            // Patience has ended before the first of them is due.
+            report.refuse(later.len() as u64, &last);
+            break;
         }
-        piece = piece.clamp(1, waiting.len());
-        let rows = waiting.drain(..piece).collect::<Vec<_>>();
+        let rows = now.iter().map(|waiting| waiting.row).collect::<Vec<_>>();
         let answered = sender.send(&batch.take(&UInt32Array::from(rows.clone()))?)?;
         let (refused, why) = count(report, answered, |row| rows[row as usize]);
-        let taken = piece - refused.len();
+        let taken = rows.len() - refused.len();
         if taken > 0 {
             patience = Patience::new(wait_max);
         }
-        piece = if refused.is_empty() { piece * 2 } else { taken };
-        waiting.splice(..0, refused);
+        piece = if refused.is_empty() { piece.max(1) * 2 } else { taken };
+        for waiting in &mut later {
+            waiting.due = waiting.due.map(|due| due.saturating_sub(pause));
+        }
+        waiting = refused;
+        waiting.append(&mut later);
+        waiting.sort_by_key(|waiting| waiting.row);
         reason = why.or((!waiting.is_empty()).then_some(last));
     }
     Ok(())
 }
 
-/// Counts `answered`; gives the rows, by `row_of`, that were refused for the moment, and why the first one was.
-fn count(report: &mut ImportReport, answered: Answered, row_of: impl Fn(u32) -> u32) -> (Vec<u32>, Option<Rejection>) {
-    let (passing, lasting): (Vec<_>, Vec<_>) =
-        answered.refused.into_iter().partition(|(_, rejection)| is_passing(rejection));
+/// Counts `answered`; gives the events, rows by `row_of`, that were refused for the moment, and why the first one was.
+fn count(
+    report: &mut ImportReport,
+    answered: Answered,
+    row_of: impl Fn(u32) -> u32,
+) -> (Vec<Waiting>, Option<Rejection>) {
+    let (passing, lasting): (Vec<_>, Vec<_>) = answered.refused.into_iter().partition(Refused::is_passing);
     report.tally += Tally { rejected: answered.tally.rejected - passing.len() as u64, ..answered.tally };
-    for (_, rejection) in &lasting {
-        report.name(rejection, 1);
+    for refused in &lasting {
+        report.name(&refused.rejection, 1);
     }
-    let reason = passing.first().map(|(_, rejection)| rejection.clone());
-    (passing.into_iter().map(|(row, _)| row_of(row)).collect(), reason)
+    let reason = passing.first().map(|refused| refused.rejection.clone());
+    let waiting = |refused: Refused| Waiting { row: row_of(refused.row), due: refused.retry_after };
+    (passing.into_iter().map(waiting).collect(), reason)
 }
 
 #[cfg(test)]
@@ -119,7 +166,7 @@ mod tests {
             for row in 0..batch.len() {
                 if self.free == 0 {
                     answered.tally.rejected += 1;
-                    answered.refused.push((row as u32, Rejection::new(Reason::RateLimited, "calls", "slower")));
+                    answered.refused.push(refused(row, None));
                     continue;
                 }
                 self.free -= 1;
@@ -134,6 +181,10 @@ mod tests {
             self.pauses += 1;
             self.pauses <= self.pauses_max
         }
+    }
+
+    fn refused(row: usize, retry_after: Option<Duration>) -> Refused {
+        Refused { row: row as u32, rejection: Rejection::new(Reason::RateLimited, "calls", "slower"), retry_after }
     }
 
     fn events(count: usize) -> EventBatch {
@@ -164,6 +215,66 @@ mod tests {
         assert!(node.taken.is_sorted(), "what came first in the file is taken first");
         assert!(node.pauses <= 95, "{} pauses for 90 pieces of ten", node.pauses);
         assert!(node.sent < 3000, "{} events were sent for 1000", node.sent);
+    }
+
+    /// A node that says when each refused event passes: `per_s` events a second, one at once.
+    struct Told {
+        per_s: u64,
+        free: u64,
+        sent: usize,
+        waited: Duration,
+        taken: Vec<String>,
+    }
+
+    impl Sender for Told {
+        type Error = ArrowError;
+
+        fn send(&mut self, batch: &EventBatch) -> Result<Answered, ArrowError> {
+            self.sent += batch.len();
+            let mut answered = Answered::default();
+            for row in 0..batch.len() {
+                if self.free > 0 {
+                    self.free -= 1;
+                    answered.tally.admitted += 1;
+                    self.taken.push(batch.ids().value(row).to_owned());
+                    continue;
+                }
+                answered.tally.rejected += 1;
+                let wait_ms = (answered.refused.len() as u64 + 1) * 1000 / self.per_s;
+                answered.refused.push(refused(row, Some(Duration::from_millis(wait_ms))));
+            }
+            Ok(answered)
+        }
+
+        fn pause(&mut self, pause: Duration, _reason: &Rejection) -> bool {
+            self.waited += pause;
+            self.free = (pause.as_millis() as u64 * self.per_s / 1000).min(1);
+            true
+        }
+    }
+
+    #[test]
+    fn each_goes_when_it_passes() {
+        let mut node = Told { per_s: 50, free: 1, sent: 0, waited: Duration::ZERO, taken: Vec::new() };
+        let batch = events(100);
+        let mut report = ImportReport::default();
+        let answered = node.send(&batch).unwrap();
+        settle(&batch, answered, Duration::from_secs(600), &mut report, &mut node).unwrap();
+        assert_eq!((report.tally.admitted, report.tally.rejected), (100, 0));
+        assert!(node.taken.is_sorted());
+        assert_eq!(node.sent, 199, "none is refused twice");
+        assert_eq!(node.waited, Duration::from_millis(99 * 20), "as fast as the limit allows");
+    }
+
+    #[test]
+    fn an_event_that_passes_too_late_is_not_waited_for_longer_than_asked() {
+        let mut node = Told { per_s: 1, free: 1, sent: 0, waited: Duration::ZERO, taken: Vec::new() };
+        let batch = events(2);
+        let mut report = ImportReport::default();
+        let mut answered = node.send(&batch).unwrap();
+        answered.refused[0].retry_after = Some(Duration::from_secs(3600));
+        settle(&batch, answered, Duration::from_secs(5), &mut report, &mut node).unwrap();
+        assert_eq!((report.tally.admitted, report.tally.rejected, node.waited), (1, 1, Duration::from_secs(5)));
     }
 
     #[test]

@@ -20,7 +20,7 @@ use engine::event::batch::EventBatch;
 use engine::service::Submission;
 use engine::shard::SubmitError;
 
-use again::Answered;
+use again::{Answered, Refused};
 
 use crate::node::Node;
 
@@ -194,13 +194,13 @@ fn lock(under_way: &Mutex<UnderWay>) -> std::sync::MutexGuard<'_, UnderWay> {
 impl UnderWay {
     fn take(&mut self, number: usize, batch: EventBatch, answer: Result<Receipt, SubmitError>) {
         match answer.map(Answered::from) {
-            Ok(answered) if answered.refused.iter().any(|(_, refused)| again::is_passing(refused)) => {
+            Ok(answered) if answered.refused.iter().any(Refused::is_passing) => {
                 self.again.push((number, batch, answered));
             }
             Ok(answered) => {
                 self.report.tally += answered.tally;
-                for (_, rejection) in &answered.refused {
-                    self.report.name(rejection, 1);
+                for refused in &answered.refused {
+                    self.report.name(&refused.rejection, 1);
                 }
             }
             Err(error) => {
@@ -212,7 +212,9 @@ impl UnderWay {
 
 impl From<Receipt> for Answered {
     fn from(receipt: Receipt) -> Self {
-        Self { tally: receipt.tally(), refused: receipt.rejections }
+        let tally = receipt.tally();
+        let refused = |(row, rejection)| Refused { row, rejection, retry_after: None };
+        Self { tally, refused: receipt.rejections.into_iter().map(refused).collect() }
     }
 }
 

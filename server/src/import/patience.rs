@@ -36,6 +36,18 @@ impl Patience {
     }
 }
 
+impl Patience {
+    /// The same for a pause that is asked for exactly, however short.
+    pub(crate) fn wait(&mut self, asked: Duration) -> Option<Duration> {
+        if self.left.is_zero() {
+            return None;
+        }
+        let pause = asked.min(self.left);
+        self.left -= pause;
+        Some(pause)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
