@@ -254,7 +254,7 @@ mod tests {
     }
 
     fn apply(keys: &mut Keys, command: KeysCommand) {
-        let changes = keys.decide(command, Context { now_us: 10 }).unwrap();
+        let changes = keys.decide(command, Context::at(10)).unwrap();
         changes.iter().for_each(|change| keys.apply(change));
     }
 

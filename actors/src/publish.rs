@@ -6,15 +6,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use engine::log::Offset;
-use tokio::sync::{RwLock, RwLockReadGuard};
+use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::directory::Directory;
+use crate::facets::lifecycle::Status;
 use crate::facets::plans::Plan;
-use crate::facets::quota::Limits;
+use crate::facets::quota::{Limits, QuotaCommand};
 use crate::gate::GateTable;
 use crate::journal::{Journal, Sealed};
 use crate::snapshots::TenantRecord;
-use crate::tenant::{Change, PLATFORM, TenantState};
+use crate::tenant::{Change, Command, PLATFORM, TenantState};
 
 /// Tells directory and gate, and remembers whose snapshot is out of date.
 pub(crate) struct Publisher {
@@ -27,11 +28,44 @@ pub(crate) struct Publisher {
     /// Tenants with an entry in flight, or whose actor died over one: from this offset on their journal may know more than the
     /// directory.
     unsettled: Mutex<BTreeMap<String, Offset>>,
+    /// Held shared by who sets a limit, and alone by who changes a meter, from the decision until it is published: else both
+    /// might be right about what they see, and a limit remain on a meter that can't be limited.
+    limits: RwLock<()>,
 }
 
 impl Publisher {
     pub(crate) fn new(directory: Arc<Directory>, gate: Arc<GateTable>) -> Self {
-        Self { directory, gate, changed: Mutex::default(), in_flight: RwLock::default(), unsettled: Mutex::default() }
+        Self {
+            directory,
+            gate,
+            changed: Mutex::default(),
+            in_flight: RwLock::default(),
+            limits: RwLock::default(),
+            unsettled: Mutex::default(),
+        }
+    }
+
+    /// Before a command is decided; what it gives is kept until the changes are published.
+    pub(crate) async fn agree(&self, command: &Command) -> Agreed<'_> {
+        match command {
+            Command::Quota(QuotaCommand::Set { .. }) => Agreed::Shared(self.limits.read().await),
+            Command::Meters(_) => Agreed::Alone(self.limits.write().await),
+            _ => Agreed::Nothing,
+        }
+    }
+
+    /// Whose limits are on `meter`: tenants' own, and plans'.
+    pub(crate) fn limited_by(&self, meter: &str) -> Vec<String> {
+        let mut names = Vec::new();
+        self.directory.for_each(|tenant, state| {
+            if state.lifecycle.status != Status::Deleted && state.quota.limits.contains_key(meter) {
+                names.push(format!("tenant {tenant}"));
+            }
+            let plans = state.plans.plans.iter().filter(|(_, plan)| plan.limits.contains_key(meter));
+            names.extend(plans.map(|(plan, _)| format!("plan {plan}")));
+        });
+        names.sort_unstable();
+        names
     }
 
     /// Before entries are appended to `journal`; what it gives is kept until they are published.
@@ -81,6 +115,30 @@ impl Publisher {
         limits
     }
 
+    /// Says which limits were set before limits had to name a meter that can be limited: they keep nothing out.
+    pub(crate) fn tell_of_idle_limits(&self) {
+        let platform = self.directory.get(PLATFORM).unwrap_or_default();
+        let idle = |limits: &Limits| {
+            limits.iter().any(|(meter, limit)| limit.validate(meter, &platform.meters.meters).is_err())
+        };
+        let mut owners = Vec::new();
+        self.directory.for_each(|tenant, state| {
+            if state.lifecycle.status != Status::Deleted && idle(&state.quota.limits) {
+                owners.push(format!("tenant {tenant}"));
+            }
+        });
+        let plans = platform.plans.plans.iter().filter(|(_, plan)| idle(&plan.limits));
+        owners.extend(plans.map(|(plan, _)| format!("plan {plan}")));
+        if let Some(one) = owners.iter().min() {
+            let count = owners.len();
+            tracing::warn!(
+                count,
+                for_instance = one,
+                "limits on meters that can't be limited keep nothing out; set them anew"
+            );
+        }
+    }
+
     pub(crate) fn plan(&self, name: &str) -> Plan {
         self.directory.get(PLATFORM).map(|platform| platform.plans.get(name)).unwrap_or_default()
     }
@@ -97,6 +155,13 @@ impl Publisher {
     pub(crate) fn put_back(&self, changed: BTreeSet<String>) {
         lock(&self.changed).extend(changed);
     }
+}
+
+/// A turn among those who change limits and meters.
+pub(crate) enum Agreed<'a> {
+    Nothing,
+    Shared(#[expect(dead_code, reason = "it is held")] RwLockReadGuard<'a, ()>),
+    Alone(#[expect(dead_code, reason = "it is held")] RwLockWriteGuard<'a, ()>),
 }
 
 fn lock<T>(names: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -70,7 +70,11 @@ impl Shell {
         principal: String,
     ) -> Result<Vec<Change>, CommandError> {
         let at_us = self.clock.now_us();
-        let changes = active.record.state.decide(command, Context { now_us: at_us }, active.name == PLATFORM)?;
+        let _agreed = self.publisher.agree(&command).await;
+        let platform = self.publisher.directory.get(PLATFORM).unwrap_or_default();
+        let limited_by = command.unlimits().map(|meter| self.publisher.limited_by(meter)).unwrap_or_default();
+        let context = Context { now_us: at_us, meters: &platform.meters.meters, limited_by: &limited_by };
+        let changes = active.record.state.decide(command, context, active.name == PLATFORM)?;
         if changes.is_empty() {
             return Ok(changes);
         }

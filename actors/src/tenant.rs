@@ -136,7 +136,7 @@ pub enum Rejected {
 
 impl TenantState {
     /// Decides, changing nothing. `platform`: whether this is the platform's state.
-    pub fn decide(&self, command: Command, context: Context, platform: bool) -> Result<Vec<Change>, Rejected> {
+    pub fn decide(&self, command: Command, context: Context<'_>, platform: bool) -> Result<Vec<Change>, Rejected> {
         fn all<T>(changes: Vec<T>, wrap: fn(T) -> Change) -> Vec<Change> {
             changes.into_iter().map(wrap).collect()
         }
@@ -181,6 +181,15 @@ impl Command {
         match self {
             Self::Meters(MetersCommand::Define(meter)) => Some(meter.clone().into()),
             Self::Views(ViewsCommand::Create(view)) => Some(view.clone().into()),
+            _ => None,
+        }
+    }
+
+    /// The meter that the command takes away or makes one that can't be limited.
+    pub(crate) fn unlimits(&self) -> Option<&str> {
+        match self {
+            Self::Meters(MetersCommand::Define(meter)) if !meter.aggregation.is_additive() => Some(&meter.name),
+            Self::Meters(MetersCommand::Remove { name }) => Some(name),
             _ => None,
         }
     }

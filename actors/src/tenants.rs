@@ -172,6 +172,7 @@ impl Tenants {
         }
         publisher.put_back(restored.stale);
         publisher.publish_all_to_gate();
+        publisher.tell_of_idle_limits();
         let broken: Arc<BTreeSet<String>> = Arc::new(restored.broken.into_keys().collect());
         broken.iter().for_each(|tenant| publisher.gate.quarantine(tenant, true));
         let shell =
@@ -464,7 +465,7 @@ fn first_entry(name: &str, principal: &str, now_us: i64) -> Result<Sealed, Comma
     let mut state = TenantState::default();
     let mut all = Vec::new();
     for command in [LifecycleCommand::Provision, LifecycleCommand::Activate] {
-        let changes = state.decide(Command::Lifecycle(command), Context { now_us }, false)?;
+        let changes = state.decide(Command::Lifecycle(command), Context::at(now_us), false)?;
         changes.iter().for_each(|change| state.apply(change));
         all.extend(changes);
     }

@@ -100,6 +100,26 @@ impl Aggregation {
         matches!(self, Self::Count | Self::Sum)
     }
 
+    /// Its name in a definition.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Count => "count",
+            Self::Sum => "sum",
+            Self::Min => "min",
+            Self::Max => "max",
+            Self::Avg => "avg",
+            Self::Latest => "latest",
+            Self::First => "first",
+            Self::UniqueCount => "unique_count",
+            Self::UniqueCountSketch => "unique_count_sketch",
+            Self::Percentile { .. } => "percentile",
+            Self::WeightedSum => "weighted_sum",
+            Self::Stddev => "stddev",
+            Self::Rate => "rate",
+            Self::Sql { .. } => "sql",
+        }
+    }
+
     /// Whether a value path is needed.
     pub fn needs_value(&self) -> bool {
         !matches!(self, Self::Count | Self::Rate | Self::Sql { .. })

@@ -249,7 +249,7 @@ impl Facet for Keys {
     type Change = KeysChange;
     type Rejection = KeysRejection;
 
-    fn decide(&self, command: KeysCommand, context: Context) -> Result<Vec<KeysChange>, KeysRejection> {
+    fn decide(&self, command: KeysCommand, context: Context<'_>) -> Result<Vec<KeysChange>, KeysRejection> {
         let now_us = context.now_us;
         match command {
             KeysCommand::Create { id, hash, scram, scopes, label, expires_at_us, tenants } => {

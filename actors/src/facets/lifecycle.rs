@@ -137,7 +137,11 @@ impl Facet for Lifecycle {
     type Change = LifecycleChange;
     type Rejection = LifecycleRejection;
 
-    fn decide(&self, command: LifecycleCommand, context: Context) -> Result<Vec<LifecycleChange>, LifecycleRejection> {
+    fn decide(
+        &self,
+        command: LifecycleCommand,
+        context: Context<'_>,
+    ) -> Result<Vec<LifecycleChange>, LifecycleRejection> {
         use LifecycleCommand as C;
         use Status as S;
         let not_now = |asked| Err(LifecycleRejection::NotNow { status: self.status, asked });
@@ -201,7 +205,7 @@ mod tests {
     fn run(commands: &[LifecycleCommand]) -> (Lifecycle, Option<LifecycleRejection>) {
         let mut state = Lifecycle::default();
         for command in commands {
-            match state.decide(command.clone(), Context { now_us: 7 }) {
+            match state.decide(command.clone(), Context::at(7)) {
                 Ok(changes) => changes.iter().for_each(|change| state.apply(change)),
                 Err(rejection) => return (state, Some(rejection)),
             }

@@ -55,6 +55,27 @@ pub enum MetersRejection {
     /// There is no such meter.
     #[error("there is no meter {0}")]
     Unknown(String),
+    /// There are limits on it, which could not be enforced any more.
+    #[error("meter {meter} is limited by {}; {way_out}", some_of(.limited_by))]
+    Limited {
+        /// Which meter.
+        meter: String,
+        /// Whose limits these are.
+        limited_by: Vec<String>,
+        /// What can be done.
+        way_out: &'static str,
+    },
+}
+
+/// Names that an error gives at most.
+const NAMED_MAX: usize = 3;
+
+fn some_of(names: &[String]) -> String {
+    let named = names.iter().take(NAMED_MAX).cloned().collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(NAMED_MAX) {
+        0 => named,
+        more => format!("{named} and {more} more"),
+    }
 }
 
 impl Facet for Meters {
@@ -62,10 +83,14 @@ impl Facet for Meters {
     type Change = MetersChange;
     type Rejection = MetersRejection;
 
-    fn decide(&self, command: MetersCommand, _context: Context) -> Result<Vec<MetersChange>, MetersRejection> {
+    fn decide(&self, command: MetersCommand, context: Context<'_>) -> Result<Vec<MetersChange>, MetersRejection> {
         match command {
             MetersCommand::Define(meter) => {
                 meter.validate()?;
+                if !meter.aggregation.is_additive() {
+                    let way_out = "only count and sum can be limited: keep one of them, or remove the limits first";
+                    refuse_if_limited(&meter.name, context, way_out)?;
+                }
                 let known = self.meters.get(&meter.name);
                 if known == Some(&meter) {
                     return Ok(Vec::new());
@@ -76,6 +101,7 @@ impl Facet for Meters {
                 Ok(vec![MetersChange::Defined(meter)])
             }
             MetersCommand::Remove { name } if self.meters.contains_key(&name) => {
+                refuse_if_limited(&name, context, "remove the limits first")?;
                 Ok(vec![MetersChange::Removed { name }])
             }
             MetersCommand::Remove { name } => Err(MetersRejection::Unknown(name)),
@@ -88,4 +114,11 @@ impl Facet for Meters {
             MetersChange::Removed { name } => drop(self.meters.remove(name)),
         }
     }
+}
+
+fn refuse_if_limited(meter: &str, context: Context<'_>, way_out: &'static str) -> Result<(), MetersRejection> {
+    if context.limited_by.is_empty() {
+        return Ok(());
+    }
+    Err(MetersRejection::Limited { meter: meter.to_owned(), limited_by: context.limited_by.to_vec(), way_out })
 }

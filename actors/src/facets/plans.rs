@@ -92,13 +92,15 @@ impl Facet for Plans {
     type Change = PlansChange;
     type Rejection = PlansRejection;
 
-    fn decide(&self, command: PlansCommand, _context: Context) -> Result<Vec<PlansChange>, PlansRejection> {
+    fn decide(&self, command: PlansCommand, context: Context<'_>) -> Result<Vec<PlansChange>, PlansRejection> {
         let PlansCommand::Define { name, plan } = command;
         if !engine::meter::is_sql_name(&name) {
             return Err(PlansRejection::Name);
         }
         for (meter, limit) in &plan.limits {
-            limit.validate().map_err(|rejection| PlansRejection::Limit { meter: meter.clone(), rejection })?;
+            limit
+                .validate(meter, context.meters)
+                .map_err(|rejection| PlansRejection::Limit { meter: meter.clone(), rejection })?;
         }
         plan.billing.periods().map_err(PlansRejection::Calendar)?;
         if self.plans.get(&name) == Some(&plan) {

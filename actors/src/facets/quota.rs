@@ -1,12 +1,14 @@
 //! Quota: how much a tenant may use, by meter: allowance per calendar period and rate; hard or soft.
 //!
-//! A tenant's own limit stands before its plan's. Not here: counting (the log's panes are the counter, I7), and leases
+//! A tenant's own limit stands before its plan's. One that could not be enforced is refused: only what a meter adds up,
+//! event by event, can be limited. Values below zero give back, and what is limited is the sum. Not here: counting (the log's panes are the counter, I7), and leases
 //! (`lease`), which live and die with a shard's epoch and are not journaled.
 
 use std::collections::BTreeMap;
 
 use engine::calendar::{Calendar, CalendarError};
-use engine::units::Units;
+use engine::meter::{Aggregation, Meter};
+use engine::units::{ONE, Units};
 use serde::{Deserialize, Serialize};
 
 use crate::facet::{Context, Facet};
@@ -106,11 +108,27 @@ pub enum QuotaRejection {
     /// There is no such limit.
     #[error("the tenant has no limit of its own on meter {0}")]
     Unknown(String),
+    /// There is no such meter.
+    #[error("field meter: no meter is called {0:?}; define it first")]
+    NoMeter(String),
+    /// What an event adds to it is not known before the event is counted.
+    #[error("field meter: {meter} is a {aggregation} meter, and only count and sum can be limited")]
+    NotAdditive {
+        /// Which meter.
+        meter: String,
+        /// What it is.
+        aggregation: &'static str,
+    },
 }
 
 impl Limit {
-    /// Checks a limit, for tenants and plans alike.
-    pub fn validate(&self) -> Result<(), QuotaRejection> {
+    /// Whether this can be enforced as a limit of `meter`, for tenants and plans alike.
+    pub fn validate(&self, meter: &str, meters: &BTreeMap<String, Meter>) -> Result<(), QuotaRejection> {
+        let Some(meter) = meters.get(meter) else { return Err(QuotaRejection::NoMeter(meter.to_owned())) };
+        if !meter.aggregation.is_additive() {
+            let aggregation = meter.aggregation.name();
+            return Err(QuotaRejection::NotAdditive { meter: meter.name.clone(), aggregation });
+        }
         if self.allowance.is_none() && self.rate.is_none() {
             return Err(QuotaRejection::Empty);
         }
@@ -127,6 +145,10 @@ impl Limit {
             Some(rate) if rate.burst.0 <= 0 => {
                 Err(QuotaRejection::OutOfRange { field: "rate.burst", expect: "more than zero" })
             }
+            Some(rate) if rate.burst.0 < ONE && meter.aggregation == Aggregation::Count => {
+                let expect = "at least 1, which is what an event of a count meter weighs: below that none ever passes";
+                Err(QuotaRejection::OutOfRange { field: "rate.burst", expect })
+            }
             _ => Ok(()),
         }
     }
@@ -137,10 +159,10 @@ impl Facet for Quota {
     type Change = QuotaChange;
     type Rejection = QuotaRejection;
 
-    fn decide(&self, command: QuotaCommand, _context: Context) -> Result<Vec<QuotaChange>, QuotaRejection> {
+    fn decide(&self, command: QuotaCommand, context: Context<'_>) -> Result<Vec<QuotaChange>, QuotaRejection> {
         match command {
             QuotaCommand::Set { meter, limit } => {
-                limit.validate()?;
+                limit.validate(&meter, context.meters)?;
                 if self.limits.get(&meter) == Some(&limit) {
                     return Ok(Vec::new());
                 }

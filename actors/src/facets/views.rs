@@ -74,7 +74,7 @@ impl Facet for Views {
     type Change = ViewsChange;
     type Rejection = ViewsRejection;
 
-    fn decide(&self, command: ViewsCommand, context: Context) -> Result<Vec<ViewsChange>, ViewsRejection> {
+    fn decide(&self, command: ViewsCommand, context: Context<'_>) -> Result<Vec<ViewsChange>, ViewsRejection> {
         match command {
             ViewsCommand::Create(view) => {
                 view.validate()?;

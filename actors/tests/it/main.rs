@@ -11,6 +11,7 @@ mod faults;
 mod fuzz_seeds;
 mod gate;
 mod journal;
+mod limits;
 mod replay;
 mod restore;
 mod snapshots;

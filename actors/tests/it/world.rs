@@ -31,8 +31,10 @@ pub(crate) fn drive(
     command: Command,
     now_us: i64,
 ) -> Result<(), Rejected> {
+    let meters = tenants.get(PLATFORM).map(|platform| platform.state.meters.meters.clone()).unwrap_or_default();
     let record = tenants.entry(tenant.to_owned()).or_default();
-    let changes = record.state.decide(command, Context { now_us }, tenant == PLATFORM)?;
+    let context = Context { meters: &meters, ..Context::at(now_us) };
+    let changes = record.state.decide(command, context, tenant == PLATFORM)?;
     if changes.is_empty() {
         return Ok(());
     }

@@ -38,10 +38,12 @@ pub(super) async fn show(
 }
 
 /// Defines a meter, or changes it. Its history is computed from the log and the lake before the answer; if that fails, or
-/// takes longer than a request may, the definition holds and the history follows.
+/// takes longer than a request may, the definition holds and the history follows. A meter that limits name stays a count or
+/// a sum.
 #[utoipa::path(put, path = "/v1/meters/{meter}", tag = "meters", request_body = MeterSchema,
     security(("key" = ["admin"])), params(("meter" = String, Path, description = "its name")),
     responses((status = 200, description = "it is defined; `pending` says what is still to come", body = Done),
+        (status = 409, description = "limits name it, and it would be one that can't be limited", body = ProblemBody),
         (status = 422, description = "a field is not acceptable", body = ProblemBody)))]
 pub(super) async fn define(
     State(door): State<Arc<Door>>,
@@ -71,7 +73,8 @@ pub(super) async fn define(
 #[utoipa::path(delete, path = "/v1/meters/{meter}", tag = "meters", security(("key" = ["admin"])),
     params(("meter" = String, Path, description = "its name")),
     responses((status = 200, description = "it is removed", body = Done),
-        (status = 404, description = "no such meter", body = ProblemBody)))]
+        (status = 404, description = "no such meter", body = ProblemBody),
+        (status = 409, description = "limits name it", body = ProblemBody)))]
 pub(super) async fn remove(
     State(door): State<Arc<Door>>,
     MayGovern(identity): MayGovern,

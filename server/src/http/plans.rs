@@ -22,7 +22,7 @@ pub(super) async fn list(State(door): State<Arc<Door>>, _: MayGovern) -> Result<
     Ok(Json(door.node()?.tenants.platform().plans.plans.clone()))
 }
 
-/// Defines a plan, or changes it for all tenants on it.
+/// Defines a plan, or changes it for all tenants on it. Its limits name meters that are there and are counts or sums.
 #[utoipa::path(put, path = "/v1/plans/{plan}", tag = "tenants", request_body = PlanSchema,
     security(("key" = ["admin"])), params(("plan" = String, Path, description = "its name")),
     responses((status = 200, description = "it holds from the next event on", body = Done),

@@ -14,7 +14,7 @@ use super::caller::{MayGovern, MayQuery};
 use super::command::Done;
 use super::json::{Body, Names};
 use super::openapi::LimitSchema;
-use super::problem::{Kind, Problem, ProblemBody};
+use super::problem::{Problem, ProblemBody};
 use super::query;
 use super::rows::Format;
 
@@ -37,6 +37,9 @@ pub(super) async fn list(
 }
 
 /// Sets a tenant's own limit of a meter, which stands before its plan's.
+///
+/// Only count and sum meters can be limited. What is limited is what the meter bills: values below zero give back, and after
+/// the meter is defined otherwise its new history counts. A hard limit lets nothing in that would lift the use above it.
 #[utoipa::path(put, path = "/v1/tenants/{tenant}/quotas/{meter}", tag = "tenants", request_body = LimitSchema,
     security(("key" = ["admin"])),
     params(("tenant" = String, Path, description = "its name"), ("meter" = String, Path, description = "the meter")),
@@ -49,13 +52,6 @@ pub(super) async fn set(
     Names((tenant, meter)): Names<(String, String)>,
     Body(limit): Body<Limit>,
 ) -> Result<Json<Done>, Problem> {
-    if !door.node()?.tenants.meters().iter().any(|known| known.name == meter) {
-        return Err(Kind::NotFound.with(format!("no meter is called {meter:?}")).field(
-            "meter",
-            "unknown",
-            "define it first",
-        ));
-    }
     let is_known = door.node()?.tenants.state(&tenant).is_some_and(|state| state.quota.limits.contains_key(&meter));
     let outcome = if is_known { "limit changed" } else { "limit set" };
     let command = Command::Quota(QuotaCommand::Set { meter: meter.clone(), limit });

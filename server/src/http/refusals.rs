@@ -162,6 +162,7 @@ impl From<Rejected> for Problem {
             Rejected::Meters(rejection) => match rejection {
                 MetersRejection::Invalid(error) => return Self::invalid_field(&error.field, &error.reason),
                 MetersRejection::Unknown(_) => Kind::NotFound,
+                MetersRejection::Limited { .. } => return Kind::Conflict.with(&text).field("name", "limited", text),
                 MetersRejection::TooMany => Kind::Conflict,
             },
             Rejected::Views(rejection) => match rejection {
@@ -185,6 +186,8 @@ impl From<Rejected> for Problem {
 fn quota(rejection: &QuotaRejection, text: String) -> Problem {
     let field = match rejection {
         QuotaRejection::Unknown(_) => return Kind::NotFound.with(text),
+        QuotaRejection::NoMeter(_) => return Kind::NotFound.with(&text).field("meter", "unknown", text),
+        QuotaRejection::NotAdditive { .. } => "meter",
         QuotaRejection::Empty => "limit",
         QuotaRejection::OutOfRange { field, .. } => field,
         QuotaRejection::Calendar(_) => "allowance.per",

@@ -239,6 +239,50 @@ fn an_answer_says_what_happened_and_to_what() {
 }
 
 #[test]
+fn limits_that_could_not_be_enforced_are_refused_wherever_they_are_set() {
+    let rig = rig();
+    rig.tenant("acme");
+    rig.meter();
+    let window = json!({"tumbling": {"size_s": 3600}});
+    let meter =
+        |aggregation: Value| json!({"event_type": "u", "value": "$.n", "aggregation": aggregation, "window": window});
+    let limit = json!({"allowance": {"units": "100", "per": {"period": "month", "time_zone": "UTC"}}, "hard": true});
+    let plan = |name: &str| json!({"limits": {name: limit}, "billing": {"period": "month", "time_zone": "UTC"}});
+    let quantile = json!({"percentile": {"q": "0.95"}});
+    for aggregation in
+        [json!("max"), json!("unique_count"), json!("rate"), quantile, json!({"sql": {"expression": "sum(value)"}})]
+    {
+        assert_eq!(rig.put("/v1/meters/peak", &rig.platform, &meter(aggregation.clone())).status, 200);
+        for (path, body, field) in
+            [("/v1/tenants/acme/quotas/peak", limit.clone(), "meter"), ("/v1/plans/gold", plan("peak"), "limits.peak")]
+        {
+            let answer = rig.put(path, &rig.platform, &body);
+            answer.is_problem(422, "invalid");
+            assert_eq!(answer.json()["errors"][0]["field"], field, "{}", answer.text);
+            assert!(answer.text.contains("only count and sum can be limited"), "{aggregation}: {}", answer.text);
+        }
+    }
+    let nowhere = rig.put("/v1/plans/gold", &rig.platform, &plan("nowhere"));
+    nowhere.is_problem(422, "invalid");
+    assert_eq!(nowhere.json()["errors"][0]["field"], "limits.nowhere");
+    let nowhere = rig.put("/v1/tenants/acme/quotas/nowhere", &rig.platform, &limit);
+    nowhere.is_problem(404, "not-found");
+    assert_eq!(nowhere.json()["errors"][0]["field"], "meter");
+
+    // While it is limited, a meter may count other events, but not otherwise, and not be gone.
+    assert_eq!(rig.put("/v1/tenants/acme/quotas/tokens", &rig.platform, &limit).status, 200);
+    assert_eq!(rig.put("/v1/plans/gold", &rig.platform, &plan("tokens")).status, 200);
+    for refused in [
+        rig.delete("/v1/meters/tokens", &rig.platform),
+        rig.put("/v1/meters/tokens", &rig.platform, &meter("max".into())),
+    ] {
+        refused.is_problem(409, "conflict");
+        assert!(refused.text.contains("limited by plan gold, tenant acme"), "{}", refused.text);
+    }
+    assert_eq!(rig.put("/v1/meters/tokens", &rig.platform, &meter("sum".into())).status, 200);
+}
+
+#[test]
 fn plans_give_limits_to_all_their_tenants() {
     let rig = rig();
     rig.meter();
@@ -250,6 +294,7 @@ fn plans_give_limits_to_all_their_tenants() {
     assert_eq!(rig.put("/v1/plans/small", &rig.platform, &plan).status, 200);
     assert_eq!(rig.get("/v1/plans", &rig.platform).json()["small"]["billing"]["period"], "month");
     assert_eq!(rig.put("/v1/tenants/acme/plan", &rig.platform, &json!({"plan": "small"})).status, 200);
-    rig.single(&acme, &event("1", 6)).is_problem(429, "quota-exceeded");
+    assert_eq!(rig.single(&acme, &event("1", 3)).status, 200);
+    rig.single(&acme, &event("2", 3)).is_problem(429, "quota-exceeded");
     rig.put("/v1/tenants/acme/plan", &rig.platform, &json!({"plan": "gold"})).is_problem(404, "not-found");
 }
