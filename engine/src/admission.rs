@@ -80,12 +80,22 @@ pub struct Rejection {
     pub field: Arc<str>,
     /// One sentence that says what was found and what would be right.
     pub detail: Arc<str>,
+    /// Milliseconds after which the same event passes, if waiting helps and those of its batch that were told less went
+    /// before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<u64>,
 }
 
 impl Rejection {
-    /// A rejection.
+    /// A rejection that waiting does not mend.
     pub fn new(reason: Reason, field: impl Into<Arc<str>>, detail: impl Into<Arc<str>>) -> Self {
-        Self { reason, field: field.into(), detail: detail.into() }
+        Self { reason, field: field.into(), detail: detail.into(), retry_after_ms: None }
+    }
+
+    /// The same of an event that passes in so many milliseconds.
+    #[must_use]
+    pub fn for_now(self, retry_after_ms: u64) -> Self {
+        Self { retry_after_ms: Some(retry_after_ms), ..self }
     }
 }
 
@@ -119,7 +129,7 @@ pub enum Reason {
     Conflict,
     /// A hard allowance of the period is used up.
     QuotaExceeded,
-    /// A hard rate limit.
+    /// A hard rate limit; the rejection says when the event passes.
     RateLimited,
     /// More different values of a meter's dimensions than a tenant may bring in an hour.
     CardinalityExceeded,
@@ -127,6 +137,10 @@ pub enum Reason {
     TooLarge,
     /// The tenant's actor did not answer in time; retry.
     Busy,
+    /// Alone more than a hard limit ever lets through: than its burst, or than its whole allowance.
+    ExceedsLimit,
+    /// What was used of a hard allowance can't be read, so nothing more is let in.
+    UsageUnreadable,
 }
 
 impl Reason {
@@ -150,6 +164,8 @@ impl Reason {
             Self::CardinalityExceeded => "cardinality_exceeded",
             Self::TooLarge => "too_large",
             Self::Busy => "busy",
+            Self::ExceedsLimit => "exceeds_limit",
+            Self::UsageUnreadable => "usage_unreadable",
         }
     }
 }

@@ -4,13 +4,14 @@
 
 use std::collections::BTreeMap;
 
-use engine::admission::{Receipt, RejectionCount};
+use engine::admission::{Receipt, Rejection, RejectionCount};
 use engine::event::cloudevents::Rejected;
 use pipelines::catalog::Visibility;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// Refused events that are named one by one if nothing else is asked for; all are counted.
+/// Refused events that are named one by one if nothing else is asked for; all are counted, and those that pass later are all
+/// named, since whoever sent them has to know which.
 pub(crate) const ERRORS_MAX: usize = 1000;
 
 /// What became of the events of a body.
@@ -24,7 +25,7 @@ pub(crate) struct Answer {
     pub(crate) late: u64,
     /// Refused.
     pub(crate) rejected: u64,
-    /// The refused ones, by index; at most the first 1000, or as many as `errors_max` says.
+    /// The refused ones, by index: the first 1000, or as many as `errors_max` says, and all that have `retry_after_ms`.
     pub(crate) errors: Vec<EventError>,
     /// Tenants that were created, where that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -46,6 +47,10 @@ pub(crate) struct EventError {
     pub(crate) field: String,
     /// What was found and what would be right.
     pub(crate) detail: String,
+    /// Milliseconds after which the same event passes (`rate_limited`), if those of the body that were told less are sent
+    /// before it. Absent if waiting does not help.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) retry_after_ms: Option<u64>,
 }
 
 /// Refusals of the decoder, by tenant, reason and field. Without a readable tenant they are the credential's.
@@ -83,12 +88,15 @@ pub(crate) fn answer(
     let by_decoder = rejected.iter().map(|refused| (refused.index, refused.id.clone(), &refused.rejection));
     let mut errors: Vec<_> = by_engine.chain(by_decoder).collect();
     errors.sort_by_key(|(index, ..)| *index);
-    let named = errors.into_iter().take(errors_max).map(|(index, id, rejection)| EventError {
+    let is_named = |at: usize, rejection: &Rejection| at < errors_max || rejection.retry_after_ms.is_some();
+    let named = errors.into_iter().enumerate().filter(|(at, (.., rejection))| is_named(*at, rejection));
+    let named = named.map(|(_, (index, id, rejection))| EventError {
         index,
         id,
         reason: rejection.reason.as_str(),
         field: rejection.field.to_string(),
         detail: rejection.detail.to_string(),
+        retry_after_ms: rejection.retry_after_ms,
     });
     Answer {
         admitted: tally.admitted,
@@ -102,7 +110,7 @@ pub(crate) fn answer(
 
 #[cfg(test)]
 mod tests {
-    use engine::admission::{Outcome, Reason, Rejection};
+    use engine::admission::{Outcome, Reason};
 
     use super::*;
 
@@ -125,6 +133,23 @@ mod tests {
         assert_eq!(errors, [(0, "id0", "malformed"), (2, "row1", "quota_exceeded"), (4, "id4", "too_old")]);
         let named = answer(&[1, 2, 3], |row| format!("row{row}"), &receipt, &by_decoder, 1);
         assert_eq!((named.rejected, named.errors.len()), (3, 1), "all are counted");
+    }
+
+    #[test]
+    fn whatever_passes_later_is_named_however_much_is_refused() {
+        let rows = 3000;
+        let refusal = |row: u32| match row % 2 {
+            0 => Rejection::new(Reason::QuotaExceeded, "calls", "detail"),
+            _ => Rejection::new(Reason::RateLimited, "calls", "detail").for_now(row.into()),
+        };
+        let receipt = Receipt {
+            outcomes: vec![Outcome::Rejected; rows as usize],
+            rejections: (0..rows).map(|row| (row, refusal(row))).collect(),
+        };
+        let got = answer(&(0..rows).collect::<Vec<_>>(), |row| row.to_string(), &receipt, &[], ERRORS_MAX);
+        let (later, never): (Vec<_>, Vec<_>) = got.errors.iter().partition(|error| error.retry_after_ms.is_some());
+        assert_eq!((later.len(), never.len()), (1500, 500));
+        assert!(later.iter().all(|error| error.retry_after_ms == Some(error.index.into())));
     }
 
     #[test]

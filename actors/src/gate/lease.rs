@@ -1,10 +1,17 @@
 //! A shard's side of one limit of one tenant: leases by period, and the rate's state. Used by one thread.
+//!
+//! A lease is what the log says was used, kept up to date; whatever makes that uncertain (an append that failed, a meter
+//! that counts otherwise) drops the lease, and the next row asks the log again (I7). Not here: whose limits hold.
 
 use engine::calendar::{Interval, Periods};
 use engine::shard::Measure;
 
+use super::bucket::{Bucket, Wait};
 use super::table::{Ledgers, SharedLedger};
-use crate::facets::quota::{Limit, Rate};
+use crate::facets::quota::Limit;
+
+/// Periods of one limit that are kept at hand; beyond it those that the batch at hand did not draw on are let go (I8).
+const LEASES_MAX: usize = 32;
 
 /// One limit as its shard knows it.
 #[derive(Debug)]
@@ -17,7 +24,10 @@ pub(super) struct ShardLimit {
     leases: Vec<Lease>,
     /// Where the last one was found: events of one tenant mostly lie in one period.
     last: usize,
-    rate: Option<Gcra>,
+    bucket: Option<Bucket>,
+    /// The batch that the bucket knows of, and the one in which a period's use could not be read.
+    batch: u64,
+    unreadable: Option<(u64, Interval)>,
 }
 
 #[derive(Debug)]
@@ -25,8 +35,8 @@ struct Lease {
     period: Interval,
     used: i128,
     ceiling: i128,
-    /// Of `used`, by the batch at hand.
-    spent: i128,
+    /// By the batch at hand.
+    is_spent: bool,
     ledger: SharedLedger,
 }
 
@@ -37,6 +47,8 @@ pub(super) struct Row {
     pub(super) units: i128,
     pub(super) time_us: i64,
     pub(super) now_us: i64,
+    /// Counts the batches.
+    pub(super) batch: u64,
 }
 
 /// Whose limit it is.
@@ -51,15 +63,30 @@ pub(super) struct Owner<'a> {
 /// Why a row does not pass a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Refusal {
+    /// The allowance of the period is used up.
     Allowance(Interval),
+    /// More than the whole allowance.
+    LargerThanAllowance,
+    /// What was used of it is not known: it can't be read, or the period not be told.
+    Unreadable,
+    /// More than the burst.
+    LargerThanBurst,
+    /// The rate; it passes later.
     Rate,
 }
 
 impl ShardLimit {
-    pub(super) fn new(meter: usize, limit: &Limit) -> Self {
+    /// A limit that takes over the rate of `before`, the same tenant's limit of that meter until now; else `is_old` says that
+    /// it held before this epoch, so that its burst may just have been used.
+    pub(super) fn new(meter: usize, limit: &Limit, before: Option<&Self>, is_old: bool, now_us: i64) -> Self {
         let periods = limit.allowance.as_ref().and_then(|allowance| allowance.per.periods().ok());
-        let rate = limit.rate.as_ref().map(Gcra::new);
-        Self { meter, limit: limit.clone(), periods, leases: Vec::new(), last: 0, rate }
+        let bucket = limit.rate.as_ref().map(|rate| match before.and_then(|before| before.bucket.as_ref()) {
+            Some(bucket) => bucket.under(rate),
+            None if is_old => Bucket::full(rate, now_us),
+            None => Bucket::new(rate, now_us),
+        });
+        let leases = Vec::new();
+        Self { meter, limit: limit.clone(), periods, leases, last: 0, bucket, batch: 0, unreadable: None }
     }
 
     /// Something of what a check will look at, which brings it near.
@@ -67,36 +94,67 @@ impl ShardLimit {
         self.leases.get(self.last).map_or(0, |lease| lease.used)
     }
 
-    /// Whether the row's units fit; draws a lease if the one in hand does not reach. Gives the lease for [`Self::take`].
+    /// Whether the row's units fit the allowance, and ever fit the rate; draws a lease if the one in hand does not reach. Gives
+    /// the lease for [`Self::take`].
     pub(super) fn check(
         &mut self,
         row: Row,
         owner: Owner<'_>,
         measure: &mut dyn Measure,
     ) -> Result<Option<usize>, Refusal> {
-        let Row { units, time_us, now_us } = row;
-        if self.rate.as_ref().is_some_and(|rate| !rate.fits(units, now_us)) && self.limit.hard {
-            return Err(Refusal::Rate);
+        let Row { units, time_us, .. } = row;
+        if self.limit.hard && self.limit.rate.as_ref().is_some_and(|rate| units > rate.burst.0) {
+            return Err(Refusal::LargerThanBurst);
         }
-        let (Some(allowance), Some(periods)) = (&self.limit.allowance, &mut self.periods) else { return Ok(None) };
-        let Ok(period) = periods.containing(time_us) else { return Ok(None) };
+        let Some(allowance) = &self.limit.allowance else { return Ok(None) };
+        // A time zone that is not there any more, or a time beyond all calendars.
+        let period = self.periods.as_mut().and_then(|periods| periods.containing(time_us).ok());
+        let Some(period) = period else { return self.unreadable() };
         let limit = allowance.units.0;
-        let at = self.find(period).unwrap_or_else(|at| {
-            let used = measure.used(owner.tenant, owner.meter, period);
-            let ledger = owner.ledgers.of(owner.meter, period, limit);
-            ledger.lock().join(owner.shard, used);
-            self.leases.insert(at, Lease { period, used, ceiling: used, spent: 0, ledger });
-            at
-        });
+        let at = match self.find(period) {
+            Ok(at) => at,
+            Err(_) if self.unreadable == Some((row.batch, period)) => return self.unreadable(),
+            Err(at) => {
+                let Some(used) = measure.used(owner.tenant, owner.meter, period) else {
+                    self.unreadable = Some((row.batch, period));
+                    return self.unreadable();
+                };
+                let ledger = owner.ledgers.of(owner.meter, period, limit);
+                let ceiling = ledger.lock().join(owner.shard, used);
+                let lease = Lease { period, used, ceiling, is_spent: false, ledger };
+                let at = if self.leases.len() < LEASES_MAX { at } else { self.let_idle_go(owner, period) };
+                self.leases.insert(at, lease);
+                at
+            }
+        };
         self.last = at;
         let lease = &mut self.leases[at];
-        if lease.used + units > lease.ceiling {
+        // What gives back always passes, however much is used.
+        if units > 0 && lease.used.saturating_add(units) > lease.ceiling {
             lease.ceiling = lease.ledger.lock().raise(owner.shard, lease.used, units);
-            if lease.used + units > lease.ceiling && self.limit.hard {
-                return Err(Refusal::Allowance(period));
+            if lease.used.saturating_add(units) > lease.ceiling && self.limit.hard {
+                return Err(if units > limit { Refusal::LargerThanAllowance } else { Refusal::Allowance(period) });
             }
         }
         Ok(Some(at))
+    }
+
+    fn unreadable(&self) -> Result<Option<usize>, Refusal> {
+        // What can't be read might be all there is. A soft limit lets it in, and shows it once it can be read.
+        if self.limit.hard { Err(Refusal::Unreadable) } else { Ok(None) }
+    }
+
+    /// Whether the row's units fit the rate now; else after how many milliseconds.
+    pub(super) fn check_rate(&mut self, row: Row) -> Result<(), u64> {
+        let Some(bucket) = &mut self.bucket else { return Ok(()) };
+        if self.batch != row.batch {
+            self.batch = row.batch;
+            bucket.begin(row.now_us);
+        }
+        match bucket.check(row.units) {
+            Err(Wait::Milliseconds(wait_ms)) if self.limit.hard => Err(wait_ms),
+            _ => Ok(()),
+        }
     }
 
     /// Place of the lease for `period`, or where it belongs.
@@ -107,85 +165,36 @@ impl ShardLimit {
         self.leases.binary_search_by_key(&period.start_us, |lease| lease.period.start_us)
     }
 
-    /// Takes what `check` allowed; the period if nothing of this batch was taken of its lease so far.
-    pub(super) fn take(&mut self, units: i128, lease: Option<usize>, now_us: i64) -> Option<Interval> {
-        if let Some(rate) = &mut self.rate {
-            rate.take(units, now_us);
+    /// Takes what the checks allowed; the period if nothing of this batch was taken of its lease so far.
+    pub(super) fn take(&mut self, units: i128, lease: Option<usize>) -> Option<Interval> {
+        if let Some(bucket) = &mut self.bucket {
+            bucket.take(units);
         }
         let lease = &mut self.leases[lease?];
-        let is_first = lease.spent == 0;
-        lease.used += units;
-        lease.spent += units;
-        is_first.then_some(lease.period)
+        lease.used = lease.used.saturating_add(units);
+        (!std::mem::replace(&mut lease.is_spent, true)).then_some(lease.period)
     }
 
-    /// The batch is over: tells the ledger how much is used; gives what the batch took.
-    pub(super) fn close(&mut self, shard: u16, period: Interval) -> i128 {
-        let Ok(at) = self.find(period) else { return 0 };
-        let lease = &mut self.leases[at];
-        lease.ledger.lock().report(shard, lease.used);
-        std::mem::take(&mut lease.spent)
-    }
-
-    /// Gives back what did not become durable.
-    pub(super) fn give_back(&mut self, shard: u16, period: Interval, units: i128) {
+    /// The batch is over: tells the ledger how much is used.
+    pub(super) fn close(&mut self, shard: u16, period: Interval) {
         if let Ok(at) = self.find(period) {
             let lease = &mut self.leases[at];
-            lease.used -= units;
-            lease.ledger.lock().report(shard, lease.used);
+            lease.is_spent = false;
+            lease.ceiling = lease.ledger.lock().report(shard, lease.used);
         }
     }
-}
 
-/// Generic cell rate algorithm (ITU-T I.371), in nano-units instead of cells.
-#[derive(Debug)]
-struct Gcra {
-    units_per_s: i128,
-    tolerance_us: i128,
-    theoretical_us: i128,
-}
-
-impl Gcra {
-    fn new(rate: &Rate) -> Self {
-        let tolerance_us = rate.burst.0.saturating_mul(1_000_000) / rate.units_per_s.0.max(1);
-        Self { units_per_s: rate.units_per_s.0.max(1), tolerance_us, theoretical_us: i128::MIN / 2 }
+    /// Lets the leases go that the batch at hand did not draw on; where that of `period` belongs among the others.
+    fn let_idle_go(&mut self, owner: Owner<'_>, period: Interval) -> usize {
+        let idle = |lease: &mut Lease| !lease.is_spent;
+        self.leases
+            .extract_if(.., idle)
+            .for_each(|lease| owner.ledgers.release(owner.meter, lease.period, lease.ledger));
+        self.find(period).unwrap_or_else(|at| at)
     }
 
-    fn after(&self, units: i128, now_us: i64) -> i128 {
-        let cost_us = units.saturating_mul(1_000_000) / self.units_per_s;
-        self.theoretical_us.max(i128::from(now_us)).saturating_add(cost_us)
-    }
-
-    fn fits(&self, units: i128, now_us: i64) -> bool {
-        self.after(units, now_us) - i128::from(now_us) <= self.tolerance_us
-    }
-
-    fn take(&mut self, units: i128, now_us: i64) {
-        self.theoretical_us = self.after(units, now_us);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use engine::units::{ONE, Units};
-
-    use super::*;
-
-    #[test]
-    fn a_rate_lets_the_burst_pass_and_then_its_pace() {
-        let mut gcra = Gcra::new(&Rate { units_per_s: Units::whole(10), burst: Units::whole(3) });
-        let mut admitted_in = |from_us: i64, to_us: i64| {
-            let mut count = 0;
-            for now_us in (from_us..to_us).step_by(10_000) {
-                if gcra.fits(ONE, now_us) {
-                    gcra.take(ONE, now_us);
-                    count += 1;
-                }
-            }
-            count
-        };
-        assert_eq!(admitted_in(0, 1_000_000), 12, "3 at once, then one each 100 ms");
-        assert_eq!(admitted_in(1_000_000, 2_000_000), 10);
-        assert_eq!(admitted_in(60_000_000, 61_000_000), 12, "a silence restores the burst");
+    /// What was used is not known any more: the next rows ask.
+    pub(super) fn forget_leases(&mut self, meter: &str, ledgers: &Ledgers) {
+        self.leases.drain(..).for_each(|lease| ledgers.release(meter, lease.period, lease.ledger));
     }
 }

@@ -6,11 +6,12 @@
 //!
 //! Not here: deciding limits (the facets), counting (the log's panes).
 
+mod bucket;
 mod ledger;
 mod lease;
 mod shard_gate;
 mod table;
 
 pub use ledger::{LeaseView, Ledger};
-pub use shard_gate::{ShardGate, Spend};
+pub use shard_gate::ShardGate;
 pub use table::GateTable;

@@ -9,10 +9,12 @@ use engine::calendar::Interval;
 use engine::clock::Clock;
 use engine::event::batch::EventBatch;
 use engine::shard::{Gate, Measure};
+use engine::units::Units;
 
 use super::lease::{Owner, Refusal, Row, ShardLimit};
 use super::table::{Entry, GateTable, Granted};
 use crate::facets::lifecycle::Status;
+use crate::facets::quota::Rate;
 
 /// The place of a tenant that has none.
 const NOWHERE: u32 = u32::MAX;
@@ -30,9 +32,15 @@ pub struct ShardGate {
     /// Meters that limits name.
     meters: Vec<String>,
     /// What the rows of the batch at hand weigh, by meter, of those that a row was asked for.
-    units: Vec<Option<Units>>,
+    weights: Vec<Option<Weights>>,
     /// What one row takes of its tenant's limits: limit, nano-units, lease.
     passed: Vec<(usize, i128, Option<usize>)>,
+    /// Leases that the batch at hand drew on.
+    taken: Vec<Taken>,
+    /// Counts the batches.
+    batch: u64,
+    /// When this epoch began, and the version of limits from which on they were set in it.
+    since: (i64, u64),
 }
 
 /// The limits of a tenant, as this shard knows them.
@@ -43,19 +51,11 @@ struct Limited {
     limits: Vec<ShardLimit>,
 }
 
-/// What one `admit` took from leases.
-#[derive(Debug, Default)]
-pub struct Spend(Vec<Taken>);
-
-#[derive(Debug)]
+/// A lease that something was taken of.
 struct Taken {
     place: usize,
     limit: usize,
-    /// Of the limits.
-    version: u64,
     period: Interval,
-    /// Nano-units.
-    units: i128,
 }
 
 /// What the table says of one tenant of the batch. Small: there is one for each name in a batch's dictionary.
@@ -71,13 +71,25 @@ enum Seen {
 }
 
 /// Nano-units of each row; `None` if there is no such additive meter.
-type Units = Option<Vec<i128>>;
+type Weights = Option<Vec<i128>>;
 
 impl ShardGate {
     /// The gate of `shard` for a new epoch.
     pub fn new(table: Arc<GateTable>, shard: u16, clock: Arc<dyn Clock>) -> Self {
-        let (places, limited, meters) = (Vec::new(), Vec::new(), Vec::new());
-        Self { table, shard, clock, places, limited, meters, units: Vec::new(), passed: Vec::new() }
+        let since = (clock.now_us(), GateTable::version());
+        Self {
+            table,
+            shard,
+            clock,
+            places: Vec::new(),
+            limited: Vec::new(),
+            meters: Vec::new(),
+            weights: Vec::new(),
+            passed: Vec::new(),
+            taken: Vec::new(),
+            batch: 0,
+            since,
+        }
     }
 
     /// What the table says of each tenant that open rows have: duplicates, of a whole batch sent again say, ask nothing.
@@ -117,8 +129,12 @@ impl ShardGate {
             return known;
         }
         let mut limits = Vec::with_capacity(granted.limits.len());
+        let (began_us, version) = self.since;
         for (meter, limit) in &granted.limits {
-            limits.push(ShardLimit::new(self.meter(meter), limit));
+            let meter = self.meter(meter);
+            let known = self.limited.get(known as usize);
+            let before = known.and_then(|known| known.limits.iter().find(|before| before.meter == meter));
+            limits.push(ShardLimit::new(meter, limit, before, granted.version < version, began_us));
         }
         let limited = Limited { version: granted.version, granted: Arc::clone(granted), limits };
         if known == NOWHERE {
@@ -143,12 +159,6 @@ impl ShardGate {
         black_box(limits.fold(0, |touched, limit| touched | limit.touch()));
     }
 
-    /// The limit that something was taken of, unless there are newer limits.
-    fn limit_of(&mut self, taken: &Taken) -> Option<&mut ShardLimit> {
-        let limited = &mut self.limited[taken.place];
-        if limited.version == taken.version { limited.limits.get_mut(taken.limit) } else { None }
-    }
-
     /// Takes what `row` needs of all limits of the tenant at `place`, or nothing.
     fn pass(
         &mut self,
@@ -156,33 +166,49 @@ impl ShardGate {
         (batch, tenant, at): (&EventBatch, &str, usize),
         row: Row,
         measure: &mut dyn Measure,
-        spend: &mut Spend,
-    ) -> Result<(), (usize, Refusal)> {
-        let Self { limited, meters, units, passed, shard, .. } = self;
-        let Limited { version, granted, limits } = &mut limited[place];
+    ) -> Result<(), Refused> {
+        let Self { limited, meters, weights, passed, taken, shard, .. } = self;
+        let Limited { granted, limits, .. } = &mut limited[place];
         passed.clear();
         for (number, limit) in limits.iter_mut().enumerate() {
             let meter = &meters[limit.meter];
-            let units = units[limit.meter].get_or_insert_with(|| measure.units(meter, batch));
-            let units = units.as_ref().map_or(0, |units| units[at]);
+            let weights = weights[limit.meter].get_or_insert_with(|| measure.units(meter, batch));
+            let units = weights.as_ref().map_or(0, |weights| weights[at]);
             if units == 0 {
                 continue;
             }
             let owner = Owner { tenant, meter, shard: *shard, ledgers: &granted.ledgers };
-            let lease = limit.check(Row { units, ..row }, owner, measure).map_err(|refusal| (number, refusal))?;
-            passed.push((number, units, lease));
+            let lease = limit.check(Row { units, ..row }, owner, measure);
+            let refused = |refusal| Refused { limit: number, refusal, wait_ms: None };
+            passed.push((number, units, lease.map_err(refused)?));
+        }
+        // Only what nothing else keeps out is told to wait, and as long as the slowest rate says.
+        let mut slowest = None;
+        for &(number, units, _) in passed.iter() {
+            if let Err(wait_ms) = limits[number].check_rate(Row { units, ..row }) {
+                slowest = slowest.max(Some((wait_ms, number)));
+            }
+        }
+        if let Some((wait_ms, limit)) = slowest {
+            return Err(Refused { limit, refusal: Refusal::Rate, wait_ms: Some(wait_ms) });
         }
         for &(limit, units, lease) in passed.iter() {
-            if let Some(period) = limits[limit].take(units, lease, row.now_us) {
-                spend.0.push(Taken { place, limit, version: *version, period, units: 0 });
-            }
+            taken.extend(limits[limit].take(units, lease).map(|period| Taken { place, limit, period }));
         }
         Ok(())
     }
 }
 
+/// Which limit keeps a row out.
+struct Refused {
+    limit: usize,
+    refusal: Refusal,
+    wait_ms: Option<u64>,
+}
+
 impl Gate for ShardGate {
-    type Spend = Spend;
+    /// Nothing: what is not durable is asked for anew.
+    type Spend = ();
 
     fn admit(
         &mut self,
@@ -190,15 +216,16 @@ impl Gate for ShardGate {
         open: &mut [bool],
         measure: &mut dyn Measure,
         reject: &mut dyn FnMut(usize, Rejection),
-    ) -> Spend {
+    ) {
         let mut rejections = Vec::new();
         let seen = self.look_up(batch, open, &mut rejections);
-        self.units.clear();
-        self.units.resize(self.meters.len(), None);
+        self.weights.clear();
+        self.weights.resize(self.meters.len(), None);
         let tenants = batch.tenants();
         let (now_us, times) = (self.clock.now_us(), batch.times().values());
         let mut said: HashMap<(usize, usize, Refusal), Rejection> = HashMap::new();
-        let mut spend = Spend::default();
+        self.taken.clear();
+        self.batch += 1;
         let mut first = 0;
         for open in open.chunks_mut(AT_ONCE) {
             let limited = |(at, open): (usize, &bool)| match seen[tenants.key(at).filter(|_| *open)?] {
@@ -216,14 +243,17 @@ impl Gate for ShardGate {
                     Seen::Closed(which) => rejections[which as usize].clone(),
                     Seen::Limited(place) => {
                         let place = place as usize;
-                        let row = Row { units: 0, time_us: times[at], now_us };
+                        let row = Row { units: 0, time_us: times[at], now_us, batch: self.batch };
                         let event = (batch, tenants.values.value(key), at);
-                        let Err((limit, refusal)) = self.pass(place, event, row, measure, &mut spend) else { continue };
+                        let Err(Refused { limit, refusal, wait_ms }) = self.pass(place, event, row, measure) else {
+                            continue;
+                        };
                         let explain = || {
                             let limit = &self.limited[place].limits[limit];
                             explain(&self.meters[limit.meter], limit, refusal)
                         };
-                        said.entry((place, limit, refusal)).or_insert_with(explain).clone()
+                        let said = said.entry((place, limit, refusal)).or_insert_with(explain).clone();
+                        Rejection { retry_after_ms: wait_ms, ..said }
                     }
                 };
                 *open = false;
@@ -231,26 +261,28 @@ impl Gate for ShardGate {
             }
             first += AT_ONCE;
         }
-        let shard = self.shard;
-        for taken in spend.0.chunks_mut(AT_ONCE) {
-            self.bring_near(taken.iter().map(|taken| taken.place));
-            for taken in taken {
-                taken.units = self.limit_of(taken).map_or(0, |limit| limit.close(shard, taken.period));
+        let taken = std::mem::take(&mut self.taken);
+        for some in taken.chunks(AT_ONCE) {
+            self.bring_near(some.iter().map(|taken| taken.place));
+            for taken in some {
+                self.limited[taken.place].limits[taken.limit].close(self.shard, taken.period);
             }
         }
-        spend
+        self.taken = taken;
     }
 
     /// What was spent is in the log now, where the next epoch will find it.
-    fn settle(&mut self, _spend: Spend) {}
+    fn settle(&mut self, (): ()) {}
 
-    fn refund(&mut self, spend: Spend) {
-        let shard = self.shard;
-        for taken in spend.0 {
-            // Newer limits counted it as on its way: until the next epoch they grant so much less, never more.
-            if let Some(limit) = self.limit_of(&taken) {
-                limit.give_back(shard, taken.period, taken.units);
-            }
+    /// A lease may count what is not there, also that of a limit which came while it was on its way, and what was to be given
+    /// back may never come: so all are asked for anew.
+    fn refund(&mut self, (): ()) {
+        self.recount();
+    }
+
+    fn recount(&mut self) {
+        for Limited { granted, limits, .. } in &mut self.limited {
+            limits.iter_mut().for_each(|limit| limit.forget_leases(&self.meters[limit.meter], &granted.ledgers));
         }
     }
 }
@@ -269,16 +301,36 @@ fn closed(tenant: &str, entry: Option<&Entry>) -> Rejection {
 }
 
 fn explain(meter: &str, limit: &ShardLimit, refusal: Refusal) -> Rejection {
-    match (refusal, &limit.limit.allowance, &limit.limit.rate) {
-        (Refusal::Allowance(period), Some(allowance), _) => {
+    let allowance = limit.limit.allowance.as_ref().map(|allowance| allowance.units).unwrap_or_default();
+    let rate = |of: fn(&Rate) -> Units| limit.limit.rate.as_ref().map(of).unwrap_or_default();
+    let (reason, detail) = match refusal {
+        Refusal::Allowance(period) => {
             let ends = jiff::Timestamp::from_microsecond(period.end_us).map(|end| end.to_string()).unwrap_or_default();
-            let detail = format!("the allowance of {} units is used up until {ends}", allowance.units);
-            Rejection::new(Reason::QuotaExceeded, meter, detail)
+            (Reason::QuotaExceeded, format!("the allowance of {allowance} units is used up until {ends}"))
         }
-        (_, _, Some(rate)) => {
-            let detail = format!("more than {} units a second; send slower and retry", rate.units_per_s);
-            Rejection::new(Reason::RateLimited, meter, detail)
+        Refusal::LargerThanAllowance => {
+            let detail = format!(
+                "alone more than the whole allowance of {allowance} units, so it never passes while that holds; \
+                 send smaller events, or have the allowance raised"
+            );
+            (Reason::ExceedsLimit, detail)
         }
-        _ => Rejection::new(Reason::QuotaExceeded, meter, "the limit is used up"),
-    }
+        Refusal::LargerThanBurst => {
+            let detail = format!(
+                "alone more than the {} units that may come at once, so it never passes while that holds; send smaller \
+                 events, or have the burst raised",
+                rate(|rate| rate.burst)
+            );
+            (Reason::ExceedsLimit, detail)
+        }
+        Refusal::Unreadable => {
+            let detail = "what was used can't be told, so a hard limit lets nothing in; the node's log says why";
+            (Reason::UsageUnreadable, detail.to_owned())
+        }
+        Refusal::Rate => {
+            let pace = rate(|rate| rate.units_per_s);
+            (Reason::RateLimited, format!("more than {pace} units a second; send it again when it says"))
+        }
+    };
+    Rejection::new(reason, meter, detail)
 }

@@ -72,6 +72,11 @@ impl Default for GateTable {
 }
 
 impl GateTable {
+    /// Limits that are set from now on have at least this version.
+    pub(super) fn version() -> u64 {
+        VERSIONS.load(Ordering::Relaxed)
+    }
+
     /// A tenant's actor says what holds from now on.
     pub fn set(&self, tenant: &str, status: Status, limits: Limits) {
         let hash = hash(tenant);
@@ -159,6 +164,15 @@ impl Ledgers {
         let mut ledgers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let new = || SharedLedger(Arc::new(Mutex::new(Ledger::new(limit))));
         ledgers.entry((meter.to_owned(), period)).or_insert_with(new).clone()
+    }
+
+    /// A shard lets `ledger` go. It ends with the last shard that held it: what was used is in the log.
+    pub(super) fn release(&self, meter: &str, period: Interval, ledger: SharedLedger) {
+        let mut ledgers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Under the lock nobody else takes it up: this one's and the table's are the last two.
+        if Arc::strong_count(&ledger.0) <= 2 {
+            ledgers.remove(&(meter.to_owned(), period));
+        }
     }
 }
 

@@ -88,8 +88,8 @@ impl Measure for NoMeters {
         None
     }
 
-    fn used(&mut self, _tenant: &str, _meter: &str, _period: Interval) -> i128 {
-        0
+    fn used(&mut self, _tenant: &str, _meter: &str, _period: Interval) -> Option<i128> {
+        Some(0)
     }
 }
 

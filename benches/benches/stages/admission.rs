@@ -13,7 +13,7 @@ use engine::definition::Definition;
 use engine::event::batch::EventBatch;
 use engine::fact::Billed;
 use engine::log::memory::MemoryLog;
-use engine::shard::{Operator, Position, RestoreError, Seal, SealedFiles};
+use engine::shard::{Arrival, Operator, Position, RestoreError, Seal, SealedFiles};
 use engine::storage::memory::MemoryStorage;
 use engine::storage::{SharedStorage, Storage, StorageError};
 use hashbrown::HashTable;
@@ -56,14 +56,16 @@ struct Nothing;
 impl Operator for Nothing {
     type Snapshot = ();
 
-    fn vet(&self, _: &EventBatch, _: &mut dyn FnMut(usize, Rejection)) {}
+    fn vet(&mut self, _: &Arrival<'_>, _: &mut dyn FnMut(usize, Rejection)) {}
+
+    fn expect(&mut self, _: &EventBatch) {}
 
     fn units(&self, _: &str, _: &EventBatch) -> Option<Vec<i128>> {
         None
     }
 
-    fn used(&mut self, _: &str, _: &str, _: Interval) -> i128 {
-        0
+    fn used(&mut self, _: &str, _: &str, _: Interval) -> Option<i128> {
+        Some(0)
     }
 
     fn apply(&mut self, _: &EventBatch, _: Position) {}

@@ -73,4 +73,6 @@ impl Gate for Open {
     fn settle(&mut self, (): ()) {}
 
     fn refund(&mut self, (): ()) {}
+
+    fn recount(&mut self) {}
 }

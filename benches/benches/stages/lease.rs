@@ -129,7 +129,7 @@ impl Measure for Ones {
         Some(vec![ONE; batch.len()])
     }
 
-    fn used(&mut self, _: &str, _: &str, _: Interval) -> i128 {
-        0
+    fn used(&mut self, _: &str, _: &str, _: Interval) -> Option<i128> {
+        Some(0)
     }
 }

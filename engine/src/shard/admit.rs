@@ -13,7 +13,7 @@ use crate::event::batch::EventBatch;
 use crate::event::fingerprint;
 
 use super::gate::{Gate, Measure};
-use super::operator::Operator;
+use super::operator::{Arrival, Operator};
 
 /// What was decided about a batch.
 pub(crate) struct Decision<S> {
@@ -51,18 +51,18 @@ impl<O: Operator> Measure for Meters<'_, O> {
         self.operator.units(meter, batch)
     }
 
-    fn used(&mut self, tenant: &str, meter: &str, period: Interval) -> i128 {
-        let mut used = self.operator.used(tenant, meter, period);
+    fn used(&mut self, tenant: &str, meter: &str, period: Interval) -> Option<i128> {
+        let mut used = self.operator.used(tenant, meter, period)?;
         for batch in self.in_flight {
             let Some(units) = self.operator.units(meter, batch) else { continue };
             let (tenants, times) = (batch.tenants(), batch.times().values());
             for (row, units) in units.into_iter().enumerate() {
                 if units != 0 && period.contains(times[row]) && tenants.get(row) == Some(tenant) {
-                    used += units;
+                    used = used.saturating_add(units);
                 }
             }
         }
-        used
+        Some(used)
     }
 }
 
@@ -72,6 +72,7 @@ pub(crate) struct Ground<'a, O, G> {
     pub(crate) seed: u64,
     /// Events before it are late.
     pub(crate) watermark_us: i64,
+    pub(crate) now_us: i64,
     /// Whether the whole batch is new, if it is known by its number.
     pub(crate) turn: Option<Turn>,
     pub(crate) dedup: &'a mut Dedup,
@@ -88,7 +89,7 @@ pub(crate) fn admit<O: Operator, G: Gate>(
     batch: EventBatch,
     ground: Ground<'_, O, G>,
 ) -> Result<Decision<G::Spend>, DedupError> {
-    let Ground { seed, watermark_us, turn, dedup, gate, operator, in_flight, scratch } = ground;
+    let Ground { seed, watermark_us, now_us, turn, dedup, gate, operator, in_flight, scratch } = ground;
     let rows = batch.len();
     let (mut keys, mut payloads) = (Vec::new(), Vec::new());
     scratch.answers.clear();
@@ -105,12 +106,11 @@ pub(crate) fn admit<O: Operator, G: Gate>(
     scratch.open.extend(scratch.answers.iter().map(|answer| matches!(answer, Answer::New)));
 
     let mut rejections: Vec<(u32, Rejection)> = Vec::new();
+    let arrival = Arrival { batch: &batch, open: &scratch.open, in_flight, now_us };
+    operator.vet(&arrival, &mut |row, rejection| rejections.push((row as u32, rejection)));
     let open = &mut scratch.open;
-    operator.vet(&batch, &mut |row, rejection| {
-        if std::mem::replace(&mut open[row], false) {
-            rejections.push((row as u32, rejection));
-        }
-    });
+    // Several meters may refuse one row; the first says why.
+    rejections.retain(|(row, _)| std::mem::replace(&mut open[*row as usize], false));
     let mut meters = Meters { operator, in_flight };
     let spend = gate.admit(&batch, open, &mut meters, &mut |row, rejection| rejections.push((row as u32, rejection)));
     rejections.sort_by_key(|(row, _)| *row);

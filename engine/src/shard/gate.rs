@@ -11,8 +11,9 @@ use crate::event::batch::EventBatch;
 /// # Contract
 /// - [`Gate::admit`] sees only rows whose flag in `open` is set (not duplicates) and may only clear flags, giving the
 ///   row's rejection to `reject`. Units spent are taken from leases at once (I7).
-/// - Exactly one of [`Gate::settle`] and [`Gate::refund`] follows each `admit`, in the order of the `admit`s for settles,
-///   and in the reverse order for refunds after a failed append.
+/// - Exactly one of [`Gate::settle`] and [`Gate::refund`] follows each `admit`, in the order of the `admit`s. By then
+///   `measure` counts the rows as durable, or not any more.
+/// - [`Gate::recount`] may come at any time between these.
 /// - Deterministic given its leases; asks `measure` for units and for what the log says was used.
 pub trait Gate: Send + 'static {
     /// What was spent by one `admit`.
@@ -32,6 +33,9 @@ pub trait Gate: Send + 'static {
 
     /// The append failed: what was spent comes back.
     fn refund(&mut self, spend: Self::Spend);
+
+    /// Meters count other events from now on, or others of them do: what `measure` said of units used holds no more.
+    fn recount(&mut self);
 }
 
 /// What the gate may ask of the shard's operator. The counter that enforces is the counter that bills (I7).
@@ -41,6 +45,6 @@ pub trait Measure {
     fn units(&mut self, meter: &str, batch: &EventBatch) -> Option<Vec<i128>>;
 
     /// Nano-units of `meter` that the log says `tenant` used in `period`, in this shard, everything admitted before
-    /// included.
-    fn used(&mut self, tenant: &str, meter: &str, period: Interval) -> i128;
+    /// included; `None` if that can't be read.
+    fn used(&mut self, tenant: &str, meter: &str, period: Interval) -> Option<i128>;
 }

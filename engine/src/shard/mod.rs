@@ -14,6 +14,6 @@ pub(crate) mod answer;
 
 pub use answer::{Done, SubmitError};
 pub use gate::{Gate, Measure};
-pub use operator::{Operator, Position, RestoreError, Seal, SealedFiles};
+pub use operator::{Arrival, Operator, Position, RestoreError, Seal, SealedFiles};
 pub use permits::FlightLimits;
 pub use worker::ShardStats;

@@ -23,6 +23,19 @@ pub struct Position {
     pub admitted_at_us: i64,
 }
 
+/// A batch at the door.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrival<'a> {
+    /// The rows.
+    pub batch: &'a EventBatch,
+    /// By row: whether it is still to be decided on; duplicates are not.
+    pub open: &'a [bool],
+    /// What passed before and is not applied yet.
+    pub in_flight: &'a [&'a EventBatch],
+    /// The node's clock.
+    pub now_us: i64,
+}
+
 /// A deterministic fold over a shard's log with immutable snapshots (I3, I4).
 ///
 /// # Contract
@@ -35,14 +48,18 @@ pub trait Operator: Send + 'static {
     /// What queries read.
     type Snapshot: Send + Sync + 'static;
 
-    /// Rows that must be refused because a meter could not count them exactly.
-    fn vet(&self, batch: &EventBatch, reject: &mut dyn FnMut(usize, Rejection));
+    /// Rows that must be refused because a meter could not count them exactly, or would have to keep too much for them.
+    fn vet(&mut self, arrival: &Arrival<'_>, reject: &mut dyn FnMut(usize, Rejection));
+
+    /// The rows passed and are on their way into the log; they are applied later, unless the append fails. Called again for
+    /// what is still on its way after [`Operator::configure`] and its backfill, and for what is read back after it was applied.
+    fn expect(&mut self, batch: &EventBatch);
 
     /// See [`Measure::units`](super::Measure::units).
     fn units(&self, meter: &str, batch: &EventBatch) -> Option<Vec<i128>>;
 
     /// See [`Measure::used`](super::Measure::used).
-    fn used(&mut self, tenant: &str, meter: &str, period: Interval) -> i128;
+    fn used(&mut self, tenant: &str, meter: &str, period: Interval) -> Option<i128>;
 
     /// Folds durable rows in.
     fn apply(&mut self, batch: &EventBatch, position: Position);

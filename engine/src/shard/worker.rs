@@ -155,6 +155,7 @@ impl<O: Operator, G: Gate> Worker<O, G> {
             }
             self.observe(&batch, header.admitted_at_us);
             self.operator.apply(&batch, position);
+            self.operator.expect(&batch);
         }
         if !rejected.is_empty() {
             self.operator.reject(&rejected, position);
@@ -209,6 +210,7 @@ impl<O: Operator, G: Gate> Worker<O, G> {
         let ground = Ground {
             seed: self.seed,
             watermark_us: header.watermark_us,
+            now_us: admitted_at_us,
             turn,
             dedup: &mut self.dedup,
             gate: &mut self.gate,
@@ -258,6 +260,7 @@ impl<O: Operator, G: Gate> Worker<O, G> {
         };
         self.dedup.remember(&entry.keys, &payloads, admitted_at_us);
         self.observe(&entry.batch, admitted_at_us);
+        self.operator.expect(&entry.batch);
         self.in_flight.push_back(entry);
         let (commits, stats) = (self.commits.0.clone(), Arc::clone(&self.stats));
         self.log.append(
@@ -375,6 +378,9 @@ impl<O: Operator, G: Gate> Worker<O, G> {
         for (batch, position) in &stated.history {
             self.operator.backfill(&changed, &batch, position);
         }
+        self.gate.recount();
+        // What is in flight was expected by the definitions before.
+        self.in_flight.iter().for_each(|entry| self.operator.expect(&entry.batch));
     }
 }
 

@@ -18,7 +18,7 @@ use engine::lake::{Lake, LakeError};
 use engine::log::segment::{SegmentLog, SegmentOptions};
 use engine::log::{Log, Offset};
 use engine::service::{EngineError, EngineOptions, Ground, Handle};
-use engine::shard::{Operator, Position, RestoreError, Seal, SealedFiles};
+use engine::shard::{Arrival, Operator, Position, RestoreError, Seal, SealedFiles};
 use engine::snapshot::ArchiveFile;
 use engine::storage::faulty::{Fault, FaultyStorage, Operation, Rule};
 use engine::storage::memory::MemoryStorage;
@@ -49,14 +49,16 @@ impl Seal for Sealed {
 impl Operator for Metered {
     type Snapshot = ByMeter;
 
-    fn vet(&self, _batch: &EventBatch, _reject: &mut dyn FnMut(usize, Rejection)) {}
+    fn vet(&mut self, _arrival: &Arrival<'_>, _reject: &mut dyn FnMut(usize, Rejection)) {}
+
+    fn expect(&mut self, _batch: &EventBatch) {}
 
     fn units(&self, _meter: &str, _batch: &EventBatch) -> Option<Vec<i128>> {
         None
     }
 
-    fn used(&mut self, _tenant: &str, _meter: &str, _period: Interval) -> i128 {
-        0
+    fn used(&mut self, _tenant: &str, _meter: &str, _period: Interval) -> Option<i128> {
+        Some(0)
     }
 
     fn apply(&mut self, batch: &EventBatch, _position: Position) {

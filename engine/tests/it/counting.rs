@@ -10,7 +10,7 @@ use engine::event::batch::EventBatch;
 use engine::fact::Billed;
 use engine::lake::{Lake, LakeError};
 use engine::log::{Log, Offset};
-use engine::shard::{Gate, Measure, Operator, Position, RestoreError, Seal, SealedFiles};
+use engine::shard::{Arrival, Gate, Measure, Operator, Position, RestoreError, Seal, SealedFiles};
 use engine::snapshot::ArchiveFile;
 use engine::storage::{Storage, StorageError};
 
@@ -39,14 +39,16 @@ impl Seal for Sealed {
 impl Operator for Counting {
     type Snapshot = (Counts, u64);
 
-    fn vet(&self, _batch: &EventBatch, _reject: &mut dyn FnMut(usize, Rejection)) {}
+    fn vet(&mut self, _arrival: &Arrival<'_>, _reject: &mut dyn FnMut(usize, Rejection)) {}
+
+    fn expect(&mut self, _batch: &EventBatch) {}
 
     fn units(&self, _meter: &str, batch: &EventBatch) -> Option<Vec<i128>> {
         Some(vec![1; batch.len()])
     }
 
-    fn used(&mut self, tenant: &str, _meter: &str, _period: Interval) -> i128 {
-        i128::from(self.counts.get(tenant).copied().unwrap_or_default())
+    fn used(&mut self, tenant: &str, _meter: &str, _period: Interval) -> Option<i128> {
+        Some(i128::from(self.counts.get(tenant).copied().unwrap_or_default()))
     }
 
     fn apply(&mut self, batch: &EventBatch, _position: Position) {
@@ -119,7 +121,8 @@ impl Gate for Limited {
         let mut spend = Self::Spend::new();
         for (row, open) in open.iter_mut().enumerate() {
             let tenant = batch.tenants().get(row).expect("a tenant");
-            let used = self.used.entry(tenant.to_owned()).or_insert_with(|| measure.used(tenant, "events", ever));
+            let used =
+                self.used.entry(tenant.to_owned()).or_insert_with(|| measure.used(tenant, "events", ever).unwrap());
             if *open && *used >= self.limit {
                 *open = false;
                 reject(row, Rejection::new(Reason::QuotaExceeded, "events", "no more"));
@@ -137,6 +140,10 @@ impl Gate for Limited {
         for (tenant, units) in spend {
             *self.used.get_mut(&tenant).expect("was spent") -= units;
         }
+    }
+
+    fn recount(&mut self) {
+        self.used.clear();
     }
 }
 

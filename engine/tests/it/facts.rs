@@ -16,7 +16,7 @@ use engine::event::split::shard_of;
 use engine::fact::{Billed, Fact};
 use engine::log::segment::{SegmentLog, SegmentOptions};
 use engine::service::{EngineOptions, Ground, Handle};
-use engine::shard::{Operator, Position, RestoreError, Seal, SealedFiles};
+use engine::shard::{Arrival, Operator, Position, RestoreError, Seal, SealedFiles};
 use engine::storage::SharedStorage;
 use engine::storage::faulty::FaultyStorage;
 use engine::storage::memory::MemoryStorage;
@@ -44,14 +44,16 @@ impl Seal for Diary {
 impl Operator for Diary {
     type Snapshot = Vec<String>;
 
-    fn vet(&self, _batch: &EventBatch, _reject: &mut dyn FnMut(usize, Rejection)) {}
+    fn vet(&mut self, _arrival: &Arrival<'_>, _reject: &mut dyn FnMut(usize, Rejection)) {}
+
+    fn expect(&mut self, _batch: &EventBatch) {}
 
     fn units(&self, _meter: &str, _batch: &EventBatch) -> Option<Vec<i128>> {
         None
     }
 
-    fn used(&mut self, _tenant: &str, _meter: &str, _period: Interval) -> i128 {
-        0
+    fn used(&mut self, _tenant: &str, _meter: &str, _period: Interval) -> Option<i128> {
+        Some(0)
     }
 
     fn apply(&mut self, batch: &EventBatch, position: Position) {

@@ -1,124 +1,139 @@
 //! How many series a tenant brings: different values of a table's dimensions, taken together. Beyond a limit new ones are
-//! refused, or one tenant that puts an id of its own into a dimension takes all memory (I8).
+//! refused, or one tenant that puts an id of its own into a dimension takes all memory (I8); those that were counted within
+//! the hour are let in.
 //!
-//! Counted in two steps, so that who stays far below costs next to nothing. The series of each drain are added up, which is
-//! more than there can be; from the limit on it is noted which there are, and only now and then while nothing new comes. So
-//! nobody is refused below the limit within an hour, and more than twice the limit, and what a few drains hold, is not let
-//! through. What came early in the hour and not since is not among the ones noted, so a tenant at its limit may have it
-//! refused too. The hour is that of the node's clock when events were admitted; a restart or new meters begin one.
+//! Who stays far below costs next to nothing: a tenant's events are added up, which is more than its series can be. Where
+//! that passes the limit, its series of this hour are looked up in the panes, which hold them anyway, and in what is in
+//! flight; a tenant near the limit has them kept at hand from then on. So the limit is exact, within one body too, and a
+//! restart or another meter changes nothing. The hour is that of the node's clock when events were admitted.
 //!
-//! Not here: refusing (`live`).
+//! Not here: reading panes (`series`), refusing (`live`).
 
 use hashbrown::{HashMap, HashSet};
+use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{Xxh3, Xxh3Builder};
 
-use super::key::Keys;
-use super::symbol::Symbols;
-
 const HOUR_US: i64 = 3_600_000_000;
-/// Most drains in a row in which a tenant that brings nothing new is not looked at.
-const REST_MAX: u32 = 16;
 
-/// What a table's tenants brought within this hour. Tenants go by their code.
+/// Series, each as a number made of its texts.
+pub(super) type SeriesSet = HashSet<u64, Xxh3Builder>;
+
+/// An hour of the node's clock, and where it began in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Hour {
+    number: i64,
+    /// What was admitted within the hour has at least this offset.
+    pub(super) since: i64,
+}
+
+impl Hour {
+    /// Before anything was admitted.
+    pub(super) const NONE: Self = Self { number: i64::MIN, since: i64::MAX };
+
+    /// Whether `now_us` is in another hour, which then begins at offset `next`. A clock that is set back by less than an hour
+    /// begins none.
+    pub(super) fn tick(&mut self, now_us: i64, next: i64) -> bool {
+        let number = now_us.div_euclid(HOUR_US);
+        if number == self.number || number == self.number.saturating_sub(1) {
+            return false;
+        }
+        *self = Self { number, since: next };
+        true
+    }
+}
+
+/// What a table's tenants brought within this hour, what is in flight included. Tenants go by their code.
 #[derive(Debug)]
 pub(super) struct Cardinality {
     series_max: usize,
-    hour: i64,
-    /// Series of all drains together, by tenant.
+    /// By tenant.
     at_most: Vec<u32>,
-    /// Who may have brought too many.
-    near: HashMap<u32, Near, Xxh3Builder>,
-    /// Tenants at the limit.
-    full: usize,
-}
-
-#[derive(Debug, Default)]
-struct Near {
-    /// Series met since there may be too many.
-    known: HashSet<u64, Xxh3Builder>,
-    /// Looks in a row that found nothing new.
-    quiet: u32,
-    /// Drains until the next look.
-    rest: u32,
+    /// The largest of these.
+    most: u32,
+    /// The series of tenants that may have too many.
+    known: HashMap<u32, SeriesSet, Xxh3Builder>,
 }
 
 impl Cardinality {
     /// Nothing yet; a tenant may bring `series_max` in an hour.
     pub(super) fn new(series_max: usize) -> Self {
-        Self { series_max, hour: i64::MIN, at_most: Vec::new(), near: HashMap::default(), full: 0 }
+        Self { series_max, at_most: Vec::new(), most: 0, known: HashMap::default() }
     }
 
-    /// Begins a new hour if `now_us` is in one.
-    pub(super) fn tick(&mut self, now_us: i64) {
-        let hour = now_us.div_euclid(HOUR_US);
-        if hour > self.hour {
-            *self = Self { hour, ..Self::new(self.series_max) };
-        }
-    }
-
-    /// Counts the series of a drain; tenants have codes below `codes`.
-    pub(super) fn count(&mut self, keys: &Keys, symbols: &Symbols, codes: usize) {
-        self.at_most.resize(codes, 0);
-        let mut near: HashSet<u32, Xxh3Builder> = HashSet::default();
-        for series in keys.series() {
-            let at_most = &mut self.at_most[series[0] as usize];
-            *at_most = at_most.saturating_add(1);
-            if *at_most as usize > self.series_max {
-                near.insert(series[0]);
-            }
-        }
-        near.retain(|&tenant| self.near.entry(tenant).or_default().is_due(self.series_max));
-        if near.is_empty() {
-            return;
-        }
-        for series_codes in keys.series().filter(|codes| near.contains(&codes[0])) {
-            self.notes(series_codes[0], series(series_codes[1..].iter().map(|&code| symbols.text(code))));
-        }
-    }
-
-    fn notes(&mut self, tenant: u32, series: u64) {
-        let Some(near) = self.near.get_mut(&tenant) else { return };
-        if near.known.len() < self.series_max && near.known.insert(series) {
-            (near.quiet, near.rest) = (0, 0);
-            self.full += usize::from(near.known.len() == self.series_max);
-        }
-    }
-
-    /// Whether any tenant is at its limit.
-    pub(super) fn is_any_full(&self) -> bool {
-        self.full > 0
-    }
-
-    /// Whether `tenant` is at its limit.
-    pub(super) fn is_full(&self, tenant: u32) -> bool {
-        self.near.get(&tenant).is_some_and(|near| near.known.len() >= self.series_max)
-    }
-
-    /// Whether `tenant` is below its limit or this series is among those noted.
-    pub(super) fn admits(&self, tenant: u32, series: u64) -> bool {
-        !self.is_full(tenant) || self.near.get(&tenant).is_some_and(|near| near.known.contains(&series))
+    /// A new hour.
+    pub(super) fn begin(&mut self) {
+        *self = Self::new(self.series_max);
     }
 
     /// What a tenant may bring in an hour.
     pub(super) fn series_max(&self) -> usize {
         self.series_max
     }
+
+    /// Whether any tenant may bring so many more.
+    pub(super) fn has_room(&self, more: usize) -> bool {
+        self.most as usize + more <= self.series_max
+    }
+
+    /// Whether `tenant` may bring so many more.
+    pub(super) fn fits(&self, tenant: u32, more: usize) -> bool {
+        self.at_most(tenant) as usize + more <= self.series_max
+    }
+
+    fn at_most(&self, tenant: u32) -> u32 {
+        self.at_most.get(tenant as usize).copied().unwrap_or_default()
+    }
+
+    /// The series of a tenant, if they are kept at hand.
+    pub(super) fn known(&self, tenant: u32) -> Option<&SeriesSet> {
+        self.known.get(&tenant)
+    }
+
+    /// Whether the series of any tenant are kept at hand.
+    pub(super) fn knows_any(&self) -> bool {
+        !self.known.is_empty()
+    }
+
+    /// `tenant` brought so many events.
+    pub(super) fn add_events(&mut self, tenant: u32, events: u32) {
+        if self.known.is_empty() || !self.known.contains_key(&tenant) {
+            self.set(tenant, self.at_most(tenant).saturating_add(events));
+        }
+    }
+
+    /// A tenant whose series are kept brought this one.
+    pub(super) fn add_series(&mut self, tenant: u32, series: u64) {
+        let Some(known) = self.known.get_mut(&tenant) else { return };
+        if known.insert(series) {
+            let count = count(known);
+            self.set(tenant, count);
+        }
+    }
+
+    /// These are the series of `tenant`, found among `looked_at` rows of panes, and it is about to bring `more`. They are kept
+    /// where they may soon be too many, or were dear to find.
+    pub(super) fn learn(&mut self, tenant: u32, series: SeriesSet, looked_at: usize, more: usize) {
+        self.set(tenant, count(&series));
+        if series.len().max(more) > self.series_max / 2 || looked_at > self.series_max {
+            self.known.insert(tenant, series);
+        }
+    }
+
+    fn set(&mut self, tenant: u32, at_most: u32) {
+        let at = tenant as usize;
+        if self.at_most.len() <= at {
+            self.at_most.resize(at + 1, 0);
+        }
+        let before = std::mem::replace(&mut self.at_most[at], at_most);
+        self.most = match before == self.most && at_most < before {
+            true => self.at_most.iter().copied().max().unwrap_or_default(),
+            false => self.most.max(at_most),
+        };
+    }
 }
 
-impl Near {
-    /// Whether it must be looked which the series are.
-    fn is_due(&mut self, series_max: usize) -> bool {
-        if self.known.len() >= series_max {
-            return false;
-        }
-        if self.rest > 0 {
-            self.rest -= 1;
-            return false;
-        }
-        self.quiet = (self.quiet + 1).min(REST_MAX);
-        self.rest = self.quiet;
-        true
-    }
+fn count(series: &SeriesSet) -> u32 {
+    u32::try_from(series.len()).unwrap_or(u32::MAX)
 }
 
 /// A number for the values of the dimensions, in their order.
@@ -139,59 +154,39 @@ mod tests {
     const A: u32 = 1;
     const B: u32 = 2;
 
-    /// Drains `values` of one dimension of each tenant.
-    fn drain(cardinality: &mut Cardinality, brought: &[(u32, std::ops::Range<u32>)]) {
-        let (mut symbols, mut keys) = (Symbols::default(), Keys::new(2));
-        for (tenant, values) in brought {
-            for value in values.clone() {
-                keys.group(&[*tenant, symbols.code(&value.to_string())], 0);
-            }
-        }
-        cardinality.count(&keys, &symbols, 3);
-    }
-
-    fn admits(cardinality: &Cardinality, tenant: u32, value: u32) -> bool {
-        cardinality.admits(tenant, series([Some(value.to_string().as_str())].into_iter()))
+    #[test]
+    fn events_add_up_until_it_is_looked_which_series_they_are() {
+        let mut cardinality = Cardinality::new(100);
+        cardinality.add_events(A, 90);
+        cardinality.add_events(B, 30);
+        assert!(cardinality.has_room(10) && !cardinality.has_room(11));
+        assert!(cardinality.fits(B, 70) && !cardinality.fits(A, 11));
+        cardinality.learn(A, (0..3).collect(), 5, 9);
+        assert!(cardinality.has_room(70) && !cardinality.has_room(71), "the other tenant has the most now");
+        assert!(cardinality.known(A).is_none(), "three are far below");
     }
 
     #[test]
-    fn the_same_series_again_and_again_are_never_too_many() {
-        let mut cardinality = Cardinality::new(100);
-        for _ in 0..1000 {
-            drain(&mut cardinality, &[(A, 0..99), (B, 0..10)]);
-        }
-        assert!(!cardinality.is_any_full());
-        assert!(admits(&cardinality, A, 1_000_000));
+    fn who_is_near_has_its_series_counted_one_by_one() {
+        let mut cardinality = Cardinality::new(10);
+        cardinality.learn(A, (0..6).collect(), 6, 1);
+        cardinality.add_events(A, 1000);
+        (3..8).for_each(|series| cardinality.add_series(A, series));
+        assert_eq!(cardinality.known(A).map(HashSet::len), Some(8));
+        assert!(cardinality.fits(A, 2) && !cardinality.fits(A, 3));
+        cardinality.begin();
+        assert!(cardinality.fits(A, 10) && !cardinality.knows_any());
     }
 
     #[test]
-    fn new_ones_are_refused_from_the_limit_on_and_known_ones_are_not() {
-        let mut cardinality = Cardinality::new(100);
-        let mut until = 0;
-        while !cardinality.is_any_full() {
-            drain(&mut cardinality, &[(A, until..until + 10), (B, 0..10)]);
-            until += 10;
-        }
-        assert!((100..=200).contains(&until), "{until}");
-        assert!(admits(&cardinality, A, until - 1), "it was noted");
-        assert!(!admits(&cardinality, A, until));
-        assert!(admits(&cardinality, B, until));
-        cardinality.tick(0);
-        assert!(admits(&cardinality, A, until), "a new hour");
-    }
-
-    #[test]
-    fn who_was_quiet_for_long_is_looked_at_again() {
-        let mut cardinality = Cardinality::new(100);
-        for _ in 0..500 {
-            drain(&mut cardinality, &[(A, 0..10)]);
-        }
-        let mut until = 10;
-        while !cardinality.is_any_full() {
-            drain(&mut cardinality, &[(A, until..until + 10)]);
-            until += 10;
-        }
-        assert!(until <= 100 + 10 * (REST_MAX + 2), "{until}");
+    fn an_hour_begins_once_and_a_clock_set_back_begins_none() {
+        let mut hour = Hour::NONE;
+        assert!(hour.tick(5 * HOUR_US, 10));
+        assert!(!hour.tick(6 * HOUR_US - 1, 20) && !hour.tick(5 * HOUR_US - 1, 30));
+        assert_eq!(hour.since, 10);
+        assert!(hour.tick(6 * HOUR_US, 40));
+        assert!(hour.tick(0, 50), "set back by hours: else the hour would last as long");
+        assert_eq!(hour.since, 50);
     }
 
     #[test]

@@ -41,6 +41,8 @@ pub(super) struct Delta {
     starts: (i64, i64),
     /// First and last tenant.
     tenants: (String, String),
+    /// The largest revision; -1 for none.
+    last_revision: i64,
     /// The rows, unless they are cold and durable.
     resident: ArcSwapOption<RecordBatch>,
     /// Where a checkpoint or the lake holds them; set once they are durable.
@@ -88,9 +90,11 @@ impl Delta {
         let rows = panes.num_rows();
         let first = starts.iter().min().copied().unwrap_or(i64::MAX);
         let last = starts.iter().max().copied().unwrap_or(i64::MIN);
+        let [revisions, ..] = Layout::of(panes.schema_ref(), states).marks(&panes);
         Arc::new(Self {
             rows,
             starts: (first, last),
+            last_revision: revisions.iter().max().copied().unwrap_or(-1),
             tenants: (tenant((rows > 0).then_some(0)), tenant(rows.checked_sub(1))),
             resident: ArcSwapOption::from_pointee(panes),
             stored: OnceLock::new(),
@@ -104,13 +108,14 @@ impl Delta {
         schema: &SchemaRef,
         storage: &dyn Storage,
     ) -> Result<Arc<Self>, RestoreError> {
-        let Described { stored, rows, starts, tenants, is_cold } = described;
+        let Described { stored, rows, starts, tenants, last_revision, is_cold } = described;
         let load = || stored.load(Some(schema), &Wanted::ALL, storage);
         let resident = if is_cold { None } else { Some(Arc::new(load()?)) };
         Ok(Arc::new(Self {
             rows,
             starts,
             tenants,
+            last_revision,
             resident: ArcSwapOption::new(resident),
             stored: OnceLock::from(stored),
             is_cold,
@@ -124,6 +129,7 @@ impl Delta {
             rows: self.rows,
             starts: self.starts,
             tenants: self.tenants.clone(),
+            last_revision: self.last_revision,
             is_cold: self.is_cold,
         })
     }
@@ -190,6 +196,11 @@ impl Delta {
             columns.push(take(state, order, None)?);
         }
         RecordBatch::try_new(meter.pane_schema.clone(), columns)
+    }
+
+    /// The largest revision of its rows; -1 if it is not known, of a checkpoint of long ago.
+    pub(super) fn last_revision(&self) -> i64 {
+        self.last_revision
     }
 
     /// How many rows.

@@ -102,11 +102,6 @@ impl Keys {
         series
     }
 
-    /// The codes of each series.
-    pub(super) fn series(&self) -> impl Iterator<Item = &[u32]> {
-        self.codes.chunks_exact(self.width)
-    }
-
     /// The codes of a group.
     fn codes(&self, group: usize) -> &[u32] {
         let series = self.groups[group].0 as usize;

@@ -4,23 +4,25 @@
 //! accumulators. Dimensions' texts are interned per table and forgotten when it is drained, so memory is bounded by what one
 //! publish interval brings.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch, UInt32Array};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, UInt32Array};
 use arrow::compute::{filter_record_batch, is_not_null};
 use datafusion::common::Result;
 use engine::admission::{Reason, Rejection};
-use engine::event::batch::EventBatch;
-use engine::shard::Position;
+use engine::event::batch::{EventBatch, Texts};
+use engine::shard::{Arrival, Position};
 
 use super::accumulate::{Accumulators, Stand};
 use super::call::Evaluated;
-use super::cardinality::{self, Cardinality};
+use super::cardinality::{Cardinality, SeriesSet};
 use super::compile::CompiledMeter;
-use super::delta::Delta;
+use super::delta::{Delta, Layout};
 use super::dimension::Dimension;
 use super::key::Keys;
 use super::pane::{Cutter, Edges};
+use super::series;
 use super::symbol::Symbols;
 use super::tenants::{TenantCodes, Tenants};
 use super::trial;
@@ -120,7 +122,6 @@ impl Table {
         if !self.members.iter().any(wanted) {
             return;
         }
-        self.cardinality.tick(position.admitted_at_us);
         // A filter is its table's alone. Rows on which it fails were admitted before it was there, and are left out.
         let mut passing = self.members[0].meter.passing(rows).map(|(passing, _)| passing);
         let rows = passing.as_mut().unwrap_or(rows);
@@ -158,27 +159,89 @@ impl Table {
         }
     }
 
-    /// Refuses the events that would be a series too many of their tenant.
-    pub(super) fn vet(&self, batch: &EventBatch, tenants: &Tenants, reject: &mut dyn FnMut(usize, Rejection)) {
-        if !self.cardinality.is_any_full() {
+    /// What the table's tenants brought; `None` without dimensions, where a tenant has one series.
+    pub(super) fn cardinality(&self) -> Option<&Cardinality> {
+        (!self.dimensions.is_empty()).then_some(&self.cardinality)
+    }
+
+    /// The same, if the table looks at any of the batch's events.
+    pub(super) fn counting(&self, batch: &EventBatch) -> Option<&Cardinality> {
+        let wanted = self.event_type.as_deref();
+        let looks = wanted.is_none_or(|wanted| batch.types().values.iter().any(|name| name == Some(wanted)));
+        self.cardinality().filter(|_| looks)
+    }
+
+    /// Nothing was brought in the new hour.
+    pub(super) fn begin_hour(&mut self) {
+        self.cardinality.begin();
+    }
+
+    /// Events passed: `counts` has each tenant's key in the batch, its code, and how many are its.
+    pub(super) fn count_series(&mut self, batch: &EventBatch, counts: &[(usize, u32, u32)]) {
+        for &(_, tenant, events) in counts {
+            self.cardinality.add_events(tenant, events);
+        }
+        if !self.cardinality.knows_any() {
             return;
         }
-        let Some(mut rows) = Rows::of(batch, self.event_type.as_deref()) else { return };
-        if let Some((passing, _)) = self.members[0].meter.passing(&mut rows) {
-            rows = passing;
+        let codes: HashMap<usize, u32> = counts.iter().map(|&(key, code, _)| (key, code)).collect();
+        let is_known = |key: usize| codes.get(&key).is_some_and(|&code| self.cardinality.known(code).is_some());
+        let mut hits = Vec::new();
+        series::brought(self.meter(), batch, is_known, |_, key, series| hits.push((codes[&key], series)));
+        hits.into_iter().for_each(|(tenant, series)| self.cardinality.add_series(tenant, series));
+    }
+
+    /// Panes hold these rows, of which those count that got an event at `since` or later.
+    pub(super) fn count_held(&mut self, panes: &RecordBatch, since: i64, tenants: &mut Tenants) {
+        let [revisions, ..] = Layout::of(panes.schema_ref(), self.meter().states()).marks(panes);
+        let texts = Texts::new(panes.column(0).as_dictionary());
+        for (_, tenant, rows) in tenants.meet(&texts, (0..revisions.len()).filter(|&row| revisions[row] >= since)) {
+            self.cardinality.add_events(tenant, rows);
         }
-        let mut symbols = Symbols::default();
-        let columns = self.dimensions.iter().map(|dimension| rows.codes(dimension, &mut symbols));
-        let columns: Vec<_> = columns.collect();
-        let names = rows.tenants();
-        for row in 0..rows.len() {
-            let tenant = names.get(rows.position(row)).and_then(|name| tenants.find(name));
-            let Some(tenant) = tenant.filter(|&tenant| self.cardinality.is_full(tenant)) else { continue };
-            let series = cardinality::series(columns.iter().map(|column| symbols.text(column[row])));
-            if !self.cardinality.admits(tenant, series) {
-                reject(rows.position(row), self.too_many());
-            }
-        }
+    }
+
+    /// See [`Cardinality::learn`].
+    pub(super) fn learn(&mut self, tenant: u32, series: SeriesSet, looked_at: usize, more: usize) {
+        self.cardinality.learn(tenant, series, looked_at, more);
+    }
+
+    /// Any of its meters: they group alike.
+    pub(super) fn meter(&self) -> &Arc<CompiledMeter> {
+        &self.members[0].meter
+    }
+
+    /// Keys of its meters.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &str> {
+        self.members.iter().map(|member| member.meter.key.as_str())
+    }
+
+    /// Refuses events of the tenants in `near` (code by key of the batch's names, if it was met) that would be a series too
+    /// many.
+    pub(super) fn refuse_new(
+        &self,
+        arrival: &Arrival<'_>,
+        near: &HashMap<usize, Option<u32>>,
+        reject: &mut dyn FnMut(usize, Rejection),
+    ) {
+        let mut new: HashMap<Result<u32, usize>, SeriesSet> = HashMap::new();
+        series::brought(
+            self.meter(),
+            arrival.batch,
+            |key| near.contains_key(&key),
+            |row, key, series| {
+                let code = near[&key];
+                let known = code.and_then(|code| self.cardinality.known(code));
+                if !arrival.open[row] || known.is_some_and(|known| known.contains(&series)) {
+                    return;
+                }
+                let new = new.entry(code.ok_or(key)).or_default();
+                if known.map_or(0, SeriesSet::len) + new.len() < self.cardinality.series_max() {
+                    new.insert(series);
+                } else if !new.contains(&series) {
+                    reject(row, self.too_many());
+                }
+            },
+        );
     }
 
     fn too_many(&self) -> Rejection {
@@ -192,14 +255,11 @@ impl Table {
         Rejection::new(Reason::CardinalityExceeded, definition.name(), detail)
     }
 
-    /// Takes what was folded; the table is as new. Series of events that are `new`, not history, are counted.
-    pub(super) fn drain(&mut self, tenants: &mut Tenants, new: bool) -> Result<Vec<Drained>> {
+    /// Takes what was folded; the table is as new.
+    pub(super) fn drain(&mut self, tenants: &mut Tenants) -> Result<Vec<Drained>> {
         let mut drained = Vec::new();
         if self.keys.len() == 0 {
             return Ok(drained);
-        }
-        if new && !self.dimensions.is_empty() {
-            self.cardinality.count(&self.keys, &self.symbols, tenants.codes());
         }
         let ranks = self.symbols.ranks();
         let all = {

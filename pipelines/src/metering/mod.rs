@@ -46,6 +46,8 @@ mod ledger;
 mod calendars;
 mod ended;
 mod ended_windows;
+mod series;
+mod door;
 mod operator;
 mod seal;
 mod forget;

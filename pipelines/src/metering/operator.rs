@@ -5,32 +5,32 @@ use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::Decimal128Type;
-use datafusion::error::DataFusionError;
-use engine::admission::{Reason, Rejection, RejectionCount};
+use engine::admission::{Rejection, RejectionCount};
 use engine::calendar::Interval;
 use engine::definition::Definition;
 use engine::event::batch::EventBatch;
 use engine::fact::Billed;
 use engine::meter::Aggregation;
 use engine::shard::operator::{RestoreError, Seal};
-use engine::shard::{Operator, Position};
+use engine::shard::{Arrival, Operator, Position};
 use engine::storage::{SharedStorage, Storage};
 use engine::units::ONE;
 
 use super::calendars::Calendars;
+use super::cardinality::Hour;
 use super::compile::{CompiledMeter, additive};
 use super::delta::{Layout, rows_of};
+use super::door;
 use super::forget;
 use super::ledger::{self, Lines};
-use super::live::{Counts, Table, counted, tables};
+use super::live::{Counts, Table, tables};
 use super::merge;
 use super::rejection::Rejections;
 use super::seal::{self, Sealing};
 use super::since::Since;
 use super::snapshot::{MeterPanes, MeteringSnapshot};
 use super::tenants::{TenantCodes, Tenants};
-use super::trial;
-use super::value::{NotNumber, Rows};
+use super::value::Rows;
 use super::wanted::Wanted;
 use super::{ended, ended_windows};
 
@@ -64,21 +64,27 @@ impl Default for MeteringOptions {
 /// with. What a fact ends in totals is written down before it is gone ([`ended`]).
 pub struct MeteringOperator {
     options: MeteringOptions,
-    storage: SharedStorage,
+    pub(super) storage: SharedStorage,
     /// The watermark of the last record applied.
     watermark_us: i64,
+    /// Behind the last event applied.
+    pub(super) next_offset: i64,
+    /// In which events are admitted now.
+    pub(super) hour: Hour,
+    /// Whether tables know what panes hold of this hour.
+    pub(super) knows_hour: bool,
     /// By [`Definition::key`].
-    meters: BTreeMap<String, MeterPanes>,
+    pub(super) meters: BTreeMap<String, MeterPanes>,
     /// Definitions that can't be compiled: reading them is an error, not an empty answer (I14).
     refused: Arc<BTreeMap<String, String>>,
     ended: MeterPanes,
     ended_windows: MeterPanes,
     calendars: Arc<Calendars>,
     billed: MeterPanes,
-    tenants: Tenants,
+    pub(super) tenants: Tenants,
     /// Which meter's deltas are merged first at the next publish.
     turn: usize,
-    live: Vec<Table>,
+    pub(super) live: Vec<Table>,
     /// Whether something was folded into `live` since it was drained.
     is_dirty: bool,
     /// Whether `live` holds history of some meters only: then it must not be mixed with new events.
@@ -95,6 +101,9 @@ impl MeteringOperator {
             options,
             storage,
             watermark_us: i64::MIN,
+            next_offset: 0,
+            hour: Hour::NONE,
+            knows_hour: false,
             meters,
             refused: Arc::default(),
             ended,
@@ -130,13 +139,12 @@ impl MeteringOperator {
     }
 
     /// Turns what is live into deltas.
-    fn drain(&mut self) {
+    pub(super) fn drain(&mut self) {
         if !self.is_dirty {
             return;
         }
         self.is_dirty = false;
-        let new = !self.is_backfill;
-        for drained in self.live.iter_mut().flat_map(|table| table.drain(&mut self.tenants, new).expect(OWN_STATES)) {
+        for drained in self.live.iter_mut().flat_map(|table| table.drain(&mut self.tenants).expect(OWN_STATES)) {
             if let Some(panes) = self.meters.get_mut(&drained.meter.key) {
                 panes.counts += drained.counts;
                 merge::push(&panes.meter, &mut panes.deltas, drained.panes);
@@ -221,15 +229,18 @@ impl MeteringOperator {
 impl Operator for MeteringOperator {
     type Snapshot = MeteringSnapshot;
 
-    fn vet(&self, batch: &EventBatch, reject: &mut dyn FnMut(usize, Rejection)) {
+    fn vet(&mut self, arrival: &Arrival<'_>, reject: &mut dyn FnMut(usize, Rejection)) {
         for MeterPanes { meter, .. } in self.meters.values() {
-            if let Some(mut rows) = Rows::of(batch, meter.event_type.as_deref()) {
-                vet(meter, &mut rows, reject);
+            if let Some(mut rows) = Rows::of(arrival.batch, meter.event_type.as_deref()) {
+                door::refuse_inexact(meter, &mut rows, reject);
             }
         }
-        for table in &self.live {
-            table.vet(batch, &self.tenants, reject);
-        }
+        self.begin_hour(arrival.now_us, self.next_offset);
+        self.refuse_new_series(arrival, reject);
+    }
+
+    fn expect(&mut self, batch: &EventBatch) {
+        self.count_series(batch);
     }
 
     fn units(&self, meter: &str, batch: &EventBatch) -> Option<Vec<i128>> {
@@ -253,30 +264,31 @@ impl Operator for MeteringOperator {
         Some(units)
     }
 
-    fn used(&mut self, tenant: &str, meter: &str, period: Interval) -> i128 {
+    fn used(&mut self, tenant: &str, meter: &str, period: Interval) -> Option<i128> {
         self.drain();
-        let Some(held) = self.meters.get(meter) else { return 0 };
+        let Some(held) = self.meters.get(meter) else { return Some(0) };
         if !held.meter.definition.meter().is_some_and(|meter| meter.aggregation.is_additive()) {
-            return 0;
+            return Some(0);
         }
         let tenants = [tenant.to_owned()];
         let wanted = Wanted { tenants: Some(&tenants), starts: (period.start_us, period.end_us) };
         let mut used: i128 = 0;
         for delta in held.all().filter(|delta| delta.touches(&wanted)) {
             match delta.panes(&wanted, &*self.storage) {
-                Ok(panes) => used += used_of(&panes, held.meter.states(), tenant, period),
+                Ok(panes) => used = used.saturating_add(used_of(&panes, held.meter.states(), tenant, period)),
                 Err(error) => {
-                    // What can't be read might be all there is: a hard quota must not be overshot (I7).
-                    tracing::error!(tenant, meter, %error, "usage can't be read, no quota is granted");
-                    return i128::MAX / 2;
+                    tracing::error!(tenant, meter, %error, "what was used can't be read, and a hard limit lets nothing in");
+                    return None;
                 }
             }
         }
-        used
+        Some(used)
     }
 
     fn apply(&mut self, batch: &EventBatch, position: Position) {
         self.watermark_us = self.watermark_us.max(position.watermark_us);
+        self.begin_hour(position.admitted_at_us, position.offset as i64);
+        self.next_offset = position.offset as i64 + batch.len() as i64;
         self.fold(batch, position, None);
     }
 
@@ -298,17 +310,20 @@ impl Operator for MeteringOperator {
     fn seal(&mut self) -> Box<dyn Seal> {
         self.drain();
         self.cool();
-        Box::new(Sealing(self.snapshot()))
+        Box::new(Sealing(self.snapshot(), self.hour))
     }
 
     fn restore(&mut self, description: &serde_json::Value, storage: &dyn Storage) -> Result<(), RestoreError> {
-        let MeteringSnapshot { meters, ended, ended_windows, calendars, billed, rejections, .. } =
-            seal::restore(description, storage)?;
+        let (restored, hour) = seal::restore(description, storage)?;
+        let MeteringSnapshot { meters, ended, ended_windows, calendars, billed, rejections, .. } = restored;
         self.live = tables(meters.values().map(|panes| &panes.meter), self.options.series_max);
         self.meters = meters;
         (self.ended, self.ended_windows, self.calendars, self.billed) = (ended, ended_windows, calendars, billed);
         self.rejections = rejections;
         self.is_dirty = false;
+        (self.hour, self.knows_hour) = (hour, false);
+        let revisions = self.meters.values().flat_map(MeterPanes::all).map(|delta| delta.last_revision());
+        self.next_offset = revisions.max().unwrap_or(-1) + 1;
         Ok(())
     }
 
@@ -367,6 +382,7 @@ impl Operator for MeteringOperator {
         }
         self.refused = Arc::new(refused);
         self.live = tables(self.meters.values().map(|panes| &panes.meter), self.options.series_max);
+        self.knows_hour = false;
         Ok(changed)
     }
 
@@ -428,42 +444,4 @@ fn used_of(panes: &RecordBatch, states: usize, tenant: &str, period: Interval) -
         at += run.max(1);
     }
     used
-}
-
-/// Refuses rows that `meter` could not count exactly.
-fn vet(meter: &CompiledMeter, rows: &mut Rows<'_>, reject: &mut dyn FnMut(usize, Rejection)) {
-    let definition = &meter.definition;
-    if let Some(pointer) = meter.value.as_ref().filter(|_| !meter.takes_text()) {
-        rows.not_numbers(pointer, &mut |row, wrong| {
-            let (reason, found) = match wrong {
-                NotNumber::Type(found) => (Reason::ValueInvalid, format!("is {found}")),
-                NotNumber::Units(found) => (Reason::ValueOverflow, format!("can't be counted exactly: {found}")),
-            };
-            let detail = format!("data member {pointer} {found}; {definition} needs a number of at most 9 decimals");
-            reject(row, Rejection::new(reason, pointer.as_str(), detail));
-        });
-    }
-    if !meter.is_fallible() {
-        return;
-    }
-    let mut refuse = |at: usize, error: &DataFusionError| {
-        let detail = format!("{definition} can't be computed on this event: {}", error.strip_backtrace());
-        reject(at, Rejection::new(Reason::ValueInvalid, definition.name(), detail));
-    };
-    let mut passing = meter.passing(rows).map(|(passing, failing)| {
-        failing.iter().for_each(|(row, error)| refuse(rows.position(*row), error));
-        passing
-    });
-    let rows = passing.as_mut().unwrap_or(rows);
-    let (inputs, value) = meter.inputs(rows);
-    let counted = counted(&inputs, value.as_ref());
-    if trial::attempt(meter, counted.as_ref().map_or(&inputs, |(inputs, _)| inputs)).is_ok() {
-        return;
-    }
-    for (row, error) in trial::failing(meter, &inputs) {
-        // A row without the value is not counted, so nothing of it needs to be computed.
-        if value.as_ref().is_none_or(|value| value.is_valid(row)) {
-            refuse(rows.position(row), &error);
-        }
-    }
 }

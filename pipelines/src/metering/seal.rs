@@ -15,6 +15,7 @@ use engine::storage::{Storage, StorageError};
 use serde::{Deserialize, Serialize};
 
 use super::calendars::Calendars;
+use super::cardinality::Hour;
 use super::cold;
 use super::compile::CompiledMeter;
 use super::delta::Delta;
@@ -41,6 +42,9 @@ struct Description {
     #[serde(default)]
     billed: Vec<Described>,
     rejections: serde_json::Value,
+    /// Not in checkpoints of long ago.
+    #[serde(default)]
+    hour: Option<Hour>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -57,7 +61,7 @@ struct MeterDescription {
 }
 
 /// A state on its way into a checkpoint.
-pub(super) struct Sealing(pub(super) Arc<MeteringSnapshot>);
+pub(super) struct Sealing(pub(super) Arc<MeteringSnapshot>, pub(super) Hour);
 
 impl Seal for Sealing {
     fn write(
@@ -136,7 +140,8 @@ impl Sealing {
         let MeteringSnapshot { ended, ended_windows, billed, rejections, .. } = &*self.0;
         let [ended, ended_windows, billed] = [ended, ended_windows, billed].map(described);
         let rejections = rejections.to_json()?;
-        serde_json::to_value(Description { format: FORMAT, meters, ended, ended_windows, billed, rejections })
+        let hour = Some(self.1);
+        serde_json::to_value(Description { format: FORMAT, meters, ended, ended_windows, billed, rejections, hour })
     }
 }
 
@@ -144,7 +149,7 @@ impl Sealing {
 pub(super) fn restore(
     description: &serde_json::Value,
     storage: &dyn Storage,
-) -> Result<MeteringSnapshot, RestoreError> {
+) -> Result<(MeteringSnapshot, Hour), RestoreError> {
     let refuse = |reason: String| RestoreError { file: "manifest: metering".into(), reason };
     let description: Description =
         serde_json::from_value(description.clone()).map_err(|error| refuse(error.to_string()))?;
@@ -167,7 +172,7 @@ pub(super) fn restore(
     take_up(&mut snapshot.ended_windows, description.ended_windows, storage)?;
     take_up(&mut snapshot.billed, description.billed, storage)?;
     snapshot.calendars = Arc::new(Calendars::restore(&snapshot.billed)?);
-    Ok(snapshot)
+    Ok((snapshot, description.hour.unwrap_or(Hour::NONE)))
 }
 
 fn take_up(panes: &mut MeterPanes, deltas: Vec<Described>, storage: &dyn Storage) -> Result<(), RestoreError> {

@@ -57,8 +57,15 @@ pub(super) struct Described {
     pub(super) starts: (i64, i64),
     /// First and last tenant.
     pub(super) tenants: (String, String),
+    /// The largest revision; -1 where it was not written yet.
+    #[serde(default = "unknown_revision")]
+    pub(super) last_revision: i64,
     /// Whether it is read only on demand.
     pub(super) is_cold: bool,
+}
+
+fn unknown_revision() -> i64 {
+    -1
 }
 
 impl Stored {

@@ -2,6 +2,9 @@
 //!
 //! Only tenants that a gate let through are met, so there are no more than are registered. Not here: who is let through.
 
+use arrow::array::Array;
+use engine::event::batch::Texts;
+
 use super::symbol::{ABSENT, Symbols};
 use super::value::Rows;
 
@@ -24,6 +27,16 @@ impl Tenants {
     /// How many codes there may be.
     pub(super) fn codes(&self) -> usize {
         self.symbols.len() + 1
+    }
+
+    /// The names that `rows` have, which are met now: key in their dictionary, code, how many rows.
+    pub(super) fn meet(&mut self, texts: &Texts<'_>, rows: impl Iterator<Item = usize>) -> Vec<(usize, u32, u32)> {
+        let mut counts = vec![0u32; texts.values.len()];
+        rows.filter_map(|row| texts.key(row)).for_each(|key| counts[key] += 1);
+        let mut known = Vec::new();
+        self.symbols.codes(texts.values, (0..counts.len()).filter(|&key| counts[key] > 0), &mut known);
+        let met = known.into_iter().zip(counts).enumerate().filter(|(_, (_, count))| *count > 0);
+        met.map(|(key, (code, count))| (key, code, count)).collect()
     }
 
     /// The code of a tenant that was met.

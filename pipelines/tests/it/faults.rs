@@ -60,6 +60,8 @@ impl Gate for OpenGate {
     fn settle(&mut self, (): ()) {}
 
     fn refund(&mut self, (): ()) {}
+
+    fn recount(&mut self) {}
 }
 
 fn meter(name: &str, aggregation: &str, by_kind: bool) -> Meter {

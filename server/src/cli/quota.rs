@@ -11,7 +11,8 @@ use super::api::{At, Request, path, run};
 #[derive(Debug, Subcommand)]
 #[command(after_help = "\
 A hard limit rejects what is beyond it (quota_exceeded, rate_limited) and is never overshot; a soft one
-lets it in and shows it. `select * from quotas` says how much is used.
+lets it in and shows it. `select * from quotas` says how much is used. Only count and sum meters can be
+limited. An event larger than the burst, or than the whole allowance, is rejected for good (exceeds_limit).
 
 Examples:
   tenantry quota set acme tokens --allowance 1000000 --per month --time-zone Europe/Zurich

@@ -183,8 +183,8 @@ impl Problem {
 
     /// The same problem with another time to wait, rounded up to seconds.
     pub fn retry_after_ms(mut self, wait_ms: u64) -> Self {
-        let seconds = wait_ms.div_ceil(1000).clamp(1, 3600);
-        self.retry_after_s = Some(u32::try_from(seconds).unwrap_or(3600));
+        let seconds = wait_ms.div_ceil(1000).max(1);
+        self.retry_after_s = Some(u32::try_from(seconds).unwrap_or(u32::MAX));
         self
     }
 
@@ -205,7 +205,8 @@ impl From<&Rejection> for Problem {
             | Reason::TooOld
             | Reason::TooNew
             | Reason::ValueInvalid
-            | Reason::ValueOverflow => Kind::Invalid,
+            | Reason::ValueOverflow
+            | Reason::ExceedsLimit => Kind::Invalid,
             Reason::TenantMismatch => Kind::Forbidden,
             Reason::TenantUnknown => Kind::NotFound,
             Reason::TenantSuspended | Reason::TenantQuarantined => Kind::TenantInactive,
@@ -214,9 +215,14 @@ impl From<&Rejection> for Problem {
             Reason::RateLimited => Kind::TooMany,
             Reason::TooLarge => Kind::TooLarge,
             Reason::Busy => Kind::Overloaded,
+            Reason::UsageUnreadable => Kind::Damaged,
         };
         let detail = rejection.detail.to_string();
-        kind.with(detail.clone()).field(rejection.field.to_string(), rejection.reason.as_str(), detail)
+        let problem = kind.with(detail.clone()).field(rejection.field.to_string(), rejection.reason.as_str(), detail);
+        match rejection.retry_after_ms {
+            Some(wait_ms) => problem.retry_after_ms(wait_ms),
+            None => problem,
+        }
     }
 }
 
@@ -327,6 +333,14 @@ mod tests {
     }
 
     #[test]
+    fn a_rate_says_when_the_event_passes_and_what_never_passes_does_not() {
+        let wait = |rejection: Rejection| Problem::from(&rejection).retry_after_s;
+        assert_eq!(wait(Rejection::new(Reason::RateLimited, "m", "d").for_now(9001)), Some(10));
+        assert_eq!(wait(Rejection::new(Reason::RateLimited, "m", "d").for_now(90_000_000)), Some(90_000));
+        assert_eq!(wait(Rejection::new(Reason::ExceedsLimit, "m", "d")), None);
+    }
+
+    #[test]
     fn rejections_of_single_events_have_their_status() {
         check(Reason::Malformed, 400);
         check(Reason::TenantMismatch, 403);
@@ -336,6 +350,7 @@ mod tests {
         check(Reason::TooLarge, 413);
         check(Reason::MissingAttribute, 422);
         check(Reason::TooOld, 422);
+        check(Reason::ExceedsLimit, 422);
         check(Reason::QuotaExceeded, 429);
         check(Reason::Busy, 503);
     }

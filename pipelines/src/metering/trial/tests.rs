@@ -12,7 +12,7 @@ use engine::event::batch::EventBatch;
 use engine::event::builder::{Attributes, EventBatchBuilder};
 use engine::event::schema::units_type;
 use engine::meter::{Aggregation, Meter, Window};
-use engine::shard::{Operator, Position};
+use engine::shard::{Arrival, Operator, Position};
 use engine::snapshot::ShardView;
 use engine::storage::memory::MemoryStorage;
 use engine::units::{ONE, Units};
@@ -60,6 +60,10 @@ fn operator() -> MeteringOperator {
     MeteringOperator::new(MeteringOptions::default(), Arc::new(MemoryStorage::new()))
 }
 
+fn arrival(batch: &EventBatch) -> Arrival<'_> {
+    Arrival { batch, open: &[true; 5], in_flight: &[], now_us: 0 }
+}
+
 fn values(operator: &mut MeteringOperator) -> Vec<Option<i128>> {
     let state = operator.publish(0);
     let view = ShardView { shard: 0, applied: 0, watermark_us: 0, admitted: 0, lag: 0, remembered_ids: 0, state };
@@ -72,7 +76,7 @@ fn an_event_that_makes_an_expression_panic_is_refused_and_the_others_are_not() {
     let mut operator = operator();
     operator.configure(&[meter("sum(unlucky(value))").into()], None).unwrap();
     let mut refused = Vec::new();
-    operator.vet(&batch(&[1, 2, 13, 4, 13]), &mut |row, rejection| refused.push((row, rejection)));
+    operator.vet(&arrival(&batch(&[1, 2, 13, 4, 13])), &mut |row, rejection| refused.push((row, rejection)));
     let rows: Vec<usize> = refused.iter().map(|(row, _)| *row).collect();
     assert_eq!(rows, [2, 4]);
     let (_, rejection) = &refused[0];
@@ -130,7 +134,7 @@ fn what_a_view_can_not_compute_is_refused_or_left_out_and_what_it_does_not_selec
         let changed = operator.configure(&[view(&select)], None).unwrap();
         assert_eq!(changed, ["view.v"]);
         let mut refused = Vec::new();
-        operator.vet(&batch(&[1, 2, 13, 4, 13]), &mut |row, rejection| refused.push((row, rejection)));
+        operator.vet(&arrival(&batch(&[1, 2, 13, 4, 13])), &mut |row, rejection| refused.push((row, rejection)));
         assert_eq!(refused.iter().map(|(row, _)| *row).collect::<Vec<_>>(), expect, "{select}");
         assert!(refused.iter().all(|(_, rejection)| rejection.detail.contains("view v can't be computed")));
         operator.backfill(&changed, &batch(&[1, 2, 13, 4, 13]), FIRST);

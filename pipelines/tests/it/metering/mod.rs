@@ -5,4 +5,5 @@ mod event;
 mod exactness;
 mod lifecycle;
 mod oracle;
+mod series;
 mod sql;

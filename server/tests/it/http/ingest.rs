@@ -198,6 +198,34 @@ fn a_value_that_overflows_is_refused_and_counts_nowhere() {
 }
 
 #[test]
+fn a_rate_says_when_each_event_passes_and_what_never_passes_is_told_so() {
+    let rig = rig();
+    rig.meter();
+    let key = rig.tenant("acme");
+    let limit = json!({"rate": {"units_per_s": "10", "burst": "5"}, "hard": true});
+    assert_eq!(rig.put("/v1/tenants/acme/quotas/tokens", &rig.platform, &limit).status, 200);
+    let never = rig.single(&key, &event("big", 6));
+    never.is_problem(422, "invalid");
+    assert_eq!(
+        (never.json()["errors"][0]["reason"].as_str(), never.header("retry-after")),
+        (Some("exceeds_limit"), None)
+    );
+
+    let events: Vec<Value> = (0..2000).map(|at| event(&at.to_string(), 1)).collect();
+    let answer = rig.batch(&key, &events).json();
+    assert_eq!(counts(&answer), [5, 0, 0, 1995]);
+    let errors = answer["errors"].as_array().unwrap();
+    assert_eq!(errors.len(), 1995, "whoever sent them has to know which to send again");
+    for (at, error) in errors.iter().enumerate() {
+        assert_eq!((&error["index"], &error["reason"]), (&json!(at + 5), &json!("rate_limited")));
+        assert_eq!(error["retry_after_ms"], json!((at + 1) * 100));
+    }
+    let one = rig.single(&key, &event("five", 5));
+    one.is_problem(429, "too-many");
+    assert_eq!(one.header("retry-after"), Some("1"));
+}
+
+#[test]
 fn a_hard_quota_answers_429_and_is_never_overshot() {
     let rig = rig();
     rig.meter();

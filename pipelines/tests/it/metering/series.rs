@@ -1,0 +1,205 @@
+//! The limit of series: it holds within one body and over all of an hour, and what was counted within the hour is let in,
+//! whatever came in between.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use engine::admission::Reason;
+use engine::event::batch::EventBatch;
+use engine::event::builder::{Attributes, EventBatchBuilder};
+use engine::meter::{Aggregation, Meter};
+use engine::shard::{Arrival, Operator, Position, SealedFiles};
+use engine::storage::memory::MemoryStorage;
+use engine::units::Units;
+use pipelines::metering::{MeteringOperator, MeteringOptions};
+use proptest::prelude::*;
+
+use super::event::{definitions, meter};
+
+const HOUR_US: i64 = 3_600_000_000;
+const SERIES_MAX: usize = 5;
+const TENANTS: [&str; 2] = ["acme", "zeta"];
+
+/// Tenant and series.
+type Event = (usize, u32);
+
+fn batch(events: &[Event], number: usize) -> EventBatch {
+    let mut builder = EventBatchBuilder::new();
+    for (at, (tenant, series)) in events.iter().enumerate() {
+        builder.units("/value", Units::whole(1));
+        builder.text("/region", &format!("r{series}"));
+        builder.commit(Attributes {
+            tenant: TENANTS[*tenant],
+            id: &format!("{number}-{at}"),
+            source: "test",
+            event_type: "call",
+            subject: None,
+            time_us: i64::from(*series) * 60_000_000,
+        });
+    }
+    builder.finish()
+}
+
+/// An operator at a door, and a naive count of what it let in.
+struct Door {
+    operator: MeteringOperator,
+    storage: MemoryStorage,
+    meters: Vec<Meter>,
+    in_flight: VecDeque<EventBatch>,
+    /// What was let in: batches with their clocks.
+    log: Vec<(EventBatch, i64)>,
+    offset: u64,
+    now_us: i64,
+    batches: usize,
+    restarts: usize,
+    brought: BTreeMap<usize, BTreeSet<u32>>,
+}
+
+fn operator(storage: &MemoryStorage) -> MeteringOperator {
+    let options = MeteringOptions { series_max: SERIES_MAX, hot_us: HOUR_US, cold_rows_min: 3 };
+    MeteringOperator::new(options, Arc::new(storage.clone()))
+}
+
+impl Door {
+    fn new() -> Self {
+        let storage = MemoryStorage::new();
+        let meters = vec![meter(Aggregation::Sum, engine::meter::Window::Tumbling { size_s: 60 })];
+        let mut operator = operator(&storage);
+        operator.configure(&definitions(&meters));
+        let (in_flight, log, brought) = (VecDeque::new(), Vec::new(), BTreeMap::new());
+        Self { operator, storage, meters, in_flight, log, offset: 0, now_us: 0, batches: 0, restarts: 0, brought }
+    }
+
+    /// Which of `events` pass; those whose flag is not set are not looked at.
+    fn take(&mut self, events: &[Event], open: &[bool]) -> Vec<bool> {
+        self.batches += 1;
+        let batch = batch(events, self.batches);
+        let in_flight: Vec<&EventBatch> = self.in_flight.iter().collect();
+        let arrival = Arrival { batch: &batch, open, in_flight: &in_flight, now_us: self.now_us };
+        let mut passes = open.to_vec();
+        self.operator.vet(&arrival, &mut |row, rejection| {
+            assert_eq!(rejection.reason, Reason::CardinalityExceeded);
+            passes[row] = false;
+        });
+        let admitted = batch.filter(&passes.iter().map(|passes| Some(*passes)).collect()).unwrap();
+        self.operator.expect(&admitted);
+        self.in_flight.push_back(admitted);
+        passes
+    }
+
+    fn apply(&mut self) {
+        let Some(batch) = self.in_flight.pop_front() else { return };
+        let position = Position { offset: self.offset, watermark_us: self.now_us, admitted_at_us: self.now_us };
+        self.operator.apply(&batch, position);
+        self.offset += batch.len() as u64;
+        self.log.push((batch, self.now_us));
+    }
+
+    fn restart(&mut self) {
+        while !self.in_flight.is_empty() {
+            self.apply();
+        }
+        self.restarts += 1;
+        let prefix = format!("checkpoints/{}/", self.restarts);
+        let description = self.operator.seal().write(&self.storage, &prefix, &mut SealedFiles::default()).unwrap();
+        self.operator = operator(&self.storage);
+        self.operator.restore(&description, &self.storage).unwrap();
+        self.operator.configure(&definitions(&self.meters));
+    }
+
+    /// Another meter with the same dimension comes, and with it new tables.
+    fn define(&mut self) {
+        self.meters.push(Meter { name: format!("m{}", self.meters.len()), ..self.meters[0].clone() });
+        let changed = self.operator.configure(&definitions(&self.meters));
+        let mut offset = 0;
+        for (batch, now_us) in &self.log {
+            let position = Position { offset, watermark_us: *now_us, admitted_at_us: *now_us };
+            self.operator.backfill(&changed, batch, position);
+            offset += batch.len() as u64;
+        }
+        self.in_flight.iter().for_each(|batch| self.operator.expect(batch));
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Take(Vec<Event>, Vec<bool>),
+    Apply,
+    Publish,
+    Restart,
+    Define,
+    NextHour,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let event = (0usize..2, 0u32..12);
+    let take = (prop::collection::vec(event, 1..8), prop::collection::vec(prop::bool::weighted(0.8), 8));
+    let step = prop_oneof![
+        8 => take.prop_map(|(events, open)| Step::Take(events, open)),
+        6 => Just(Step::Apply),
+        2 => Just(Step::Publish),
+        1 => Just(Step::Restart),
+        1 => Just(Step::Define),
+        1 => Just(Step::NextHour),
+    ];
+    prop::collection::vec(step, 1..60)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn exactly_the_limit_is_let_in_and_what_was_counted_always_is(steps in steps()) {
+        let mut door = Door::new();
+        for step in steps {
+            match step {
+                Step::Take(events, open) => {
+                    let open = &open[..events.len()];
+                    let passes = door.take(&events, open);
+                    for (row, (tenant, series)) in events.iter().enumerate().filter(|(row, _)| open[*row]) {
+                        let brought = door.brought.entry(*tenant).or_default();
+                        let expect = brought.contains(series) || brought.len() < SERIES_MAX;
+                        prop_assert_eq!(passes[row], expect, "row {} of {:?}, after {:?}", row, &events, brought);
+                        if expect {
+                            brought.insert(*series);
+                        }
+                    }
+                }
+                Step::Apply => door.apply(),
+                Step::Publish => drop(door.operator.publish(0)),
+                Step::Restart => door.restart(),
+                Step::Define => door.define(),
+                Step::NextHour => {
+                    // What is in flight over the hour's edge may count in either.
+                    while !door.in_flight.is_empty() {
+                        door.apply();
+                    }
+                    door.now_us += HOUR_US;
+                    door.brought.clear();
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_tenant_whose_every_event_is_refused_begins_anew_with_the_hour() {
+    let mut door = Door::new();
+    let all: Vec<Event> = (0..20).map(|series| (0, series)).collect();
+    let passing = |door: &mut Door| door.take(&all, &[true; 20]).iter().filter(|passes| **passes).count();
+    assert_eq!(passing(&mut door), SERIES_MAX, "within one body");
+    door.apply();
+    door.now_us = HOUR_US - 1;
+    assert_eq!(door.take(&[(0, 7)], &[true]), [false]);
+    door.now_us = HOUR_US;
+    assert_eq!(door.take(&[(0, 7)], &[true]), [true], "nothing was applied since, and still it is another hour");
+}
+
+#[test]
+fn a_busy_tenant_with_few_series_is_never_refused() {
+    let mut door = Door::new();
+    for number in 0..2_000 {
+        assert_eq!(door.take(&[(0, number % 4), (1, number % 5)], &[true; 2]), [true; 2]);
+        door.apply();
+    }
+}
