@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch};
+use arrow::datatypes::DataType;
 use datafusion::common::Result;
 use datafusion::logical_expr::GroupsAccumulator;
 use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
 use datafusion::physical_expr::{GroupsAccumulatorAdapter, PhysicalExpr};
+
+use super::sums::WideSum;
 
 /// One aggregate function with its arguments.
 #[derive(Debug)]
@@ -15,6 +18,8 @@ pub(super) struct Call {
     pub(super) function: Arc<AggregateFunctionExpr>,
     /// `FILTER (WHERE …)`.
     filter: Option<Arc<dyn PhysicalExpr>>,
+    /// How it is kept, if it is a sum that could wrap.
+    wide: Option<WideSum>,
     /// How many state columns it has.
     pub(super) states: usize,
 }
@@ -31,11 +36,36 @@ impl Call {
     /// A call of `function` whose arguments are read from rows of `schema`.
     pub(super) fn new(function: Arc<AggregateFunctionExpr>, filter: Option<Arc<dyn PhysicalExpr>>) -> Result<Self> {
         let states = function.state_fields()?.len();
-        Ok(Self { function, filter, states })
+        let wide = WideSum::of(&function)?;
+        Ok(Self { function, filter, wide, states })
     }
 
-    /// A fresh accumulator.
+    /// The types of its state columns.
+    pub(super) fn state_types(&self) -> Result<Vec<DataType>> {
+        if let Some(wide) = &self.wide {
+            return Ok(vec![wide.state_type()]);
+        }
+        Ok(self.function.state_fields()?.iter().map(|state| state.data_type().clone()).collect())
+    }
+
+    /// Whether its states are of another type than the function's own.
+    pub(super) fn is_wide(&self) -> bool {
+        self.wide.is_some()
+    }
+
+    /// What an accumulator evaluated, as the function gives it.
+    ///
+    /// # Errors
+    /// A sum that does not fit the function's type.
+    pub(super) fn value(&self, evaluated: &ArrayRef) -> Result<ArrayRef> {
+        self.wide.as_ref().map_or_else(|| Ok(Arc::clone(evaluated)), |wide| wide.narrow(evaluated))
+    }
+
+    /// A fresh accumulator; what it evaluates is for [`Self::value`].
     pub(super) fn accumulator(&self) -> Result<Box<dyn GroupsAccumulator>> {
+        if let Some(wide) = &self.wide {
+            return Ok(wide.accumulator());
+        }
         if self.function.groups_accumulator_supported() {
             return self.function.create_groups_accumulator();
         }

@@ -325,30 +325,51 @@ impl CompiledMeter {
                 });
                 sums.collect::<Result<_>>()?
             }
-            Finish::Expression(expression, schema) => return finish_sql(expression, schema, evaluated, windows.len()),
+            Finish::Expression(expression, schema) => {
+                return self.finish_sql(expression, schema, evaluated, windows.len());
+            }
             Finish::Answer(_) => return datafusion::common::internal_err!("a view has columns and not one value"),
         };
         Ok(Arc::new(values.with_precision_and_scale(PRECISION, SCALE)?))
     }
-}
 
-/// A window whose expression fails (division by zero) has no value; the others keep theirs.
-fn finish_sql(
-    expression: &Arc<dyn PhysicalExpr>,
-    schema: &SchemaRef,
-    evaluated: &[ArrayRef],
-    rows: usize,
-) -> Result<ArrayRef> {
-    let batch = RecordBatch::try_new(schema.clone(), evaluated.to_vec())?;
-    let compute = |batch: &RecordBatch| contain(|| decimal(&expression.evaluate(batch)?.into_array(batch.num_rows())?));
-    if let Ok(values) = compute(&batch) {
-        return Ok(values);
+    /// The value of each call, as its function gives it.
+    ///
+    /// # Errors
+    /// A sum that does not fit its type.
+    pub(super) fn values(&self, evaluated: &[ArrayRef]) -> Result<Vec<ArrayRef>> {
+        self.calls.iter().zip(evaluated).map(|(call, evaluated)| call.value(evaluated)).collect()
     }
-    let each = (0..rows)
-        .map(|row| compute(&batch.slice(row, 1)).unwrap_or_else(|_| arrow::array::new_null_array(&units_type(), 1)));
-    let each: Vec<ArrayRef> = each.collect();
-    let each: Vec<&dyn Array> = each.iter().map(AsRef::as_ref).collect();
-    Ok(arrow::compute::concat(&each)?)
+
+    /// Whether the states are of other types than those of the functions themselves.
+    pub(super) fn is_wide(&self) -> bool {
+        self.calls.iter().any(Call::is_wide)
+    }
+
+    /// A window whose expression fails (a division by zero, a sum that does not fit its type) has no value; the others keep
+    /// theirs.
+    fn finish_sql(
+        &self,
+        expression: &Arc<dyn PhysicalExpr>,
+        schema: &SchemaRef,
+        evaluated: &[ArrayRef],
+        rows: usize,
+    ) -> Result<ArrayRef> {
+        let compute = |evaluated: &[ArrayRef]| {
+            contain(|| {
+                let batch = RecordBatch::try_new(schema.clone(), self.values(evaluated)?)?;
+                decimal(&expression.evaluate(&batch)?.into_array(batch.num_rows())?)
+            })
+        };
+        if let Ok(values) = compute(evaluated) {
+            return Ok(values);
+        }
+        let one = |row: usize| evaluated.iter().map(|column| column.slice(row, 1)).collect::<Vec<_>>();
+        let none = || arrow::array::new_null_array(&units_type(), 1);
+        let each: Vec<ArrayRef> = (0..rows).map(|row| compute(&one(row)).unwrap_or_else(|_| none())).collect();
+        let each: Vec<&dyn Array> = each.iter().map(AsRef::as_ref).collect();
+        Ok(arrow::compute::concat(&each)?)
+    }
 }
 
 /// Numbers as DECIMAL(38, 9).
@@ -424,9 +445,9 @@ fn pane_schema(dimensions: impl Iterator<Item = String>, calls: &[Call], is_sess
         fields.push(Field::new(name, DataType::Int64, false));
     }
     for (at, call) in calls.iter().enumerate() {
-        for (part, state) in call.function.state_fields()?.iter().enumerate() {
+        for (part, state) in call.state_types()?.into_iter().enumerate() {
             // The data type is what the accumulator gives; its declared nullability is not always.
-            fields.push(Field::new(format!("state_{at}_{part}"), state.data_type().clone(), true));
+            fields.push(Field::new(format!("state_{at}_{part}"), state, true));
         }
     }
     fields.extend(is_session.then(|| Field::new(begun::COLUMN, DataType::Binary, true)));

@@ -114,7 +114,7 @@ impl ViewGroups {
             Group::Dimension(at) => self.dimensions[at].clone(),
             _ => self.tenants.clone().unwrap_or_else(|| StringArray::new_null(self.starts.len())),
         };
-        let rows = answer.rows(texts, self.starts.clone(), self.values.clone())?;
+        let rows = answer.rows(texts, self.starts.clone(), self.meter.values(&self.values)?)?;
         let Some(tenants) = self.tenants.clone().filter(|_| rows.column_by_name("tenant").is_none()) else {
             return Ok(rows);
         };

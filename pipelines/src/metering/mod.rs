@@ -17,6 +17,7 @@ pub mod compile;
 mod exact;
 mod sql;
 mod select;
+mod sums;
 mod call;
 mod functions;
 mod rest;

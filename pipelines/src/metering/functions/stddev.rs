@@ -1,12 +1,14 @@
 //! `exact_stddev(value)`: the population standard deviation, rounded half-even to nine digits.
 //!
-//! From exact sums of values and squares in 256 bits, with an integer root: no float, so the same digits everywhere.
+//! From exact sums of values and squares in 256 bits, with an integer root: no float, so the same digits everywhere. Values
+//! are below 10^18 units, so that 10^11 of them fit and no order of adding them fails.
 
 use arrow::array::{ArrayRef, Decimal128Array};
 use arrow::datatypes::{Decimal128Type, i256};
-use datafusion::common::{Result, exec_datafusion_err};
+use datafusion::common::{Result, exec_datafusion_err, exec_err};
 use datafusion::logical_expr::AggregateUDF;
 use engine::event::schema::units_type;
+use engine::units::{ONE, VALUE_UNITS_MAX};
 
 use super::groups::{Function, GroupState, decimals, primitive, split};
 
@@ -75,6 +77,9 @@ impl GroupState for Deviation {
 
     fn update(&mut self, values: &&Decimal128Array, row: usize) -> Result<()> {
         let value = values.value(row);
+        if value.unsigned_abs() >= (VALUE_UNITS_MAX * ONE).unsigned_abs() {
+            return exec_err!("exact_stddev takes values below 10^18 in size");
+        }
         let square = i256::from_i128(value).wrapping_mul(i256::from_i128(value));
         self.add(1, value, square)
     }

@@ -7,3 +7,4 @@ mod lifecycle;
 mod oracle;
 mod series;
 mod sql;
+mod sums;
