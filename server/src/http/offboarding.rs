@@ -2,14 +2,15 @@
 //!
 //! One JSON object a line, `{"view": …, "row": {…}}`: what it is, its limits, its changes, its usage, its events. The last
 //! line is `{"complete": true}`; a stream without it broke off. What could not be read is said by the last line of a stream
-//! that breaks off, `{"complete": false, "view": …, "detail": …}` (I14). A complete export of a tenant that is offboarding
-//! is recorded, which permits its deletion; no other is. Not here: which views there are (`pipelines`).
+//! that breaks off, `{"complete": false, "view": …, "detail": …}` (I14). A complete export that began when the tenant was
+//! offboarding is recorded, which permits its deletion: it holds every event that was ever answered. No other is. Not here:
+//! which views there are (`pipelines`).
 
 use std::pin::Pin;
 use std::sync::Arc;
 
 use actors::Command;
-use actors::facets::lifecycle::LifecycleCommand;
+use actors::facets::lifecycle::{LifecycleCommand, Status};
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
@@ -48,6 +49,8 @@ pub(super) async fn export(
 ) -> Result<Response, Problem> {
     identity.require_tenant(&tenant)?;
     let query = query::begin(&door, &identity, "GET /v1/tenants/{tenant}/export")?;
+    let leaves = leaves(&door, &tenant)?;
+    cut(&door).await?;
     // The first view says whether there is such a tenant.
     let mut first = lines(&door, &tenant, VIEWS[0]).await;
     let Some(row) = first.next().await.transpose().map_err(|unread| unread.problem)?.filter(|row| !row.is_empty())
@@ -63,7 +66,7 @@ pub(super) async fn export(
         }
     });
     let last = stream::once(async move {
-        let recorded = record(&door, &tenant, &identity).await;
+        let recorded = if leaves { record(&door, &tenant, &identity).await } else { Ok(()) };
         recorded.map(|()| COMPLETE.to_vec()).map_err(|problem| Unread { view: None, problem })
     });
     let whole = until_broken(head.chain(rest.flatten()).chain(last));
@@ -71,6 +74,24 @@ pub(super) async fn export(
     let mut response = Response::new(Body::from_stream(sent));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
     Ok(response)
+}
+
+/// Whether the tenant is leaving, so that no event of it is taken any more. An export that begins before that is just a look:
+/// more may come behind it.
+fn leaves(door: &Door, tenant: &str) -> Result<bool, Problem> {
+    let state = door.node()?.tenants.state(tenant);
+    Ok(state.is_some_and(|state| state.lifecycle.status == Status::Offboarding))
+}
+
+/// Brings what was answered until now in sight: the last cut may be older, and what an export lacks is erased behind it.
+async fn cut(door: &Door) -> Result<(), Problem> {
+    let node = Arc::clone(door.node()?);
+    let cut = tokio::task::spawn_blocking(move || node.engine.cut().map(drop)).await;
+    match cut {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(Kind::Unavailable.with(error.to_string())),
+        Err(error) => Err(Kind::Internal.with(format!("the cut failed: {error}"))),
+    }
 }
 
 /// What an export broke off at.
@@ -143,7 +164,7 @@ fn wrapped(view: &str, lines: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Records the export if the tenant is leaving; otherwise it was just a look.
+/// Records the export, if the tenant has not gone meanwhile.
 async fn record(door: &Door, tenant: &str, identity: &Identity) -> Result<(), Problem> {
     let location = format!("streamed to {}", identity.principal());
     let command = Command::Lifecycle(LifecycleCommand::RecordExport { location });

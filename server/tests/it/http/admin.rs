@@ -25,7 +25,6 @@ fn a_tenants_life() {
     rig.single(&key, &event("2", 3)).is_problem(403, "tenant-inactive");
     rig.delete("/v1/tenants/acme", platform).is_problem(409, "conflict");
 
-    rig.node.engine.cut().unwrap();
     let export = rig.get("/v1/tenants/acme/export", &key);
     let lines: Vec<Value> = export.text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines.last().unwrap(), &json!({"complete": true}));
@@ -36,6 +35,26 @@ fn a_tenants_life() {
     assert_eq!(rig.delete("/v1/tenants/acme", platform).status, 200);
     rig.single(&key, &event("3", 3)).is_problem(401, "unauthenticated");
     create().is_problem(409, "conflict");
+}
+
+#[test]
+fn an_export_holds_what_was_answered_right_before_it() {
+    let rig = rig();
+    let key = rig.tenant("acme");
+    for number in 1..=20 {
+        assert_eq!(rig.single(&key, &event(&number.to_string(), 3)).status, 200);
+        let export = rig.get("/v1/tenants/acme/export", &key).text;
+        assert_eq!(export.lines().filter(|line| line.starts_with(r#"{"view":"events""#)).count(), number, "{export}");
+    }
+}
+
+#[test]
+fn an_export_before_the_tenant_leaves_permits_nothing() {
+    let rig = rig();
+    let key = rig.tenant("acme");
+    assert!(rig.get("/v1/tenants/acme/export", &key).text.ends_with("{\"complete\":true}\n"));
+    assert_eq!(rig.post("/v1/tenants/acme/offboard", &rig.platform, &json!({"reason": "left"})).status, 200);
+    rig.delete("/v1/tenants/acme", &rig.platform).is_problem(409, "conflict");
 }
 
 #[test]
