@@ -11,7 +11,8 @@ use ureq::http::{HeaderMap, Request};
 /// A client for which a status is an answer, not an error.
 pub(crate) fn agent() -> Agent {
     let config = Agent::config_builder().http_status_as_error(false);
-    config.timeout_global(Some(Duration::from_secs(60))).build().into()
+    // The node closes a connection that is idle for 15 s; a request must not meet that.
+    config.timeout_global(Some(Duration::from_secs(60))).max_idle_age(Duration::from_secs(5)).build().into()
 }
 
 /// Asks the node at `address`; `what` is method and path.

@@ -4,15 +4,21 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use crate::answer::{self, Answer};
 use crate::cli::{expect, stdout};
+use crate::threads;
 
 const TENANTRY: &str = env!("CARGO_BIN_EXE_tenantry");
+/// Longest start and longest drain, on a slow machine that does more than this.
+const READY_WITHIN: Duration = Duration::from_secs(120);
+const DRAINED_WITHIN: Duration = Duration::from_secs(60);
 
 /// A running node and a client of it.
 pub(crate) struct Served {
@@ -52,30 +58,38 @@ impl Served {
     /// What it said if it ended instead.
     pub(crate) fn start(data: &Path, key: &str, settings: &[&str]) -> Result<Self, String> {
         let mut child = serve(data, settings).stderr(Stdio::piped()).spawn().expect("the binary starts");
-        let mut lines = BufReader::new(child.stderr.take().expect("standard error is piped")).lines();
-        let mut said = String::new();
-        let address = loop {
-            let Some(Ok(line)) = lines.next() else {
-                child.wait().expect("the child is gone");
-                return Err(said);
-            };
-            said.push_str(&line);
-            said.push('\n');
-            if let Some((_, rest)) = line.split_once("http=").filter(|_| line.contains(" ready ")) {
-                let address = rest.split_whitespace().next().unwrap_or_default().trim_matches('"');
-                break address.parse().unwrap_or_else(|_| panic!("no address in {line}"));
-            }
-        };
-        let log = Arc::new(Mutex::new(said));
+        let lines = BufReader::new(child.stderr.take().expect("standard error is piped")).lines();
+        let log = Arc::<Mutex<String>>::default();
+        let (ready, is_ready) = mpsc::sync_channel(1);
         let sink = Arc::clone(&log);
         let reader = std::thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
+                let told = line.split_once("http=").filter(|_| line.contains(" ready ")).map(|(_, rest)| {
+                    let address = rest.split_whitespace().next().unwrap_or_default().trim_matches('"');
+                    address.parse().unwrap_or_else(|_| panic!("no address in {line}"))
+                });
                 let mut log = sink.lock().unwrap();
                 log.push_str(&line);
                 log.push('\n');
+                drop(log);
+                if let Some(address) = told {
+                    // Whoever waited may have given up.
+                    let _ = ready.send(address);
+                }
             }
         });
-        Ok(Self { child, address, key: key.to_owned(), agent: answer::agent(), log, reader: Some(reader) })
+        let waited = is_ready.recv_timeout(READY_WITHIN);
+        let where_it_stands = (waited == Err(RecvTimeoutError::Timeout)).then(|| threads::of(child.id()));
+        let address = waited.unwrap_or_else(|_| SocketAddr::from(([0, 0, 0, 0], 0)));
+        let reader = Some(reader);
+        let mut node = Self { child, address, key: key.to_owned(), agent: answer::agent(), log, reader };
+        if waited.is_ok() {
+            return Ok(node);
+        }
+        node.end();
+        let said = node.log.lock().unwrap().clone();
+        Err(where_it_stands
+            .map_or_else(|| said.clone(), |threads| format!("{said}not ready in {READY_WITHIN:?}\n{threads}")))
     }
 
     /// SIGKILL; gives everything that the node had said.
@@ -88,7 +102,18 @@ impl Served {
     pub(crate) fn terminate(mut self) -> (String, bool) {
         let sent = Command::new("kill").arg(self.child.id().to_string()).status().expect("kill is there");
         assert!(sent.success(), "SIGTERM is sent");
-        let ended_well = self.child.wait().expect("the child is gone").success();
+        let deadline = Instant::now() + DRAINED_WITHIN;
+        let ended_well = loop {
+            if let Some(status) = self.child.try_wait().expect("the child is ours") {
+                break status.success();
+            }
+            assert!(
+                Instant::now() < deadline,
+                "no end of the drain in {DRAINED_WITHIN:?}\n{}",
+                threads::of(self.pid())
+            );
+            std::thread::sleep(Duration::from_millis(2));
+        };
         self.end();
         (self.log.lock().unwrap().clone(), ended_well)
     }

@@ -9,10 +9,11 @@
 //! (`crash`), faults of the disk (`full_disk`, the engine's tests), jumps of the clock (the engine's tests: a process can't
 //! be lied to about the time without a setting that nobody should have).
 
-mod script;
-mod sender;
-mod operator;
-mod oracle;
+pub(crate) mod script;
+pub(crate) mod book;
+pub(crate) mod sender;
+pub(crate) mod operator;
+pub(crate) mod oracle;
 
 use std::path::Path;
 use std::process::Stdio;
@@ -20,11 +21,11 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::answer::{self, Answer};
+use crate::door::Door;
 use crate::served::{self, Served, platform_key};
 use crate::trace;
 use operator::Operator;
-use script::{FREE, LIMITED, MOODY, Random};
+use script::Random;
 use sender::{Known, Sender};
 
 /// Cycles that one data folder lives through.
@@ -32,41 +33,6 @@ const LIFE: u64 = 40;
 /// Every so many comparisons one is event by event.
 const DEEP: u64 = 10;
 const SENDERS: u64 = 3;
-/// Longest wait for anything.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// The way to a node that may be gone.
-struct Door {
-    agent: ureq::Agent,
-    address: std::net::SocketAddr,
-}
-
-/// What became of a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Attempt {
-    Answered,
-    NotNow,
-    Gone,
-}
-
-impl Door {
-    fn to(node: &Served) -> Self {
-        Self { agent: answer::agent(), address: node.address() }
-    }
-
-    fn send(&self, method: &str, path: &str, key: &str, media: &str, body: &[u8]) -> Result<Answer, ureq::Error> {
-        answer::try_send(&self.agent, self.address, (method, path), key, &[("content-type", media)], body)
-    }
-
-    fn until_done(&self, mut is_done: impl FnMut() -> bool) {
-        let deadline = Instant::now() + PATIENCE;
-        while !is_done() {
-            assert!(Instant::now() < deadline, "the node does not answer");
-            std::thread::sleep(Duration::from_millis(5));
-        }
-    }
-}
-
 /// One data folder, everybody who works on it, and what happened.
 struct Life {
     data: tempfile::TempDir,
@@ -120,8 +86,7 @@ impl Life {
         let (operator, known) = (Operator::new(seed, &key), Mutex::default());
         let mut life = Self { data, key, settings, senders: Vec::new(), operator, known, random, checks: 0 };
         let node = life.start();
-        let tenants = FREE.iter().chain(&LIMITED).chain(&[MOODY]).copied().collect::<Vec<_>>();
-        life.operator.found(&Door::to(&node), &life.known, &tenants);
+        life.operator.found(&Door::to(&node), &life.known);
         let body = serde_json::json!({"scopes": ["ingest"]});
         let own_key = node.json("POST", "/v1/tenants/t0/keys", &body).json()["key"].as_str().unwrap().to_owned();
         life.senders = (1..SENDERS).map(|number| Sender::new(number, seed, &life.key, None)).collect();
@@ -178,7 +143,8 @@ impl Life {
         let door = Door::to(node);
         self.senders.iter_mut().for_each(|sender| sender.settle(&door, &self.known));
         self.operator.settle(&door, &self.known);
-        oracle::check(node, &self.senders, &self.operator, &self.known.lock().unwrap(), deep);
+        let books = self.senders.iter().map(|sender| &sender.book).collect::<Vec<_>>();
+        oracle::check(node, &books, &self.operator, &self.known.lock().unwrap(), deep);
         self.checks += 1;
     }
 
@@ -209,8 +175,8 @@ impl Life {
         let node = self.start();
         self.check(&node, true);
         complains_of_nothing(&node.kill());
-        figures.sent += self.senders.iter().map(|sender| sender.sent).sum::<u64>();
-        figures.counted += self.senders.iter().map(|sender| sender.taken.len() as u64).sum::<u64>();
+        figures.sent += self.senders.iter().map(|sender| sender.book.sent).sum::<u64>();
+        figures.counted += self.senders.iter().map(|sender| sender.book.taken.len() as u64).sum::<u64>();
     }
 }
 
@@ -232,7 +198,7 @@ fn damage(cache: &Path, random: &mut Random) {
 }
 
 /// Nothing of what the harness does is an error for the node; sled may panic at noise, behind its guard.
-fn complains_of_nothing(said: &str) {
+pub(crate) fn complains_of_nothing(said: &str) {
     let complaint =
         said.lines().find(|line| line.contains(" ERROR ") || (line.contains("panicked") && !line.contains("sled")));
     assert_eq!(complaint, None, "the node said:\n{said}");

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::script::{LIMITED, METERS, METERS_KEPT, MOODY, Random};
-use super::sender::{Bounds, Known};
-use super::{Attempt, Door};
+use super::book::Bounds;
+use super::script::{FREE, LIMITED, METERS, METERS_KEPT, MOODY, Random};
+use super::sender::Known;
+use crate::door::{Attempt, Door};
 
 /// Most tenants that are created besides.
 const CREATED_MAX: usize = 12;
@@ -37,7 +38,7 @@ enum Step {
     Delete,
 }
 
-pub(super) struct Operator {
+pub(crate) struct Operator {
     key: String,
     random: Random,
     /// The order without an answer, and whether it was sent.
@@ -48,16 +49,16 @@ pub(super) struct Operator {
     /// Meters beyond those that are always there.
     meters: BTreeSet<usize>,
     /// Keys that were answered, with their tenants.
-    pub(super) keys: Vec<(String, String)>,
+    pub(crate) keys: Vec<(String, String)>,
     /// How many keys each tenant has.
-    pub(super) key_counts: BTreeMap<String, Bounds>,
+    pub(crate) key_counts: BTreeMap<String, Bounds>,
     /// The largest limit that may hold.
-    pub(super) limits_max: BTreeMap<String, u64>,
-    pub(super) erased: Vec<String>,
+    pub(crate) limits_max: BTreeMap<String, u64>,
+    pub(crate) erased: Vec<String>,
 }
 
 impl Operator {
-    pub(super) fn new(seed: u64, key: &str) -> Self {
+    pub(crate) fn new(seed: u64, key: &str) -> Self {
         Self {
             key: key.to_owned(),
             random: Random::new(seed, 1),
@@ -73,34 +74,40 @@ impl Operator {
     }
 
     /// What is there from the beginning.
-    pub(super) fn found(&mut self, door: &Door, known: &Mutex<Known>, tenants: &[&str]) {
-        let orders = tenants.iter().map(|name| Order::Tenant((*name).to_owned()));
+    pub(crate) fn found(&mut self, door: &Door, known: &Mutex<Known>) {
+        let tenants = FREE.iter().chain(&LIMITED).chain(&[MOODY]);
+        let orders = tenants.map(|name| Order::Tenant((*name).to_owned()));
         let meters = (0..METERS_KEPT).map(Order::Meter);
         let limits = LIMITED.iter().map(|name| Order::Limit(name, 50));
         for order in orders.chain(meters).chain(limits) {
             self.pending = Some((order, false));
             self.settle(door, known);
         }
-        known.lock().unwrap().created.clear();
+        known.lock().unwrap().tenants.created.clear();
         self.meters.clear();
     }
 
     /// Orders until told to stop or until the node does not answer any more.
-    pub(super) fn run(&mut self, door: &Door, known: &Mutex<Known>, stop: &AtomicBool) {
+    pub(crate) fn run(&mut self, door: &Door, known: &Mutex<Known>, stop: &AtomicBool) {
         while !stop.load(Ordering::Relaxed) {
-            if self.pending.is_none() {
-                let order = self.next.take().unwrap_or_else(|| self.draw(known));
-                self.pending = Some((order, false));
-            }
-            if self.once(door, known) == Attempt::Gone {
+            if self.step(door, known) == Attempt::Gone {
                 return;
             }
             std::thread::sleep(PAUSE * self.random.below(8) as u32);
         }
     }
 
+    /// The order that had no answer, the one that follows, or another one.
+    pub(crate) fn step(&mut self, door: &Door, known: &Mutex<Known>) -> Attempt {
+        if self.pending.is_none() {
+            let order = self.next.take().unwrap_or_else(|| self.draw(known));
+            self.pending = Some((order, false));
+        }
+        self.once(door, known)
+    }
+
     /// Sends what had no answer until it has one, and ends what was begun.
-    pub(super) fn settle(&mut self, door: &Door, known: &Mutex<Known>) {
+    pub(crate) fn settle(&mut self, door: &Door, known: &Mutex<Known>) {
         door.until_done(|| {
             if self.pending.is_none() {
                 self.pending = self.next.take().map(|order| (order, false));
@@ -110,14 +117,14 @@ impl Operator {
     }
 
     /// Meters that are there.
-    pub(super) fn meters(&self) -> impl Iterator<Item = usize> {
+    pub(crate) fn meters(&self) -> impl Iterator<Item = usize> {
         (0..METERS_KEPT).chain(self.meters.iter().copied())
     }
 
     fn draw(&mut self, known: &Mutex<Known>) -> Order {
         self.names += 1;
         let limits = known.lock().unwrap().limits.clone();
-        let created = known.lock().unwrap().created.len();
+        let created = known.lock().unwrap().tenants.created.len();
         match self.random.below(100) {
             0..15 if created < CREATED_MAX => Order::Tenant(format!("n{}", self.names)),
             0..30 => Order::Key(self.random.pick(&["t1", "t2", "q0"]).to_owned()),
@@ -176,7 +183,7 @@ impl Operator {
 
     fn done(&mut self, order: Order, told: &Value, known: &Mutex<Known>) {
         match order {
-            Order::Tenant(name) => known.lock().unwrap().created.push(name),
+            Order::Tenant(name) => known.lock().unwrap().tenants.created.push(name),
             Order::Key(tenant) => {
                 self.keys.push((tenant.clone(), told["key"].as_str().expect("a key").to_owned()));
                 self.key_counts.entry(tenant).or_default().0 += 1;

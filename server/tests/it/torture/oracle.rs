@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use super::book::{Book, Bounds};
 use super::operator::Operator;
 use super::script::{DAY_US, Event, LIMITED, METERS, METERS_KEPT, Metered};
-use super::sender::{Bounds, Known, Sender};
+use super::sender::{Known, Sender};
 use crate::served::Served;
 
 /// Longest wait for a snapshot that holds what was answered.
@@ -17,12 +18,12 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const YEAR_US: i64 = 1_767_225_600_000_000;
 
 /// Compares everything; `deep`: event by event, else their numbers.
-pub(super) fn check(node: &Served, senders: &[Sender], operator: &Operator, known: &Known, deep: bool) {
-    let events = senders.iter().flat_map(|sender| &sender.taken).collect::<Vec<_>>();
+pub(crate) fn check(node: &Served, books: &[&Book], operator: &Operator, known: &Known, deep: bool) {
+    let events = books.iter().flat_map(|book| &book.taken).collect::<Vec<_>>();
     shows_all(node, events.len() as u64);
-    numbers(node, senders);
+    numbers(node, books);
     if deep {
-        each_event(node, senders);
+        each_event(node, books);
     }
     let meters = operator.meters().collect::<BTreeSet<_>>();
     for meter in &meters {
@@ -30,23 +31,23 @@ pub(super) fn check(node: &Served, senders: &[Sender], operator: &Operator, know
     }
     totals(node, &meters, &events);
     late_events(node, meters.len() as u64);
-    limits(node, senders, operator, known, &events);
-    rejections(node, senders);
+    limits(node, books, operator, known, &events);
+    rejections(node, books);
     administration(node, operator, known);
 }
 
 /// A batch that had no answer is in the node by whole tenants or not at all.
-pub(super) fn whole_or_nothing(node: &Served, senders: &[Sender]) {
+pub(crate) fn whole_or_nothing(node: &Served, senders: &[Sender]) {
     for sender in senders {
         let Some((number, sent)) = sender.unanswered() else { continue };
         let sql = format!(
             "SELECT tenant, count(*) AS n FROM events WHERE source = '{}' AND id LIKE 'b{number}-%' GROUP BY tenant",
-            sender.source
+            sender.book.source
         );
         for row in node.rows(&sql) {
             let (tenant, there) = (text(&row, "tenant"), number_of(&row, "n") as u64);
             if let Some(all) = sent.get(tenant.as_str()) {
-                assert_eq!(there, *all, "half of batch {number} of {} is there for {tenant}", sender.source);
+                assert_eq!(there, *all, "half of batch {number} of {} is there for {tenant}", sender.book.source);
             }
         }
     }
@@ -65,11 +66,11 @@ fn shows_all(node: &Served, events: u64) {
     }
 }
 
-fn numbers(node: &Served, senders: &[Sender]) {
+fn numbers(node: &Served, books: &[&Book]) {
     let mut expect = BTreeMap::<_, i64>::new();
-    for sender in senders {
-        for event in &sender.taken {
-            *expect.entry((sender.source.clone(), event.tenant.clone())).or_default() += 1;
+    for book in books {
+        for event in &book.taken {
+            *expect.entry((book.source.clone(), event.tenant.clone())).or_default() += 1;
         }
     }
     let sql = "SELECT source, tenant, count(*) AS n, count(DISTINCT id) AS ids, count(DISTINCT revision) AS revisions \
@@ -80,26 +81,26 @@ fn numbers(node: &Served, senders: &[Sender]) {
         assert_eq!((number_of(&row, "ids"), number_of(&row, "revisions")), (count, count), "doubled: {row}");
         shown.insert((text(&row, "source"), text(&row, "tenant")), count);
     }
-    assert_eq!(shown, expect, "events by source and tenant");
+    same(&shown, &expect, "events by source and tenant");
 }
 
-fn each_event(node: &Served, senders: &[Sender]) {
-    for sender in senders {
+fn each_event(node: &Served, books: &[&Book]) {
+    for book in books {
         let sql = format!(
             "SELECT tenant, id, CAST(\"time\" AS BIGINT) AS time_us, data FROM events WHERE source = '{}'",
-            sender.source
+            book.source
         );
         let shown = node.rows(&sql);
-        assert_eq!(shown.len(), sender.taken.len());
+        assert_eq!(shown.len(), book.taken.len());
         let shown =
             shown.iter().map(|row| (text(row, "tenant"), text(row, "id"), number_of(row, "time_us"), data(row)));
-        let expect = sender.taken.iter().map(|event| {
+        let expect = book.taken.iter().map(|event| {
             let data = (event.tokens, format!("m{}", event.model), format!("u{}", event.user));
             (event.tenant.clone(), event.id.clone(), event.time_us, data)
         });
         let (shown, expect) = (shown.collect::<BTreeSet<_>>(), expect.collect::<BTreeSet<_>>());
         let differs = shown.symmetric_difference(&expect).next();
-        assert_eq!(differs, None, "of {}, either too much or missing", sender.source);
+        assert_eq!(differs, None, "of {}, either too much or missing", book.source);
     }
 }
 
@@ -131,7 +132,7 @@ fn windows(node: &Served, meter: &Metered, events: &[&Event]) {
         .map(|row| ((text(row, "tenant"), number_of(row, "start_us"), text(row, "model")), number_of(row, "value")));
     let shown = shown.collect::<BTreeMap<_, _>>();
     assert_eq!(rows, shown.len(), "a window of {} is shown twice", meter.name);
-    assert_eq!(shown, expect, "windows of {}", meter.name);
+    same(&shown, &expect, &format!("windows of {}", meter.name));
     let sum = one(
         node,
         &format!(
@@ -157,7 +158,7 @@ fn totals(node: &Served, meters: &BTreeSet<usize>, events: &[&Event]) {
     let shown = node.rows(sql);
     let key = |row: &Value| (text(row, "tenant"), text(row, "meter"), number_of(row, "start_us"));
     let shown = shown.iter().map(|row| (key(row), number_of(row, "value"))).collect::<BTreeMap<_, _>>();
-    assert_eq!(shown, expect, "totals of the month");
+    same(&shown, &expect, "totals of the month");
 }
 
 fn late_events(node: &Served, meters: u64) {
@@ -167,12 +168,12 @@ fn late_events(node: &Served, meters: u64) {
 }
 
 /// What was used is what is counted, is never more than the limit, and all of it where somebody was refused.
-fn limits(node: &Served, senders: &[Sender], operator: &Operator, known: &Known, events: &[&Event]) {
+fn limits(node: &Served, books: &[&Book], operator: &Operator, known: &Known, events: &[&Event]) {
     for tenant in LIMITED {
         let used = events.iter().filter(|event| event.tenant == tenant).count() as u64;
         let limit = known.limits[tenant];
         assert!(used <= operator.limits_max[tenant], "{tenant} used {used} of {}", operator.limits_max[tenant]);
-        let refused_at = senders.iter().filter_map(|sender| sender.refused_at.get(tenant)).max().copied();
+        let refused_at = books.iter().filter_map(|book| book.refused_at.get(tenant)).max().copied();
         assert!(used >= refused_at.unwrap_or(0), "{tenant} was refused at {refused_at:?} and used {used} only");
         let sql = format!(
             "SELECT CAST(used AS BIGINT) AS used, CAST(\"limit\" AS BIGINT) AS units, CAST(period_start AS BIGINT) \
@@ -189,9 +190,9 @@ fn limits(node: &Served, senders: &[Sender], operator: &Operator, known: &Known,
     }
 }
 
-fn rejections(node: &Served, senders: &[Sender]) {
+fn rejections(node: &Served, books: &[&Book]) {
     let mut expect = BTreeMap::<_, Bounds>::new();
-    for ((tenant, reason), (certain, possible)) in senders.iter().flat_map(|sender| &sender.rejections) {
+    for ((tenant, reason), (certain, possible)) in books.iter().flat_map(|book| &book.rejections) {
         let bounds = expect.entry((tenant.clone(), (*reason).to_owned())).or_default();
         *bounds = (bounds.0 + certain, bounds.1 + possible);
     }
@@ -211,7 +212,7 @@ fn administration(node: &Served, operator: &Operator, known: &Known) {
     let tenants = node.rows("SELECT tenant, status, erased FROM tenants");
     let status = tenants.iter().map(|row| (text(row, "tenant"), row)).collect::<BTreeMap<_, _>>();
     assert_eq!(status.len(), tenants.len());
-    for tenant in &known.created {
+    for tenant in &known.tenants.created {
         assert_eq!(status[tenant]["status"], "active");
     }
     for tenant in &operator.erased {
@@ -225,7 +226,11 @@ fn administration(node: &Served, operator: &Operator, known: &Known) {
     assert_eq!(one(node, "SELECT count(*) AS n FROM events WHERE source = '/operator'"), 0);
     assert_eq!(one(node, "SELECT count(*) AS n FROM usage WHERE tenant LIKE 'd%' AND NOT removed"), 0);
 
-    let meters = node.rows("SELECT name FROM meters").iter().map(|row| text(row, "name")).collect::<BTreeSet<_>>();
+    let meters = node
+        .rows("SELECT name FROM meters WHERE event_type = 'call'")
+        .iter()
+        .map(|row| text(row, "name"))
+        .collect::<BTreeSet<_>>();
     assert_eq!(meters, operator.meters().map(|meter| METERS[meter].name.to_owned()).collect());
     for (tenant, (certain, possible)) in &operator.key_counts {
         let keys = node.get(&format!("/v1/tenants/{tenant}/keys")).json().as_array().expect("keys").len() as u64;
@@ -240,6 +245,19 @@ fn administration(node: &Served, operator: &Operator, known: &Known) {
     let broken = "SELECT tenant FROM audit GROUP BY tenant \
                   HAVING count(*) <> max(sequence) OR count(*) <> count(DISTINCT sequence)";
     assert_eq!(node.rows(broken), Vec::<Value>::new(), "gaps in the audit trail");
+}
+
+/// The same keys with the same values; names the first that differs, as there may be many.
+fn same<K: Ord + std::fmt::Debug, V: PartialEq + std::fmt::Debug>(
+    shown: &BTreeMap<K, V>,
+    expect: &BTreeMap<K, V>,
+    what: &str,
+) {
+    let keys = shown.keys().chain(expect.keys()).collect::<BTreeSet<_>>();
+    let differ = keys.into_iter().filter(|key| shown.get(key) != expect.get(key)).collect::<Vec<_>>();
+    if let Some(key) = differ.first() {
+        panic!("{what}: {} differ; {key:?} is {:?}, not {:?}", differ.len(), shown.get(key), expect.get(key));
+    }
 }
 
 fn one(node: &Served, sql: &str) -> i64 {

@@ -9,23 +9,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value;
 
-use super::script::{self, Event, FREE, LIMITED, MOODY, Random, Sent};
-use super::{Attempt, Door};
+use super::book::Book;
+use super::script::{self, LIMITED, MOODY, Random, Sent, Tenants};
+use crate::door::{Attempt, Door};
 
 /// What senders need to know of the operator's doing.
 #[derive(Debug, Default)]
-pub(super) struct Known {
-    /// Tenants that were created.
-    pub(super) created: Vec<String>,
+pub(crate) struct Known {
+    pub(crate) tenants: Tenants,
     /// Limits that certainly hold.
-    pub(super) limits: BTreeMap<String, u64>,
+    pub(crate) limits: BTreeMap<String, u64>,
 }
 
-/// Certainly counted, and perhaps counted beside.
-pub(super) type Bounds = (u64, u64);
-
-pub(super) struct Sender {
-    pub(super) source: String,
+pub(crate) struct Sender {
+    pub(crate) book: Book,
     /// The tenant of its key; none for the platform's.
     own: Option<String>,
     key: String,
@@ -33,14 +30,6 @@ pub(super) struct Sender {
     batches: u64,
     pending: Option<Batch>,
     answered: Option<Batch>,
-    /// What is counted.
-    pub(super) taken: Vec<Event>,
-    /// By tenant and reason.
-    pub(super) rejections: BTreeMap<(String, &'static str), Bounds>,
-    /// The largest limits under which a tenant was refused.
-    pub(super) refused_at: BTreeMap<String, u64>,
-    /// Events that were sent, each time they were.
-    pub(super) sent: u64,
 }
 
 struct Batch {
@@ -61,34 +50,30 @@ fn may_be_refused(tenant: &str) -> Option<&'static str> {
 }
 
 impl Sender {
-    pub(super) fn new(number: u64, seed: u64, key: &str, own: Option<&str>) -> Self {
+    pub(crate) fn new(number: u64, seed: u64, key: &str, own: Option<&str>) -> Self {
         Self {
-            source: format!("/sender-{number}"),
+            book: Book::of(format!("/sender-{number}")),
             own: own.map(str::to_owned),
             key: key.to_owned(),
             random: Random::new(seed, 100 + number),
             batches: 0,
             pending: None,
             answered: None,
-            taken: Vec::new(),
-            rejections: BTreeMap::new(),
-            refused_at: BTreeMap::new(),
-            sent: 0,
         }
     }
 
     /// Sends until told to stop or until the node does not answer any more.
-    pub(super) fn run(&mut self, door: &Door, known: &Mutex<Known>, stop: &AtomicBool) {
+    pub(crate) fn run(&mut self, door: &Door, known: &Mutex<Known>, stop: &AtomicBool) {
         while !stop.load(Ordering::Relaxed) && self.once(door, known) != Attempt::Gone {}
     }
 
     /// Sends what had no answer until it has one.
-    pub(super) fn settle(&mut self, door: &Door, known: &Mutex<Known>) {
+    pub(crate) fn settle(&mut self, door: &Door, known: &Mutex<Known>) {
         door.until_done(|| self.pending.is_none() || self.once(door, known) == Attempt::Answered);
     }
 
     /// The batch without an answer, as its events by tenant: a record of one shard holds all of a tenant's or none.
-    pub(super) fn unanswered(&self) -> Option<(u64, BTreeMap<&str, u64>)> {
+    pub(crate) fn unanswered(&self) -> Option<(u64, BTreeMap<&str, u64>)> {
         let batch = self.pending.as_ref().filter(|batch| !batch.is_in.contains(&true))?;
         let mut by_tenant = BTreeMap::new();
         for sent in &batch.events {
@@ -101,7 +86,7 @@ impl Sender {
         Some((batch.number, by_tenant))
     }
 
-    fn once(&mut self, door: &Door, known: &Mutex<Known>) -> Attempt {
+    pub(crate) fn once(&mut self, door: &Door, known: &Mutex<Known>) -> Attempt {
         let mut batch = match self.pending.take() {
             Some(batch) => batch,
             None if self.answered.is_some() && self.random.percent(15) => self.answered.take().expect("there is one"),
@@ -109,7 +94,7 @@ impl Sender {
         };
         let limits = known.lock().unwrap().limits.clone();
         let events = batch.events.iter().map(|sent| self.json(sent)).collect::<Vec<_>>();
-        self.sent += events.len() as u64;
+        self.book.sent += events.len() as u64;
         let body = Value::from(events).to_string();
         let answer = door.send("POST", "/v1/events", &self.key, "application/cloudevents-batch+json", body.as_bytes());
         match answer {
@@ -131,19 +116,17 @@ impl Sender {
     }
 
     fn next_batch(&mut self, known: &Mutex<Known>) -> Batch {
-        let mut tenants: Vec<String> = FREE.iter().chain(&LIMITED).map(|name| (*name).to_owned()).collect();
-        tenants.push(MOODY.to_owned());
-        tenants.extend(known.lock().unwrap().created.iter().cloned());
+        let tenants = known.lock().unwrap().tenants.clone();
         self.batches += 1;
-        let of = (self.source.as_str(), self.own.as_deref());
-        let events = script::batch(&mut self.random, self.batches, of, &tenants, &self.taken);
+        let of = (self.book.source.as_str(), self.own.as_deref());
+        let events = script::batch(&mut self.random, self.batches, of, &tenants, &self.book.taken);
         Batch { number: self.batches, is_in: vec![false; events.len()], events, unsure: false }
     }
 
     fn json(&self, sent: &Sent) -> Value {
         match sent {
             Sent::Fresh(event) | Sent::Repeat(event) | Sent::Conflict(event) => {
-                event.json(&self.source, self.own.is_none())
+                event.json(&self.book.source, self.own.is_none())
             }
             Sent::Bad(json, ..) => json.clone(),
         }
@@ -160,7 +143,7 @@ impl Sender {
                 Sent::Bad(_, reason, tenant) => Some((tenant, *reason)),
             };
             if let Some((tenant, reason)) = refusal {
-                self.rejections.entry((tenant.clone(), reason)).or_default().1 += 1;
+                self.book.rejections.entry((tenant.clone(), reason)).or_default().1 += 1;
             }
         }
         self.pending = Some(batch);
@@ -178,7 +161,7 @@ impl Sender {
             let expected = match sent {
                 Sent::Fresh(event) if reason.is_none() => {
                     if !std::mem::replace(&mut batch.is_in[at], true) {
-                        self.taken.push(event.clone());
+                        self.book.taken.push(event.clone());
                         fresh += 1;
                     }
                     None
@@ -188,7 +171,7 @@ impl Sender {
                     let refusal = may_be_refused(&event.tenant);
                     if refusal == Some("quota_exceeded") {
                         let limit = limits[&event.tenant];
-                        let highest = self.refused_at.entry(event.tenant.clone()).or_default();
+                        let highest = self.book.refused_at.entry(event.tenant.clone()).or_default();
                         *highest = (*highest).max(limit);
                     }
                     Some((&event.tenant, refusal.unwrap_or("nothing")))
@@ -199,7 +182,7 @@ impl Sender {
             };
             assert_eq!(reason, expected.map(|(_, reason)| reason), "{sent:?} at {at}: {answer}");
             if let Some((tenant, reason)) = expected {
-                self.rejections.entry((tenant.clone(), reason)).or_default().0 += 1;
+                self.book.rejections.entry((tenant.clone(), reason)).or_default().0 += 1;
             }
         }
         let count = |name: &str| answer[name].as_u64().unwrap();
