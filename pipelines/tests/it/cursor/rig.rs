@@ -53,6 +53,8 @@ impl Gate for OpenGate {
     fn settle(&mut self, (): ()) {}
 
     fn refund(&mut self, (): ()) {}
+
+    fn recount(&mut self) {}
 }
 
 /// See the module.

@@ -65,7 +65,7 @@ impl Door {
         let storage = MemoryStorage::new();
         let meters = vec![meter(Aggregation::Sum, engine::meter::Window::Tumbling { size_s: 60 })];
         let mut operator = operator(&storage);
-        operator.configure(&definitions(&meters));
+        operator.configure(&definitions(&meters), None).unwrap();
         let (in_flight, log, brought) = (VecDeque::new(), Vec::new(), BTreeMap::new());
         Self { operator, storage, meters, in_flight, log, offset: 0, now_us: 0, batches: 0, restarts: 0, brought }
     }
@@ -104,13 +104,13 @@ impl Door {
         let description = self.operator.seal().write(&self.storage, &prefix, &mut SealedFiles::default()).unwrap();
         self.operator = operator(&self.storage);
         self.operator.restore(&description, &self.storage).unwrap();
-        self.operator.configure(&definitions(&self.meters));
+        self.operator.configure(&definitions(&self.meters), None).unwrap();
     }
 
     /// Another meter with the same dimension comes, and with it new tables.
     fn define(&mut self) {
         self.meters.push(Meter { name: format!("m{}", self.meters.len()), ..self.meters[0].clone() });
-        let changed = self.operator.configure(&definitions(&self.meters));
+        let changed = self.operator.configure(&definitions(&self.meters), None).unwrap();
         let mut offset = 0;
         for (batch, now_us) in &self.log {
             let position = Position { offset, watermark_us: *now_us, admitted_at_us: *now_us };

@@ -100,7 +100,7 @@ fn a_view_whose_sum_does_not_fit_is_an_error_and_no_number() {
     let query = "SELECT tenant, sum(CAST(json_number(data, '$.value') AS BIGINT)) AS total FROM events GROUP BY tenant";
     let view = View { name: "v".into(), query: query.into() };
     let mut shard = Shard::new(&[]);
-    shard.operator.configure(&[view.into()]);
+    shard.operator.configure(&[view.into()], None).unwrap();
     let largest = 999_999_999_999_999_999i64;
     let total = |shard: &mut Shard| -> datafusion::error::Result<i128> {
         let groups = view_groups(&[shard.view()], "v", &WindowFilter::default()).unwrap().unwrap();
@@ -148,7 +148,7 @@ fn states_of_another_version_are_computed_anew() {
         }
         let mut again = operator(&shard.storage);
         again.restore(&description, &shard.storage).unwrap();
-        again.configure(&definitions(&meters))
+        again.configure(&definitions(&meters), None).unwrap()
     };
     assert_eq!(changed(&|_| ()), Vec::<String>::new());
     assert_eq!(changed(&|meter| drop(meter.remove("states"))), ["m"], "a plain sum was always kept like this");
@@ -158,7 +158,7 @@ fn states_of_another_version_are_computed_anew() {
         meter["states"] = serde_json::json!([&*before]);
     }
     again.restore(&description, &shard.storage).unwrap();
-    assert_eq!(again.configure(&definitions(&meters)), ["m", "n"]);
+    assert_eq!(again.configure(&definitions(&meters), None).unwrap(), ["m", "n"]);
     again.backfill(&["m".into(), "n".into()], &batch(&events(&[1, 2, 3])), position(0));
     shard.operator = again;
     assert_eq!(read(&mut shard), Some(12 * ONE));
