@@ -93,7 +93,11 @@ pub(crate) fn settle<S: Sender>(
         let mut unsaid = piece.max(1);
         let (now, mut later): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|waiting| match waiting.due {
             Some(due) => due <= pause,
-            None => std::mem::replace(&mut unsaid, unsaid.saturating_sub(1)) > 0,
+            None => {
+                let is_next = unsaid > 0;
+                unsaid = unsaid.saturating_sub(1);
+                is_next
+            }
         });
         if now.is_empty() {
             // Patience has ended before the first of them is due.
