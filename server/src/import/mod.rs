@@ -213,7 +213,10 @@ impl UnderWay {
 impl From<Receipt> for Answered {
     fn from(receipt: Receipt) -> Self {
         let tally = receipt.tally();
-        let refused = |(row, rejection)| Refused { row, rejection, retry_after: None };
+        let refused = |(row, rejection): (u32, Rejection)| {
+            let retry_after = rejection.retry_after_ms.map(Duration::from_millis);
+            Refused { row, rejection, retry_after }
+        };
         Self { tally, refused: receipt.rejections.into_iter().map(refused).collect() }
     }
 }
