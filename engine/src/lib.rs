@@ -5,6 +5,7 @@
 
 pub mod clock;
 pub mod priority;
+pub mod lock;
 pub mod units;
 pub mod calendar;
 pub mod path;

@@ -4,7 +4,10 @@
 
 /// A thread of this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Thread(#[cfg(target_os = "linux")] rustix::thread::Pid);
+pub struct Thread(
+    #[cfg(target_os = "linux")] rustix::thread::Pid,
+    #[cfg(not(target_os = "linux"))] std::thread::ThreadId,
+);
 
 #[cfg(target_os = "linux")]
 impl Thread {
@@ -22,6 +25,11 @@ impl Thread {
         }
     }
 
+    /// Its number, as the operating system counts threads.
+    pub fn id(self) -> Option<u32> {
+        u32::try_from(self.0.as_raw_nonzero().get()).ok()
+    }
+
     /// Its nice value, if the operating system tells.
     pub fn nice(self) -> Option<i32> {
         rustix::process::getpriority_process(Some(self.0)).ok()
@@ -32,11 +40,16 @@ impl Thread {
 impl Thread {
     /// The one that calls.
     pub fn current() -> Self {
-        Self()
+        Self(std::thread::current().id())
     }
 
     /// Does nothing here.
     pub fn lower(self, _nice: i32) {}
+
+    /// Not known here.
+    pub fn id(self) -> Option<u32> {
+        None
+    }
 
     /// Not known here.
     pub fn nice(self) -> Option<i32> {

@@ -4,10 +4,11 @@
 //! means is its [`Sink`]'s business.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use super::{Barrier, Completion, LogError, Offset, RECORD_BYTES_MAX, Record};
+use crate::lock::{Held, Lock, Signal, assert_free};
 use crate::storage::StorageError;
 
 /// What an entry weighs beside its payload and notes, so that empty records and barriers are bounded too.
@@ -27,16 +28,16 @@ pub(super) trait Sink: Send + 'static {
 /// The queue in front of a [`Sink`] and the thread that owns it.
 pub(super) struct GroupCommit {
     waiting: Arc<Waiting>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    thread: Lock<Option<JoinHandle<()>>>,
 }
 
 impl GroupCommit {
     /// Starts the thread. At most `in_flight_bytes_max` wait or are being written, but one record always may.
     pub(super) fn start(sink: impl Sink, in_flight_bytes_max: usize) -> Result<Self, LogError> {
         let waiting = Arc::new(Waiting {
-            state: Mutex::default(),
-            arrived: Condvar::new(),
-            decided: Condvar::new(),
+            state: Lock::default(),
+            arrived: Signal::default(),
+            decided: Signal::default(),
             in_flight_bytes_max,
         });
         let owned = Arc::clone(&waiting);
@@ -44,7 +45,7 @@ impl GroupCommit {
             .name("log".to_owned())
             .spawn(move || run(&owned, sink))
             .map_err(|error| StorageError::from_io("thread of the log", &error))?;
-        Ok(Self { waiting, thread: Mutex::new(Some(thread)) })
+        Ok(Self { waiting, thread: Lock::new(Some(thread)) })
     }
 
     pub(super) fn append(&self, record: Record, done: Completion) {
@@ -67,7 +68,7 @@ impl GroupCommit {
         self.waiting.lock().closed = true;
         self.waiting.arrived.notify_all();
         self.waiting.decided.notify_all();
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let thread = self.thread.lock().take();
         // The last handle of a log may be owned, and dropped, by a completion: then this is the thread to wait for.
         if let Some(thread) = thread.filter(|thread| thread.thread().id() != thread::current().id())
             && thread.join().is_err()
@@ -96,9 +97,9 @@ enum Decision {
 }
 
 struct Waiting {
-    state: Mutex<State>,
-    arrived: Condvar,
-    decided: Condvar,
+    state: Lock<State>,
+    arrived: Signal,
+    decided: Signal,
     in_flight_bytes_max: usize,
 }
 
@@ -118,17 +119,21 @@ struct Group {
 }
 
 impl Waiting {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    #[track_caller]
+    fn lock(&self) -> Held<'_, State> {
+        self.state.lock()
     }
 
     /// Waits for room; gives the entry back if the log is closed.
     fn put(&self, entry: Entry, bytes: usize) -> Result<(), Entry> {
-        let full = |state: &mut State| {
+        let full = |state: &State| {
             let over = state.in_flight_bytes.saturating_add(bytes) > self.in_flight_bytes_max;
             !state.closed && state.in_flight_bytes > 0 && over
         };
-        let mut state = self.decided.wait_while(self.lock(), full).unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.lock();
+        while full(&state) {
+            state = self.decided.wait(state);
+        }
         if state.closed {
             return Err(entry);
         }
@@ -142,8 +147,10 @@ impl Waiting {
 
     /// Everything that waits, once something does; nothing when the log is closed and all is decided.
     fn take(&self) -> Option<Group> {
-        let idle = |state: &mut State| state.entries.is_empty() && !state.closed;
-        let mut state = self.arrived.wait_while(self.lock(), idle).unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.lock();
+        while state.entries.is_empty() && !state.closed {
+            state = self.arrived.wait(state);
+        }
         let group = state.take();
         (!group.entries.is_empty()).then_some(group)
     }
@@ -244,6 +251,7 @@ fn too_large(bytes: usize) -> LogError {
 
 /// One caller's panic must not take the log away from all others (I11).
 fn shielded(call: impl FnOnce()) {
+    assert_free();
     if catch_unwind(AssertUnwindSafe(call)).is_err() {
         tracing::error!("a completion of the log panicked; the log goes on");
     }

@@ -3,7 +3,9 @@
 //! Not here: durability. It gives the same order, bounds and threads as the others, so that what passes on it passes.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+
+use crate::lock::Lock;
 
 use super::group::{GroupCommit, Sink};
 use super::{Barrier, Completion, Log, LogError, Offset, Record, Records};
@@ -13,7 +15,7 @@ const IN_FLIGHT_BYTES_MAX: usize = 64 << 20;
 
 /// A log in memory.
 pub struct MemoryLog {
-    held: Arc<Mutex<Held>>,
+    held: Arc<Lock<Held>>,
     commit: GroupCommit,
 }
 
@@ -31,7 +33,7 @@ impl MemoryLog {
     /// # Errors
     /// [`LogError::Storage`] if the operating system gives no thread.
     pub fn new() -> Result<Self, LogError> {
-        let held = Arc::<Mutex<Held>>::default();
+        let held = Arc::<Lock<Held>>::default();
         let commit = GroupCommit::start(MemorySink { held: Arc::clone(&held) }, IN_FLIGHT_BYTES_MAX)?;
         Ok(Self { held, commit })
     }
@@ -54,15 +56,15 @@ impl Log for MemoryLog {
     }
 
     fn start(&self) -> Offset {
-        lock(&self.held).start
+        self.held.lock().start
     }
 
     fn end(&self) -> Offset {
-        lock(&self.held).end
+        self.held.lock().end
     }
 
     fn read(&self, from: Offset) -> Result<Records<'_>, LogError> {
-        let held = lock(&self.held);
+        let held = self.held.lock();
         if from < held.start {
             return Err(LogError::Trimmed { asked: from, start: held.start });
         }
@@ -72,7 +74,7 @@ impl Log for MemoryLog {
     }
 
     fn trim(&self, before: Offset) -> Result<(), LogError> {
-        let mut held = lock(&self.held);
+        let mut held = self.held.lock();
         let before = before.min(held.end);
         while let Some((first, record)) = held.records.front()
             && !record.header.is_read_from(*first, before)
@@ -89,17 +91,17 @@ impl Log for MemoryLog {
     fn roll(&self) {}
 
     fn bytes(&self) -> u64 {
-        lock(&self.held).bytes
+        self.held.lock().bytes
     }
 }
 
 struct MemorySink {
-    held: Arc<Mutex<Held>>,
+    held: Arc<Lock<Held>>,
 }
 
 impl Sink for MemorySink {
     fn commit(&mut self, records: Vec<Record>) -> Result<Offset, LogError> {
-        let mut held = lock(&self.held);
+        let mut held = self.held.lock();
         let start = held.end;
         for record in records {
             let first = held.end;
@@ -111,14 +113,10 @@ impl Sink for MemorySink {
     }
 
     fn end(&self) -> Offset {
-        lock(&self.held).end
+        self.held.lock().end
     }
 
     fn close(&mut self, _poisoned: bool) {}
-}
-
-fn lock(held: &Mutex<Held>) -> MutexGuard<'_, Held> {
-    held.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn size(record: &Record) -> u64 {

@@ -17,14 +17,16 @@ pub(super) use trouble::Trouble;
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Instant;
 
+use arc_swap::ArcSwap;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use crate::definition::Definition;
 use crate::fact::Fact;
+use crate::lock::Lock;
 use crate::log::Offset;
 use crate::shard::permits::Permits;
 use crate::shard::worker::{Commit, Cut, Part, Seals};
@@ -34,6 +36,7 @@ use crate::snapshot::Snapshot;
 use self::archiver::{Archiver, CurrentArchive};
 use self::checkpointer::{Checkpointer, Job};
 use super::handle::{Handle, Shared};
+use super::queues::Queues;
 use super::recover::Recovered;
 use super::wait::wait;
 use super::{EngineError, EngineOptions, Ground};
@@ -54,7 +57,7 @@ struct Coordinator<O: Operator> {
     options: EngineOptions,
     ground: Ground,
     shards: Vec<Channels<O>>,
-    snapshot: Arc<RwLock<Arc<Snapshot<O::Snapshot>>>>,
+    snapshot: Arc<ArcSwap<Snapshot<O::Snapshot>>>,
     alive: Arc<AtomicBool>,
     trouble: Arc<Trouble>,
     epoch: u32,
@@ -87,17 +90,23 @@ pub(super) fn start<O: Operator, G: Gate>(
 ) -> Result<Handle<O>, EngineError> {
     let alive = Arc::new(AtomicBool::new(true));
     let permits = Permits::new(options.flight);
-    let queues = Arc::new(RwLock::new(Vec::new()));
+    let queues = Queues::default();
+    let (mut open, mut starting) = (Vec::new(), Vec::new());
     let (mut shards, mut stats, mut threads) = (Vec::new(), Vec::new(), Vec::new());
     for worker in recovered.workers {
         let (queue, parts) = bounded::<Part>(options.flight.submissions_max * 2 + 2);
         let (lives, ended) = bounded(0);
-        queues.write().unwrap_or_else(PoisonError::into_inner).push(queue);
+        open.push(queue);
         stats.push(Arc::clone(&worker.stats));
         shards.push(Channels { commits: worker.commits.0.clone(), _lives: lives });
+        starting.push((worker, parts, ended));
+    }
+    // Before any worker runs: one that ends at once has to close them.
+    queues.open(open);
+    let ends = || Ends { alive: Arc::clone(&alive), queues: queues.clone() };
+    for (worker, parts, ended) in starting {
         let name = format!("shard-{}", worker.shard);
-        let ends = Ends { alive: Arc::clone(&alive), queues: Arc::clone(&queues) };
-        threads.push(spawn(name, ends, move || worker.run(&parts, &ended))?);
+        threads.push(spawn(name, ends(), move || worker.run(&parts, &ended))?);
     }
     let trouble = Arc::new(Trouble::default());
     let archive = CurrentArchive::new(Arc::clone(&recovered.archive));
@@ -130,19 +139,18 @@ pub(super) fn start<O: Operator, G: Gate>(
         trouble: Arc::clone(&trouble),
     };
     let (jobs, due) = bounded(1);
-    let ends = || Ends { alive: Arc::clone(&alive), queues: Arc::clone(&queues) };
     threads.push(spawn("archive".into(), ends(), move || archiver.run(&ordered))?);
     threads.push(spawn("checkpoint".into(), ends(), move || checkpointer.run(&due))?);
     let mut coordinator = Coordinator {
         options,
         shards,
-        snapshot: Arc::new(RwLock::new(Arc::new(Snapshot {
+        snapshot: Arc::new(ArcSwap::from_pointee(Snapshot {
             offset: 0,
             epoch: recovered.epoch,
             published_at_us: ground.clock.now_us(),
             shards: Vec::new(),
             archive: recovered.archive,
-        }))),
+        })),
         alive: Arc::clone(&alive),
         trouble: Arc::clone(&trouble),
         epoch: recovered.epoch,
@@ -163,16 +171,16 @@ pub(super) fn start<O: Operator, G: Gate>(
     let shared = Shared {
         log: Arc::clone(&coordinator.ground.log),
         permits,
-        queues: Arc::clone(&queues),
+        queues: queues.clone(),
         stats,
         snapshot: Arc::clone(&coordinator.snapshot),
         orders,
-        threads: Mutex::new(Vec::new()),
+        threads: Lock::default(),
         alive: Arc::clone(&alive),
         trouble,
     };
-    threads.push(spawn("coordinator".into(), Ends { alive, queues }, move || coordinator.run(&inbox))?);
-    *shared.threads.lock().unwrap_or_else(PoisonError::into_inner) = threads;
+    threads.push(spawn("coordinator".into(), ends(), move || coordinator.run(&inbox))?);
+    *shared.threads.lock() = threads;
     Ok(Handle { shared: Arc::new(shared) })
 }
 
@@ -180,13 +188,13 @@ pub(super) fn start<O: Operator, G: Gate>(
 /// unanswered, which answers it.
 struct Ends {
     alive: Arc<AtomicBool>,
-    queues: Arc<RwLock<Vec<Sender<Part>>>>,
+    queues: Queues,
 }
 
 impl Drop for Ends {
     fn drop(&mut self) {
         self.alive.store(false, Ordering::Release);
-        self.queues.write().unwrap_or_else(PoisonError::into_inner).clear();
+        self.queues.close();
     }
 }
 
@@ -277,7 +285,7 @@ impl<O: Operator> Coordinator<O> {
             shards: views,
             archive: self.archive.get(),
         });
-        *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&snapshot);
+        self.snapshot.store(Arc::clone(&snapshot));
         Ok((snapshot, seals.into_iter().flatten().collect()))
     }
 

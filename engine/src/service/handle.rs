@@ -1,10 +1,11 @@
 //! The engine's handle: submit, look, configure, drain. Cheap to clone.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
+use arc_swap::ArcSwap;
 use crossbeam_channel::{Sender, bounded};
 
 use crate::admission::{Receipt, RejectionCount};
@@ -13,6 +14,7 @@ use crate::definition::Definition;
 use crate::event::batch::EventBatch;
 use crate::event::split::{shard_of, split};
 use crate::fact::Fact;
+use crate::lock::Lock;
 use crate::log::SharedLog;
 use crate::shard::answer::Gathering;
 use crate::shard::permits::{NoPermit, Permit, Permits};
@@ -22,6 +24,7 @@ use crate::snapshot::Snapshot;
 
 use super::EngineError;
 use super::coordinator::{Order, Trouble};
+use super::queues::Queues;
 use super::wait::wait;
 
 /// When to try again if too much is in flight: a group commit or two later.
@@ -58,11 +61,11 @@ impl<O: Operator> Clone for Handle<O> {
 pub(super) struct Shared<O: Operator> {
     pub(super) log: SharedLog,
     pub(super) permits: Arc<Permits>,
-    pub(super) queues: Arc<RwLock<Vec<Sender<Part>>>>,
+    pub(super) queues: Queues,
     pub(super) stats: Vec<Arc<ShardStats>>,
-    pub(super) snapshot: Arc<RwLock<Arc<Snapshot<O::Snapshot>>>>,
+    pub(super) snapshot: Arc<ArcSwap<Snapshot<O::Snapshot>>>,
     pub(super) orders: Sender<Order<O>>,
-    pub(super) threads: Mutex<Vec<JoinHandle<()>>>,
+    pub(super) threads: Lock<Vec<JoinHandle<()>>>,
     pub(super) alive: Arc<AtomicBool>,
     pub(super) trouble: Arc<Trouble>,
 }
@@ -100,11 +103,8 @@ impl<O: Operator> Handle<O> {
 
     fn dispatch(&self, submission: Submission, permit: Permit, done: crate::shard::Done) -> Result<(), SubmitError> {
         let Submission { batch, rejected, sequence } = submission;
-        let queues = self.shared.queues.read().unwrap_or_else(PoisonError::into_inner);
+        let queues = self.shared.queues.get().ok_or(SubmitError::Closed)?;
         let shards = queues.len() as u16;
-        if shards == 0 {
-            return Err(SubmitError::Closed);
-        }
         let gathering = Gathering::new(batch.len(), done, permit);
         let mut notes: Vec<Vec<RejectionCount>> = vec![Vec::new(); queues.len()];
         for count in rejected {
@@ -127,7 +127,7 @@ impl<O: Operator> Handle<O> {
 
     /// The newest cut.
     pub fn snapshot(&self) -> Arc<Snapshot<O::Snapshot>> {
-        Arc::clone(&self.shared.snapshot.read().unwrap_or_else(PoisonError::into_inner))
+        self.shared.snapshot.load_full()
     }
 
     /// Cuts now: everything answered before this call is in the snapshot returned.
@@ -206,12 +206,12 @@ impl<O: Operator> Handle<O> {
     /// Stops taking, answers what is in flight, checkpoints, stops. Later calls return at once.
     pub fn drain(&self) -> Result<(), EngineError> {
         self.shared.permits.close();
-        let threads = std::mem::take(&mut *self.shared.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        let threads = std::mem::take(&mut *self.shared.threads.lock());
         if threads.is_empty() {
             return Ok(());
         }
         let checkpoint = self.checkpoint();
-        self.shared.queues.write().unwrap_or_else(PoisonError::into_inner).clear();
+        self.shared.queues.close();
         // The coordinator is gone only if a thread died, which the join below reports.
         let _ = self.shared.orders.send(Order::Stop);
         for thread in threads {

@@ -9,6 +9,7 @@
 mod options;
 mod recover;
 mod wait;
+mod queues;
 mod coordinator;
 mod history;
 mod handle;

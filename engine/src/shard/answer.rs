@@ -2,11 +2,12 @@
 //!
 //! Not here: what the answers are.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use crate::admission::{Outcome, Receipt, Rejection};
 use crate::dedup::DedupError;
 use crate::dedup::sequence::SequenceError;
+use crate::lock::{Lock, assert_free};
 use crate::log::LogError;
 
 use super::permits::Permit;
@@ -39,7 +40,7 @@ pub type Done = Box<dyn FnOnce(Result<Receipt, SubmitError>) + Send>;
 
 /// One submission on its way; answers when the last part is in, with `Closed` if a part is dropped unanswered.
 pub(crate) struct Gathering {
-    state: Mutex<State>,
+    state: Lock<State>,
 }
 
 struct State {
@@ -60,7 +61,7 @@ pub(crate) struct Reply {
 impl Gathering {
     pub(crate) fn new(rows: usize, done: Done, permit: Permit) -> Arc<Self> {
         let receipt = Receipt { outcomes: vec![Outcome::Rejected; rows], rejections: Vec::new() };
-        Arc::new(Self { state: Mutex::new(State { receipt, error: None, done: Some(done), _permit: permit }) })
+        Arc::new(Self { state: Lock::new(State { receipt, error: None, done: Some(done), _permit: permit }) })
     }
 
     pub(crate) fn part(self: &Arc<Self>, rows: Vec<u32>) -> Reply {
@@ -72,7 +73,7 @@ impl Reply {
     /// This part's answer.
     pub(crate) fn send(mut self, answer: Result<Receipt, SubmitError>) {
         self.is_sent = true;
-        let mut state = self.gathering.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.gathering.state.lock();
         match answer {
             Err(error) => {
                 state.error.get_or_insert(error);
@@ -92,7 +93,7 @@ impl Reply {
 impl Drop for Reply {
     fn drop(&mut self) {
         if !self.is_sent {
-            let mut state = self.gathering.state.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut state = self.gathering.state.lock();
             state.error.get_or_insert(SubmitError::Closed);
         }
     }
@@ -101,8 +102,9 @@ impl Drop for Reply {
 /// The last [`Reply`] to go, sent or dropped, lets go of the gathering; that is the moment to answer.
 impl Drop for Gathering {
     fn drop(&mut self) {
-        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let state = self.state.get_mut();
         let Some(done) = state.done.take() else { return };
+        assert_free();
         let mut receipt = std::mem::take(&mut state.receipt);
         receipt.rejections.sort_by_key(|(row, _)| *row);
         done(match state.error.take() {

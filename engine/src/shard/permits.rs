@@ -3,7 +3,9 @@
 //! A permit is held until the answer is given, so the shards' queues can be as long as there are permits and a send never
 //! blocks.
 
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::Arc;
+
+use crate::lock::{Lock, Signal};
 
 /// How much may be in flight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,8 +25,8 @@ impl Default for FlightLimits {
 #[derive(Debug)]
 pub(crate) struct Permits {
     limits: FlightLimits,
-    used: Mutex<Used>,
-    freed: Condvar,
+    used: Lock<Used>,
+    freed: Signal,
 }
 
 #[derive(Debug, Default)]
@@ -50,22 +52,22 @@ pub(crate) enum NoPermit {
 
 impl Permits {
     pub(crate) fn new(limits: FlightLimits) -> Arc<Self> {
-        Arc::new(Self { limits, used: Mutex::default(), freed: Condvar::new() })
+        Arc::new(Self { limits, used: Lock::default(), freed: Signal::default() })
     }
 
     /// Takes a permit now or not at all.
     pub(crate) fn try_take(self: &Arc<Self>, rows: usize) -> Result<Permit, NoPermit> {
-        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut used = self.used.lock();
         self.take_if_free(&mut used, rows)
     }
 
     /// Waits for a permit.
     pub(crate) fn take(self: &Arc<Self>, rows: usize) -> Result<Permit, NoPermit> {
-        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut used = self.used.lock();
         loop {
             match self.take_if_free(&mut used, rows) {
                 Err(NoPermit::Overloaded) => {
-                    used = self.freed.wait(used).unwrap_or_else(PoisonError::into_inner);
+                    used = self.freed.wait(used);
                 }
                 decided => return decided,
             }
@@ -87,28 +89,28 @@ impl Permits {
 
     /// No further permits; returns when all are back.
     pub(crate) fn close(&self) {
-        self.used.lock().unwrap_or_else(PoisonError::into_inner).closed = true;
+        self.used.lock().closed = true;
         self.freed.notify_all();
         self.settle();
     }
 
     /// Returns when nothing is in flight.
     pub(crate) fn settle(&self) {
-        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut used = self.used.lock();
         while used.submissions > 0 {
-            used = self.freed.wait(used).unwrap_or_else(PoisonError::into_inner);
+            used = self.freed.wait(used);
         }
     }
 
     /// Rows in flight.
     pub(crate) fn rows(&self) -> usize {
-        self.used.lock().unwrap_or_else(PoisonError::into_inner).rows
+        self.used.lock().rows
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        let mut used = self.permits.used.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut used = self.permits.used.lock();
         used.submissions -= 1;
         used.rows -= self.rows;
         self.permits.freed.notify_all();

@@ -12,7 +12,8 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+
+use crate::lock::{Lock, assert_free};
 
 use super::{AppendFile, Storage, StorageError, check_name};
 
@@ -28,7 +29,7 @@ pub struct LocalStorage {
     /// Names the next file in [`UNFINISHED`].
     next_unfinished: AtomicU64,
     /// Folders whose own names are known to be durable.
-    durable_folders: Mutex<HashSet<PathBuf>>,
+    durable_folders: Lock<HashSet<PathBuf>>,
 }
 
 impl LocalStorage {
@@ -52,7 +53,7 @@ impl LocalStorage {
             Ok(root)
         };
         let root = prepare().map_err(|error| StorageError::from_io(&root.display().to_string(), &error))?;
-        Ok(Self { root, next_unfinished: AtomicU64::new(0), durable_folders: Mutex::default() })
+        Ok(Self { root, next_unfinished: AtomicU64::new(0), durable_folders: Lock::default() })
     }
 
     /// The folder.
@@ -61,6 +62,7 @@ impl LocalStorage {
     }
 
     fn with_path<T>(&self, name: &str, act: impl FnOnce(&Path) -> io::Result<T>) -> Result<T, StorageError> {
+        assert_free();
         check_name(name)?;
         act(&self.root.join(name)).map_err(|error| StorageError::from_io(name, &error))
     }
@@ -69,13 +71,13 @@ impl LocalStorage {
     /// whoever made it may have been killed before syncing it.
     fn durable_parent<'a>(&self, path: &'a Path) -> io::Result<&'a Path> {
         let folder = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
-        let mut durable = self.durable_folders.lock().unwrap_or_else(PoisonError::into_inner);
-        if !durable.contains(folder) {
+        if !self.durable_folders.lock().contains(folder) {
+            // Two at once make it durable twice, which is no harm.
             fs::create_dir_all(folder)?;
             for ancestor in folder.ancestors().take_while(|ancestor| ancestor.starts_with(&self.root)) {
                 sync_folder(ancestor)?;
             }
-            durable.insert(folder.to_owned());
+            self.durable_folders.lock().insert(folder.to_owned());
         }
         Ok(folder)
     }
@@ -207,10 +209,12 @@ struct LocalFile {
 
 impl AppendFile for LocalFile {
     fn append(&mut self, bytes: &[u8]) -> Result<(), StorageError> {
+        assert_free();
         self.file.write_all(bytes).map_err(|error| StorageError::from_io(&self.name, &error))
     }
 
     fn sync(&mut self) -> Result<(), StorageError> {
+        assert_free();
         let mut sync = || {
             self.file.sync_data()?;
             if let Some(folder) = &self.unsynced_folder {

@@ -3,14 +3,16 @@
 //! For tests of everything that promises durability (I1). Not here: failing operations (`faulty`).
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+
+use crate::lock::{Held, Lock};
 
 use super::{AppendFile, Storage, StorageError, check_name};
 
 /// A folder of files that exist in memory only.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryStorage {
-    disk: Arc<Mutex<Disk>>,
+    disk: Arc<Lock<Disk>>,
 }
 
 #[derive(Debug, Default)]
@@ -41,11 +43,22 @@ impl MemoryStorage {
     /// Like [`Self::crash`], but the disk happened to keep the first `kept(name, unsynced_bytes)` of each file's unsynced
     /// bytes; a file whose name was not durable survives if any byte of it is kept.
     pub fn crash_torn(&self, mut kept: impl FnMut(&str, usize) -> usize) {
-        let mut disk = self.lock();
-        disk.crashes += 1;
-        disk.files.retain(|name, file| {
-            let unsynced = file.bytes.len() - file.durable_bytes;
-            let kept = if unsynced == 0 { 0 } else { kept(name, unsynced).min(unsynced) };
+        let unsynced = self.begin_crash();
+        let kept = unsynced.into_iter().map(|(name, unsynced)| {
+            let kept = kept(&name, unsynced).min(unsynced);
+            (name, kept)
+        });
+        self.keep(&kept.collect());
+    }
+
+    fn begin_crash(&self) -> Vec<(String, usize)> {
+        self.lock().begin_crash()
+    }
+
+    /// Of files with bytes that were not synced, as many stay.
+    fn keep(&self, kept: &BTreeMap<String, usize>) {
+        self.lock().files.retain(|name, file| {
+            let kept = kept.get(name).copied().unwrap_or(0);
             file.bytes.truncate(file.durable_bytes + kept);
             file.durable_bytes = file.bytes.len();
             let survives = file.name_durable || kept > 0;
@@ -67,12 +80,20 @@ impl MemoryStorage {
         Ok(())
     }
 
-    fn lock(&self) -> MutexGuard<'_, Disk> {
-        self.disk.lock().unwrap_or_else(PoisonError::into_inner)
+    #[track_caller]
+    fn lock(&self) -> Held<'_, Disk> {
+        self.disk.lock()
     }
 }
 
 impl Disk {
+    /// Nobody who has a file open writes any more; how many bytes of each file were not synced.
+    fn begin_crash(&mut self) -> Vec<(String, usize)> {
+        self.crashes += 1;
+        let unsynced = self.files.iter().map(|(name, file)| (name.clone(), file.bytes.len() - file.durable_bytes));
+        unsynced.filter(|(_, unsynced)| *unsynced > 0).collect()
+    }
+
     fn file(&self, name: &str) -> Result<&MemoryFile, StorageError> {
         self.files.get(name).ok_or_else(|| StorageError::NotFound { name: name.to_owned() })
     }
@@ -176,30 +197,31 @@ impl Storage for MemoryStorage {
 #[derive(Debug)]
 struct OpenFile {
     name: String,
-    disk: Arc<Mutex<Disk>>,
+    disk: Arc<Lock<Disk>>,
     crashes: u64,
 }
 
 impl OpenFile {
-    fn with_file(&self, act: impl FnOnce(&mut MemoryFile)) -> Result<(), StorageError> {
-        let mut disk = self.disk.lock().unwrap_or_else(PoisonError::into_inner);
+    fn disk(&self) -> Result<Held<'_, Disk>, StorageError> {
+        let disk = self.disk.lock();
         if disk.crashes != self.crashes {
             return Err(StorageError::Io { name: self.name.clone(), message: "opened before the crash".to_owned() });
         }
-        act(disk.file_mut(&self.name)?);
-        Ok(())
+        Ok(disk)
     }
 }
 
 impl AppendFile for OpenFile {
     fn append(&mut self, bytes: &[u8]) -> Result<(), StorageError> {
-        self.with_file(|file| file.bytes.extend_from_slice(bytes))
+        self.disk()?.file_mut(&self.name)?.bytes.extend_from_slice(bytes);
+        Ok(())
     }
 
     fn sync(&mut self) -> Result<(), StorageError> {
-        self.with_file(|file| {
-            file.durable_bytes = file.bytes.len();
-            file.name_durable = true;
-        })
+        let mut disk = self.disk()?;
+        let file = disk.file_mut(&self.name)?;
+        file.durable_bytes = file.bytes.len();
+        file.name_durable = true;
+        Ok(())
     }
 }

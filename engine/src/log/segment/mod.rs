@@ -11,15 +11,22 @@ mod mark;
 mod reader;
 mod recover;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use super::frame::OFFSET_MAX;
 use super::group::GroupCommit;
 use super::{Barrier, Completion, Log, LogError, Offset, Record, Records};
+use crate::lock::{Held, Lock};
 use crate::storage::SharedStorage;
 use mark::Marks;
 use places::Places;
 use writer::Writer;
+
+#[expect(
+    clippy::disallowed_types,
+    reason = "a turn and not data: files go one by one, and only threads of the engine trim"
+)]
+use std::sync::Mutex;
 
 /// Limits of a [`SegmentLog`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +49,7 @@ pub struct SegmentLog {
     storage: SharedStorage,
     index: Arc<Index>,
     recovered_bytes: u64,
+    #[expect(clippy::disallowed_types, reason = "see its import")]
     trimming: Mutex<()>,
     commit: GroupCommit,
 }
@@ -60,7 +68,7 @@ impl SegmentLog {
         let writer =
             Writer::open(Arc::clone(&storage), folder, options.segment_bytes, Arc::clone(&index), marks, recovered)?;
         let commit = GroupCommit::start(writer, options.in_flight_bytes_max)?;
-        Ok(Self { storage, index, recovered_bytes, trimming: Mutex::default(), commit })
+        Ok(Self { storage, index, recovered_bytes, trimming: Default::default(), commit })
     }
 
     /// Bytes of torn writes that were cut off when the log was opened; none of them had been acknowledged.
@@ -121,7 +129,7 @@ impl Log for SegmentLog {
 
 /// What is durable and where; shared by the writer, which extends it, and readers.
 #[derive(Default)]
-struct Index(Mutex<IndexState>);
+struct Index(Lock<IndexState>);
 
 #[derive(Default)]
 struct IndexState {
@@ -145,8 +153,9 @@ struct Segment {
 }
 
 impl Index {
-    fn lock(&self) -> MutexGuard<'_, IndexState> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    #[track_caller]
+    fn lock(&self) -> Held<'_, IndexState> {
+        self.0.lock()
     }
 
     /// Takes out the oldest segment if all of it is before `before`. One that ends exactly there is kept: its last record

@@ -3,8 +3,7 @@
 //! Whoever walks a segment (the writer, a start, a reader) notes a place every [`STEP_BYTES`]; they are in memory only and
 //! come again with the next walk (I9), about a four-thousandth of what the log has on disk (I8). Not here: reading.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
+use crate::lock::{Held, Lock};
 use crate::log::Offset;
 
 /// How far apart places are at least. A reader walks over so much before it is where it wants to be.
@@ -21,7 +20,7 @@ pub(super) struct Place {
 
 /// The known places of one segment, in order and without gaps of much more than the step.
 #[derive(Debug, Default)]
-pub(super) struct Places(Mutex<Vec<Place>>);
+pub(super) struct Places(Lock<Vec<Place>>);
 
 impl Places {
     /// Notes a record's place if it is a step behind the last one. Who notes has walked there from a known place.
@@ -40,9 +39,9 @@ impl Places {
         places[..behind].last().copied()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Place>> {
-        // A list is whole after a panic elsewhere: a push is all that is done to it.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    #[track_caller]
+    fn lock(&self) -> Held<'_, Vec<Place>> {
+        self.0.lock()
     }
 }
 

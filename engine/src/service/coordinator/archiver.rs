@@ -6,8 +6,9 @@
 //! Not here: when a checkpoint is written and the log trimmed (the checkpointer), formats (the lake).
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use crossbeam_channel::{Receiver, Sender, TryRecvError};
 
 use crate::lake::{self, LakeError};
@@ -36,19 +37,19 @@ pub(super) enum Order {
 
 /// What of the log is in the lake.
 #[derive(Clone)]
-pub(super) struct CurrentArchive(Arc<RwLock<Arc<Archive>>>);
+pub(super) struct CurrentArchive(Arc<ArcSwap<Archive>>);
 
 impl CurrentArchive {
     pub(super) fn new(archive: Arc<Archive>) -> Self {
-        Self(Arc::new(RwLock::new(archive)))
+        Self(Arc::new(ArcSwap::new(archive)))
     }
 
     pub(super) fn get(&self) -> Arc<Archive> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+        self.0.load_full()
     }
 
     pub(super) fn replace(&self, archive: Arc<Archive>) -> Arc<Archive> {
-        std::mem::replace(&mut *self.0.write().unwrap_or_else(PoisonError::into_inner), archive)
+        self.0.swap(archive)
     }
 }
 

@@ -1,16 +1,16 @@
 //! What goes wrong where nobody waits for an answer: shown until it goes well again, and counted.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 
+use crate::lock::Lock;
 use crate::service::EngineError;
 
 /// The last failures, by what failed.
 #[derive(Default)]
 pub(in crate::service) struct Trouble {
-    stopped: Mutex<Option<String>>,
-    checkpoint: Mutex<Option<String>>,
-    moving: Mutex<Option<String>>,
+    stopped: Lock<Option<String>>,
+    checkpoint: Lock<Option<String>>,
+    moving: Lock<Option<String>>,
     count: AtomicU64,
 }
 
@@ -48,10 +48,10 @@ impl Trouble {
     }
 }
 
-fn set(of: &Mutex<Option<String>>, reason: Option<String>) {
-    *of.lock().unwrap_or_else(PoisonError::into_inner) = reason;
+fn set(of: &Lock<Option<String>>, reason: Option<String>) {
+    *of.lock() = reason;
 }
 
-fn get(of: &Mutex<Option<String>>) -> Option<String> {
-    of.lock().unwrap_or_else(PoisonError::into_inner).clone()
+fn get(of: &Lock<Option<String>>) -> Option<String> {
+    of.lock().clone()
 }

@@ -2,13 +2,13 @@
 //!
 //! Not here: how a fault looks to the caller.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use crate::lock::{Held, Lock};
 
 use super::matrix::Seen;
 use super::{Fault, Operation, Rule};
 
 #[derive(Default)]
-pub(super) struct Plan(Mutex<PlanState>);
+pub(super) struct Plan(Lock<PlanState>);
 
 #[derive(Default)]
 pub(super) struct PlanState {
@@ -24,8 +24,9 @@ pub(super) struct PlanState {
 }
 
 impl Plan {
-    pub(super) fn lock(&self) -> MutexGuard<'_, PlanState> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    #[track_caller]
+    pub(super) fn lock(&self) -> Held<'_, PlanState> {
+        self.0.lock()
     }
 
     /// The fault for this operation, if any, and a number to choose its details by.
