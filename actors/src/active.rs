@@ -4,8 +4,8 @@
 //! runs under it (I15). Not here: activating, counting failures (`supervisor`).
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use engine::lock::{Held, Lock};
 use ractor::ActorId;
 
 use crate::handle::TenantHandle;
@@ -13,7 +13,7 @@ use crate::tenants::CommandError;
 
 /// The active tenants and those in quarantine.
 #[derive(Default)]
-pub(crate) struct Active(Mutex<State>);
+pub(crate) struct Active(Lock<State>);
 
 #[derive(Default)]
 struct State {
@@ -31,7 +31,7 @@ struct Child {
 impl Active {
     /// Nobody is active, and `quarantined` are kept out.
     pub(crate) fn new(quarantined: BTreeSet<String>) -> Self {
-        Self(Mutex::new(State { quarantined, ..State::default() }))
+        Self(Lock::new(State { quarantined, ..State::default() }))
     }
 
     /// The way to a tenant's actor, if it has one; it counts as used at `now_us`.
@@ -99,8 +99,8 @@ impl Active {
         (state.tenants.len(), state.quarantined.iter().cloned().collect())
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // Each of the statements above leaves it whole.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    #[track_caller]
+    fn lock(&self) -> Held<'_, State> {
+        self.0.lock()
     }
 }

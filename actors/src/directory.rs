@@ -1,66 +1,29 @@
 //! The directory: what every door asks about tenants, and who a key belongs to. Read by all threads, written by the owners
 //! of tenants after each durable change.
 //!
-//! Keeps I6 (a credential opens one tenant, the platform's all) and I12 (only hashes are kept, and compared in constant
-//! time). Keys are found by the hash of their whole text, which nobody can choose, so that no tenant can take the place of
-//! another's key. Not here: what an identity may do at which door (`server`), changing anything.
+//! It is an [`Edition`] that is swapped for the next one: who reads waits for nobody and makes nobody wait, and whatever runs
+//! while somebody goes through all tenants may ask and publish as it likes (I15). Not here: changing anything.
 
-use std::collections::{BTreeSet, HashMap};
-use std::hash::{BuildHasher, Hash, RandomState};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+mod edition;
+mod shared_map;
 
-use crate::api_key::{ApiKey, ApiKeyError, KeyHash};
-use crate::facets::keys::{Key, Scope, Scopes, Validity};
-use crate::facets::lifecycle::Status;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use engine::lock::Lock;
+
 use crate::scram::PROOF_BYTES;
 use crate::snapshots::TenantRecord;
-use crate::tenant::{PLATFORM, TenantState};
+use crate::tenant::TenantState;
 
-/// Parts with a lock each; more than a node has cores, so that readers seldom meet a writer.
-const PARTS: usize = 64;
+pub use edition::{AuthError, Edition, Identity};
 
 /// Every tenant's state and every key, in memory.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Directory {
-    tenants: Parts<Arc<str>, TenantRecord>,
-    keys: Parts<KeyHash, Arc<str>>,
-}
-
-/// Who is asking.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity {
-    /// Whose key it is.
-    pub tenant: Arc<str>,
-    /// What it may do.
-    pub scopes: Scopes,
-    /// Which key.
-    pub key_id: String,
-    /// Of a key of the platform: the only tenants whose rows it reads.
-    pub confined: Option<BTreeSet<String>>,
-}
-
-impl Identity {
-    /// Whether the key is the platform's and opens all tenants.
-    pub fn is_platform(&self) -> bool {
-        &*self.tenant == PLATFORM && self.confined.is_none()
-    }
-}
-
-/// Why a key opens nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum AuthError {
-    /// No key looks like that; answered without a lookup.
-    #[error(transparent)]
-    Malformed(#[from] ApiKeyError),
-    /// It was never issued here, or long ago.
-    #[error("unknown API key; create one with the keys of the tenant or of the platform")]
-    Unknown,
-    /// It was revoked, or its tenant is deleted.
-    #[error("the API key is revoked; use another")]
-    Revoked,
-    /// Its time is over.
-    #[error("the API key has expired; rotate keys before they do")]
-    Expired,
+    newest: ArcSwap<Edition>,
+    /// Whose turn it is to make the next one.
+    publishing: Lock<()>,
 }
 
 impl Directory {
@@ -71,79 +34,53 @@ impl Directory {
 
     /// Shows a tenant's new state to all who ask from now on. Each tenant has one publisher at a time.
     pub fn publish(&self, tenant: &str, record: impl Into<TenantRecord>) {
-        let name: Arc<str> = tenant.into();
-        let record = record.into();
-        let hashes = |record: &TenantRecord| record.state.keys.keys.values().map(|key| key.hash).collect::<Vec<_>>();
-        let new = hashes(&record);
-        // The state goes first: a key that is found leads to the state that has it, and a stale one to one that has not.
-        let old = self.tenants.insert(Arc::clone(&name), record).map(|old| hashes(&old)).unwrap_or_default();
-        for hash in new.iter().filter(|hash| !old.contains(hash)) {
-            self.keys.insert(*hash, Arc::clone(&name));
-        }
-        for hash in old.iter().filter(|hash| !new.contains(hash)) {
-            self.keys.remove_if(hash, |owner| **owner == *tenant);
-        }
+        self.publish_all([(tenant, record.into())]);
+    }
+
+    /// The same of many tenants, all at one moment.
+    pub fn publish_all<'a>(&self, tenants: impl IntoIterator<Item = (&'a str, TenantRecord)>) {
+        let tenants: Vec<_> = tenants.into_iter().collect();
+        let turn = self.publishing.lock();
+        let mut next = Edition::clone(&self.newest.load());
+        tenants.into_iter().for_each(|(tenant, record)| next.put(tenant, record));
+        let last = self.newest.swap(Arc::new(next));
+        drop(turn);
+        // Last, because it may be the only one who still has it, and letting go of much takes long.
+        drop(last);
+    }
+
+    /// What is known now. Of several questions whose answers must agree, each is asked of the same edition.
+    pub fn edition(&self) -> Arc<Edition> {
+        self.newest.load_full()
     }
 
     /// A tenant as of its last durable change.
     pub fn get(&self, tenant: &str) -> Option<Arc<TenantState>> {
-        self.record(tenant).map(|record| record.state)
+        self.newest.load().get(tenant).cloned()
     }
 
     /// The same, with its place in the journal.
     pub fn record(&self, tenant: &str) -> Option<TenantRecord> {
-        self.tenants.get(tenant)
+        self.newest.load().record(tenant).cloned()
     }
 
-    /// All names, sorted.
-    pub fn names(&self) -> Vec<Arc<str>> {
-        let mut names = Vec::with_capacity(self.len());
-        self.for_each(|name, _| names.push(Arc::clone(name)));
-        names.sort_unstable();
-        names
-    }
-
-    /// How many tenants there are.
-    pub fn len(&self) -> usize {
-        self.tenants.parts.iter().map(|part| read(part).len()).sum()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// Gives every tenant to `each`, in no particular order. Each is as of its last change; together they are not one
-    /// moment. `each` must not publish.
-    pub fn for_each(&self, mut each: impl FnMut(&Arc<str>, &Arc<TenantState>)) {
-        for part in &self.tenants.parts {
-            read(part).iter().for_each(|(name, record)| each(name, &record.state));
-        }
-    }
-
-    /// Finds out who presents a key.
+    /// As [`Edition::authenticate`], now.
     ///
     /// # Errors
-    /// [`AuthError`]; only somebody who has the whole key learns that it was ever valid.
+    /// As there.
     pub fn authenticate(&self, presented: &str, now_us: i64) -> Result<Identity, AuthError> {
-        let ApiKey { id, hash } = ApiKey::parse(presented)?;
-        let tenant = self.keys.get(&hash).ok_or(AuthError::Unknown)?;
-        let state = self.get(&tenant).ok_or(AuthError::Unknown)?;
-        let key = state.keys.keys.get(&id).filter(|key| key.hash.matches(&hash)).ok_or(AuthError::Unknown)?;
-        holder(&tenant, &state, &id, key, now_us)
+        self.newest.load().authenticate(presented, now_us)
     }
 
-    /// Whether everybody who may ask as `tenant` can prove it by SCRAM; so it seems of tenants that there are not.
+    /// As [`Edition::takes_proofs`], now.
     pub fn takes_proofs(&self, tenant: &str, now_us: i64) -> bool {
-        let Some(state) = self.get(tenant) else { return true };
-        let asks = |key: &Key| key.validity(now_us) == Validity::Valid && key.scopes.contains(Scope::Query);
-        state.keys.keys.iter().all(|(id, key)| !asks(key) || state.keys.verifiers.contains_key(id))
+        self.newest.load().takes_proofs(tenant, now_us)
     }
 
-    /// Finds out which key of `tenant` made `proof` for the exchange `message`, and signs that in turn.
+    /// As [`Edition::prove`], now.
     ///
     /// # Errors
-    /// As [`Self::authenticate`].
+    /// As there.
     pub fn prove(
         &self,
         tenant: &str,
@@ -151,88 +88,24 @@ impl Directory {
         proof: &[u8; PROOF_BYTES],
         now_us: i64,
     ) -> Result<(Identity, [u8; PROOF_BYTES]), AuthError> {
-        let state = self.get(tenant).ok_or(AuthError::Unknown)?;
-        let mut verifiers = state.keys.verifiers.iter();
-        let (id, verifier) =
-            verifiers.find(|(_, verifier)| verifier.accepts(message, proof)).ok_or(AuthError::Unknown)?;
-        let key = state.keys.keys.get(id).ok_or(AuthError::Unknown)?;
-        Ok((holder(&tenant.into(), &state, id, key, now_us)?, verifier.sign(message)))
+        self.newest.load().prove(tenant, message, proof, now_us)
     }
 
-    /// Who was let in by a key before, if it is still good.
+    /// As [`Edition::still`], now.
     ///
     /// # Errors
-    /// As [`Self::authenticate`].
+    /// As there.
     pub fn still(&self, known: &Identity, now_us: i64) -> Result<Identity, AuthError> {
-        let state = self.get(&known.tenant).ok_or(AuthError::Unknown)?;
-        let key = state.keys.keys.get(&known.key_id).ok_or(AuthError::Unknown)?;
-        holder(&known.tenant, &state, &known.key_id, key, now_us)
+        self.newest.load().still(known, now_us)
     }
-}
-
-fn holder(tenant: &Arc<str>, state: &TenantState, id: &str, key: &Key, now_us: i64) -> Result<Identity, AuthError> {
-    match key.validity(now_us) {
-        Validity::Valid if state.lifecycle.status == Status::Deleted => Err(AuthError::Revoked),
-        Validity::Valid => {
-            let confined = state.keys.confined.get(id).cloned();
-            Ok(Identity { scopes: key.scopes, key_id: id.to_owned(), tenant: Arc::clone(tenant), confined })
-        }
-        Validity::Expired => Err(AuthError::Expired),
-        Validity::Revoked => Err(AuthError::Revoked),
-    }
-}
-
-/// A map in [`PARTS`] parts.
-struct Parts<K, V> {
-    hasher: RandomState,
-    parts: Vec<RwLock<HashMap<K, V>>>,
-}
-
-impl<K, V> Default for Parts<K, V> {
-    fn default() -> Self {
-        Self { hasher: RandomState::new(), parts: (0..PARTS).map(|_| RwLock::default()).collect() }
-    }
-}
-
-impl<K: Hash + Eq, V: Clone> Parts<K, V> {
-    fn part<Q: Hash + ?Sized>(&self, key: &Q) -> &RwLock<HashMap<K, V>> {
-        &self.parts[self.hasher.hash_one(key) as usize % PARTS]
-    }
-
-    fn get<Q>(&self, key: &Q) -> Option<V>
-    where
-        K: std::borrow::Borrow<Q>,
-        Q: Hash + Eq + ?Sized,
-    {
-        read(self.part(key)).get(key).cloned()
-    }
-
-    fn insert(&self, key: K, value: V) -> Option<V> {
-        write(self.part(&key)).insert(key, value)
-    }
-
-    fn remove_if(&self, key: &K, condition: impl FnOnce(&V) -> bool) {
-        let mut part = write(self.part(key));
-        if part.get(key).is_some_and(condition) {
-            part.remove(key);
-        }
-    }
-}
-
-// A panic can't leave a map half changed: all that is done under these locks is a single insert or remove.
-fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
-    lock.read().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
-    lock.write().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api_key::{ApiKey, ApiKeyError};
     use crate::facet::{Context, Facet};
-    use crate::facets::keys::{Keys, KeysChange, KeysCommand};
+    use crate::facets::keys::{Keys, KeysChange, KeysCommand, Scope, Scopes};
     use crate::facets::lifecycle::LifecycleChange;
     use crate::scram::ScramVerifier;
     use crate::tenant::Change;
@@ -364,14 +237,33 @@ mod tests {
     }
 
     #[test]
-    fn names_are_sorted_and_counted_once() {
+    fn tenants_are_there_once() {
         let directory = Directory::new();
-        assert!(directory.is_empty());
+        assert!(directory.edition().is_empty());
         for name in ["globex", "acme", "globex"] {
             publish(&directory, name, TenantState::default());
         }
-        let names: Vec<_> = directory.names().iter().map(|name| name.to_string()).collect();
-        assert_eq!((names, directory.len()), (vec!["acme".to_owned(), "globex".to_owned()], 2));
+        let edition = directory.edition();
+        let mut names: Vec<_> = edition.iter().map(|(name, _)| name.to_string()).collect();
+        names.sort_unstable();
+        assert_eq!((names, edition.len()), (vec!["acme".to_owned(), "globex".to_owned()], 2));
         assert!(directory.get("acme").is_some() && directory.get("initech").is_none());
+    }
+
+    #[test]
+    fn an_edition_stays_as_it_was() {
+        let directory = Directory::new();
+        let (state, text) = with_key(1, None);
+        publish(&directory, "acme", state.clone());
+        let before = directory.edition();
+        publish(&directory, "acme", TenantState { plan: "gold".into(), ..TenantState::default() });
+        publish(&directory, "globex", TenantState::default());
+        assert_eq!((before.get("acme").map(|acme| &**acme), before.len()), (Some(&state), 1));
+        assert!(before.authenticate(&text, 10).is_ok(), "a tenant and its keys are of the same moment");
+        assert_eq!(directory.authenticate(&text, 10), Err(AuthError::Unknown));
+        let now = directory.edition();
+        assert!(!now.agrees(&before, "acme") && now.agrees(&before, "initech"));
+        let news: Vec<_> = now.news(&before).map(|name| name.to_string()).collect();
+        assert!(["acme", "globex"].iter().all(|name| news.iter().any(|new| new == name)), "{news:?}");
     }
 }

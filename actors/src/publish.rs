@@ -1,48 +1,48 @@
 //! What others may know of a tenant, told after it is durable: the directory (views, keys) and the gate (events).
 //!
-//! Not here: deciding anything.
+//! Nobody waits here for anybody (I15). Not here: deciding anything.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use engine::lock::Lock;
 use engine::log::Offset;
-use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+use tokio::sync::{RwLockReadGuard, RwLockWriteGuard};
 
 use crate::directory::Directory;
 use crate::facets::lifecycle::Status;
-use crate::facets::plans::Plan;
 use crate::facets::quota::{Limits, QuotaCommand};
 use crate::gate::GateTable;
 use crate::journal::{Journal, Sealed};
 use crate::snapshots::TenantRecord;
-use crate::tenant::{Change, Command, PLATFORM, TenantState};
+use crate::tenant::{Command, PLATFORM};
+
+#[expect(clippy::disallowed_types, reason = "a turn and not data: tasks wait for it, and no thread")]
+use tokio::sync::RwLock;
 
 /// Tells directory and gate, and remembers whose snapshot is out of date.
 pub(crate) struct Publisher {
     pub(crate) directory: Arc<Directory>,
     pub(crate) gate: Arc<GateTable>,
-    changed: Mutex<BTreeSet<String>>,
-    /// Held shared from before an entry is appended until it is published, and alone by who needs to know that everything
-    /// that is durable is published too.
-    in_flight: RwLock<()>,
-    /// Tenants with an entry in flight, or whose actor died over one: from this offset on their journal may know more than the
-    /// directory.
-    unsettled: Mutex<BTreeMap<String, Offset>>,
+    unsaved: Lock<Unsaved>,
     /// Held shared by who sets a limit, and alone by who changes a meter, from the decision until it is published: else both
     /// might be right about what they see, and a limit remain on a meter that can't be limited.
+    #[expect(clippy::disallowed_types, reason = "see its import")]
     limits: RwLock<()>,
+}
+
+#[derive(Default)]
+struct Unsaved {
+    /// Tenants whose snapshot is out of date.
+    changed: BTreeSet<String>,
+    /// Tenants with an entry in flight, or whose actor died over one: of them the journal may know more than the directory,
+    /// from the offset on that was its end before.
+    unsettled: BTreeMap<String, Offset>,
 }
 
 impl Publisher {
     pub(crate) fn new(directory: Arc<Directory>, gate: Arc<GateTable>) -> Self {
-        Self {
-            directory,
-            gate,
-            changed: Mutex::default(),
-            in_flight: RwLock::default(),
-            limits: RwLock::default(),
-            unsettled: Mutex::default(),
-        }
+        Self { directory, gate, unsaved: Lock::default(), limits: Default::default() }
     }
 
     /// Before a command is decided; what it gives is kept until the changes are published.
@@ -57,62 +57,71 @@ impl Publisher {
     /// Whose limits are on `meter`: tenants' own, and plans'.
     pub(crate) fn limited_by(&self, meter: &str) -> Vec<String> {
         let mut names = Vec::new();
-        self.directory.for_each(|tenant, state| {
+        for (tenant, state) in self.directory.edition().iter() {
             if state.lifecycle.status != Status::Deleted && state.quota.limits.contains_key(meter) {
                 names.push(format!("tenant {tenant}"));
             }
             let plans = state.plans.plans.iter().filter(|(_, plan)| plan.limits.contains_key(meter));
             names.extend(plans.map(|(plan, _)| format!("plan {plan}")));
-        });
+        }
         names.sort_unstable();
         names
     }
 
-    /// Before entries are appended to `journal`; what it gives is kept until they are published.
-    pub(crate) async fn begin(&self, entries: &[Sealed], journal: &Journal) -> RwLockReadGuard<'_, ()> {
-        let in_flight = self.in_flight.read().await;
-        let from = journal.end();
-        lock(&self.unsettled).extend(entries.iter().map(|sealed| (sealed.entry().tenant.clone(), from)));
-        in_flight
+    /// Before `entries` are appended to `journal`.
+    pub(crate) fn begin(&self, journal: &Journal, entries: &[Sealed]) {
+        let end = journal.end();
+        let mut unsaved = self.unsaved.lock();
+        for sealed in entries {
+            unsaved.unsettled.entry(sealed.entry().tenant.clone()).or_insert(end);
+        }
     }
 
     /// Where the journal begins that may know more of a tenant than the directory; `None` if it does not.
     pub(crate) fn unsettled_from(&self, tenant: &str) -> Option<Offset> {
-        lock(&self.unsettled).get(tenant).copied()
+        self.unsaved.lock().unsettled.get(tenant).copied()
     }
 
     /// The entry of a tenant did not get into the journal.
     pub(crate) fn nothing_happened(&self, tenant: &str) {
-        lock(&self.unsettled).remove(tenant);
+        self.unsaved.lock().unsettled.remove(tenant);
     }
 
-    /// A tenant's state after `changes`.
-    pub(crate) fn publish(&self, tenant: &str, record: &TenantRecord, changes: &[Change]) {
-        self.directory.publish(tenant, record.clone());
-        lock(&self.unsettled).remove(tenant);
-        lock(&self.changed).insert(tenant.to_owned());
-        let plans_changed = changes.iter().any(|change| matches!(change, Change::Plans(_)));
-        if tenant == PLATFORM && plans_changed {
-            self.publish_all_to_gate();
-        } else {
-            self.publish_to_gate(tenant, &record.state);
+    /// Tenants' states after changes. Limits may come from plans, so changed plans concern every tenant: the gate is told of all
+    /// of them on a thread where that may take its time.
+    pub(crate) async fn publish(self: &Arc<Self>, tenants: &[(&str, &TenantRecord)]) {
+        if self.make_known(tenants) {
+            let publisher = Arc::clone(self);
+            let told = tokio::task::spawn_blocking(move || publisher.tell_gate_all()).await;
+            if let Err(error) = told {
+                tracing::error!(%error, "the gate was not told of the plans");
+            }
         }
     }
 
-    /// Limits may come from plans, so a changed plan concerns every tenant on it.
-    pub(crate) fn publish_all_to_gate(&self) {
-        self.directory.for_each(|tenant, state| self.publish_to_gate(tenant, state));
+    /// The same where it may take its time: not for the threads of a runtime.
+    pub(crate) fn publish_here(&self, tenants: &[(&str, &TenantRecord)]) {
+        if self.make_known(tenants) {
+            self.tell_gate_all();
+        }
     }
 
-    fn publish_to_gate(&self, tenant: &str, state: &TenantState) {
-        self.gate.set(tenant, state.lifecycle.status, self.limits(state));
+    /// Whether the gate has to be told of all tenants.
+    fn make_known(&self, tenants: &[(&str, &TenantRecord)]) -> bool {
+        let plans = || self.directory.get(PLATFORM).map(|platform| platform.plans.clone());
+        let before = tenants.iter().any(|(tenant, _)| *tenant == PLATFORM).then(plans);
+        self.directory.publish_all(tenants.iter().map(|(tenant, record)| (*tenant, TenantRecord::clone(record))));
+        self.settle(tenants);
+        tenants.iter().for_each(|(tenant, _)| self.tell_gate(tenant));
+        before.is_some_and(|before| before != plans())
     }
 
-    /// A tenant's own limits before its plan's.
-    pub(crate) fn limits(&self, state: &TenantState) -> Limits {
-        let mut limits = self.plan(&state.plan).limits;
-        limits.extend(state.quota.limits.clone());
-        limits
+    fn settle(&self, tenants: &[(&str, &TenantRecord)]) {
+        let mut unsaved = self.unsaved.lock();
+        for (tenant, _) in tenants {
+            unsaved.unsettled.remove(*tenant);
+            unsaved.changed.insert((*tenant).to_owned());
+        }
     }
 
     /// Says which limits were set before limits had to name a meter that can be limited: they keep nothing out.
@@ -122,11 +131,11 @@ impl Publisher {
             limits.iter().any(|(meter, limit)| limit.validate(meter, &platform.meters.meters).is_err())
         };
         let mut owners = Vec::new();
-        self.directory.for_each(|tenant, state| {
+        for (tenant, state) in self.directory.edition().iter() {
             if state.lifecycle.status != Status::Deleted && idle(&state.quota.limits) {
                 owners.push(format!("tenant {tenant}"));
             }
-        });
+        }
         let plans = platform.plans.plans.iter().filter(|(_, plan)| idle(&plan.limits));
         owners.extend(plans.map(|(plan, _)| format!("plan {plan}")));
         if let Some(one) = owners.iter().min() {
@@ -139,21 +148,49 @@ impl Publisher {
         }
     }
 
-    pub(crate) fn plan(&self, name: &str) -> Plan {
-        self.directory.get(PLATFORM).map(|platform| platform.plans.get(name)).unwrap_or_default()
+    /// Tells the gate of every tenant.
+    pub(crate) fn tell_gate_all(&self) {
+        let mut edition = self.directory.edition();
+        loop {
+            for (tenant, state) in edition.iter() {
+                self.gate.set(tenant, state.lifecycle.status, edition.limits_of(state));
+            }
+            let newer = self.directory.edition();
+            if newer.agrees(&edition, PLATFORM) {
+                // Their own publishers may have been faster than this walk, which then told what was true before.
+                newer.news(&edition).for_each(|tenant| self.tell_gate(tenant));
+                return;
+            }
+            edition = newer;
+        }
     }
 
-    /// Tenants that changed since the last call, and the end of `journal` if the directory has everything before it. Waits
-    /// for what is in flight, blocking the thread.
-    pub(crate) fn take_changed(&self, journal: &Journal) -> (BTreeSet<String>, Option<Offset>) {
-        let _alone = self.in_flight.blocking_write();
-        let settled = lock(&self.unsettled).is_empty();
-        (std::mem::take(&mut *lock(&self.changed)), settled.then(|| journal.end()))
+    /// Tells the gate what holds for a tenant, and again if that was no longer so: whoever tells last has told the newest.
+    fn tell_gate(&self, tenant: &str) {
+        let mut edition = self.directory.edition();
+        loop {
+            let Some(state) = edition.get(tenant) else { return };
+            self.gate.set(tenant, state.lifecycle.status, edition.limits_of(state));
+            let newer = self.directory.edition();
+            if newer.agrees(&edition, tenant) && newer.agrees(&edition, PLATFORM) {
+                return;
+            }
+            edition = newer;
+        }
+    }
+
+    /// Tenants that changed since the last call, and an offset of `journal` before which the directory has everything.
+    pub(crate) fn take_changed(&self, journal: &Journal) -> (BTreeSet<String>, Offset) {
+        // Asked first: what is durable by now was begun, and is published or unsettled below.
+        let end = journal.end();
+        let mut unsaved = self.unsaved.lock();
+        let settled = unsaved.unsettled.values().copied().fold(end, Offset::min);
+        (std::mem::take(&mut unsaved.changed), settled)
     }
 
     /// Gives back what could not be saved.
     pub(crate) fn put_back(&self, changed: BTreeSet<String>) {
-        lock(&self.changed).extend(changed);
+        self.unsaved.lock().changed.extend(changed);
     }
 }
 
@@ -162,9 +199,4 @@ pub(crate) enum Agreed<'a> {
     Nothing,
     Shared(#[expect(dead_code, reason = "it is held")] RwLockReadGuard<'a, ()>),
     Alone(#[expect(dead_code, reason = "it is held")] RwLockWriteGuard<'a, ()>),
-}
-
-fn lock<T>(names: &Mutex<T>) -> MutexGuard<'_, T> {
-    // A set or map is whole after a panic elsewhere: nothing can fail between two of its writes.
-    names.lock().unwrap_or_else(PoisonError::into_inner)
 }

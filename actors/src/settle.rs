@@ -8,23 +8,23 @@
 use std::sync::Arc;
 
 use engine::log::Offset;
-use tokio::sync::Mutex;
 
+use crate::claims::Claims;
 use crate::journal::{Found, Journal, JournalError};
 use crate::publish::Publisher;
 use crate::tenants::CommandError;
 
-/// Settles tenants, one at a time.
+/// Settles tenants, each once at a time.
 pub(crate) struct Settler {
     journal: Arc<Journal>,
     publisher: Arc<Publisher>,
     /// Two that settle the same tenant would publish it twice.
-    turn: Mutex<()>,
+    turns: Claims,
 }
 
 impl Settler {
     pub(crate) fn new(journal: Arc<Journal>, publisher: Arc<Publisher>) -> Self {
-        Self { journal, publisher, turn: Mutex::new(()) }
+        Self { journal, publisher, turns: Claims::default() }
     }
 
     /// Makes known what the journal has of a tenant that nobody acts for, if something may be missing.
@@ -35,7 +35,8 @@ impl Settler {
         if self.publisher.unsettled_from(tenant).is_none() {
             return Ok(());
         }
-        let _turn = self.turn.lock().await;
+        let names = [tenant.to_owned()];
+        let _turn = self.turns.claim(&names).await;
         let Some(from) = self.publisher.unsettled_from(tenant) else { return Ok(()) };
         let (journal, publisher, tenant) = (Arc::clone(&self.journal), Arc::clone(&self.publisher), tenant.to_owned());
         let settled = tokio::task::spawn_blocking(move || settle(&journal, &publisher, &tenant, from)).await;
@@ -46,7 +47,7 @@ impl Settler {
 fn settle(journal: &Journal, publisher: &Publisher, tenant: &str, from: Offset) -> Result<(), JournalError> {
     let mut record = publisher.directory.record(tenant).unwrap_or_default();
     let until = journal.settled_end();
-    let mut changes = Vec::new();
+    let mut has_changed = false;
     for found in journal.entries(from) {
         let Found { offset, entry, hash, .. } = found?;
         if offset >= until {
@@ -57,12 +58,12 @@ fn settle(journal: &Journal, publisher: &Publisher, tenant: &str, from: Offset) 
         }
         let broken = |reason| JournalError::Broken { offset, tenant: tenant.to_owned(), reason };
         record.apply(offset, &entry, hash).map_err(broken)?;
-        changes.extend(entry.changes);
+        has_changed = true;
     }
-    if changes.is_empty() {
-        publisher.nothing_happened(tenant);
+    if has_changed {
+        publisher.publish_here(&[(tenant, &record)]);
     } else {
-        publisher.publish(tenant, &record, &changes);
+        publisher.nothing_happened(tenant);
     }
     Ok(())
 }

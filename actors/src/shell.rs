@@ -80,13 +80,12 @@ impl Shell {
         }
         let sealed = active.record.seal(&active.name, at_us, &principal, changes).map_err(JournalError::from)?;
         let sealed = [sealed];
-        let in_flight = self.publisher.begin(&sealed, &self.journal).await;
+        self.publisher.begin(&self.journal, &sealed);
         let appended = self.journal.append(&sealed).await;
         let [sealed] = sealed;
         let offset = appended.inspect_err(|_| self.publisher.nothing_happened(&active.name))?;
         active.record.apply(offset, sealed.entry(), sealed.head().hash).expect("it was sealed behind this record");
-        self.publisher.publish(&active.name, &active.record, &sealed.entry().changes);
-        drop(in_flight);
+        self.publisher.publish(&[(active.name.as_str(), &active.record)]).await;
         Ok(sealed.into_entry().changes)
     }
 }

@@ -9,14 +9,15 @@ use std::time::Duration;
 
 use engine::clock::Clock;
 use engine::definition::Definition;
-use engine::log::SharedLog;
+use engine::log::{Offset, SharedLog};
 use engine::meter::Meter;
 use ractor::rpc::CallResult;
 use ractor::{Actor, ActorRef, RpcReplyPort};
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::Semaphore;
 
 use crate::active::Active;
 use crate::audit::Audit;
+use crate::claims::Claims;
 use crate::directory::{AuthError, Directory, Identity};
 use crate::facet::Context;
 use crate::facets::lifecycle::LifecycleCommand;
@@ -27,7 +28,7 @@ use crate::gate::GateTable;
 use crate::handle::TenantHandle;
 use crate::journal::{ChainBreak, Head, Journal, JournalError, Sealed};
 use crate::publish::Publisher;
-use crate::restore::{RestoreError, restore};
+use crate::restore::{RestoreError, Restored, restore};
 use crate::scram::PROOF_BYTES;
 use crate::settle::Settler;
 use crate::shell::Shell;
@@ -140,7 +141,7 @@ struct Inner {
     /// For whoever asks the supervisor: its mailbox has no limit of its own (I8).
     activations: Semaphore,
     clock: Arc<dyn Clock>,
-    creating: Mutex<()>,
+    creating: Claims,
     /// Tenants whose chain was found broken.
     broken: Arc<BTreeSet<String>>,
 }
@@ -160,19 +161,11 @@ impl Tenants {
         let snapshots: Arc<dyn Snapshots> = Arc::from(snapshots);
         let publisher = Arc::new(Publisher::new(Arc::default(), Arc::default()));
         let restored = {
-            let (journal, snapshots) = (Arc::clone(&journal), Arc::clone(&snapshots));
-            let restored = tokio::task::spawn_blocking(move || restore(&*snapshots, &journal));
+            let (journal, snapshots, publisher) =
+                (Arc::clone(&journal), Arc::clone(&snapshots), Arc::clone(&publisher));
+            let restored = tokio::task::spawn_blocking(move || restored(&*snapshots, &journal, &publisher));
             restored.await.map_err(|error| TenantsError::Supervisor(error.to_string()))??
         };
-        if let Some(reason) = restored.broken.get(PLATFORM) {
-            return Err(TenantsError::PlatformBroken(*reason));
-        }
-        for (tenant, record) in restored.tenants {
-            publisher.directory.publish(&tenant, record);
-        }
-        publisher.put_back(restored.stale);
-        publisher.publish_all_to_gate();
-        publisher.tell_of_idle_limits();
         let broken: Arc<BTreeSet<String>> = Arc::new(restored.broken.into_keys().collect());
         broken.iter().for_each(|tenant| publisher.gate.quarantine(tenant, true));
         let shell =
@@ -189,7 +182,7 @@ impl Tenants {
         let (supervisor, _) =
             Actor::spawn(None, supervisor, ()).await.map_err(|error| TenantsError::Supervisor(error.to_string()))?;
         let activations = Semaphore::new(options.activations_waiting_max);
-        let creating = Mutex::new(());
+        let creating = Claims::default();
         let inner = Inner {
             options,
             journal,
@@ -237,22 +230,23 @@ impl TenantsHandle {
         self.create_all(names, principal).await
     }
 
-    /// Goes on to its end even if nobody waits for it any more: a name whose entry is in the journal is not free.
+    /// Goes on to its end if nobody waits for it any more: a tenant must not be durable and known to nobody.
     async fn create_all(&self, names: &[String], principal: &str) -> Result<usize, CommandError> {
-        let (tenants, names, principal) = (self.clone(), names.to_owned(), principal.to_owned());
-        let creating = tokio::spawn(async move { tenants.create_in_turn(&names, &principal).await });
-        creating.await.unwrap_or(Err(CommandError::Failed))
+        let (tenants, names, principal) = (self.clone(), names.to_vec(), principal.to_owned());
+        let created = tokio::spawn(async move { tenants.create_free(&names, &principal).await });
+        created.await.unwrap_or(Err(CommandError::Failed))
     }
 
-    async fn create_in_turn(&self, names: &[String], principal: &str) -> Result<usize, CommandError> {
-        // One at a time: nobody else makes tenants, so a name that is free stays free until the entry is durable.
-        let _creating = self.inner.creating.lock().await;
-        for name in names {
-            self.inner.settler.settle(name).await?;
-        }
+    async fn create_free(&self, names: &[String], principal: &str) -> Result<usize, CommandError> {
         let now_us = self.inner.clock.now_us();
         let mut created = 0;
         for names in names.chunks(CREATE_AT_ONCE_MAX) {
+            // What is free stays free until the entry is durable.
+            let _claim = self.inner.creating.claim(names).await;
+            // Whoever is known is not free, and has an actor that may be at work.
+            for name in names.iter().filter(|name| self.directory().get(name).is_none()) {
+                self.inner.settler.settle(name).await?;
+            }
             let mut free: HashSet<&String> = names.iter().collect();
             free.retain(|name| self.directory().get(name).is_none());
             // In the order in which they were given, each once.
@@ -262,15 +256,18 @@ impl TenantsHandle {
                 continue;
             }
             let publisher = &self.inner.publisher;
-            let _in_flight = publisher.begin(&entries, &self.inner.journal).await;
+            publisher.begin(&self.inner.journal, &entries);
             let appended = self.inner.journal.append(&entries).await.inspect_err(|_| {
                 entries.iter().for_each(|sealed| publisher.nothing_happened(&sealed.entry().tenant));
             })?;
-            for (offset, sealed) in (appended..).zip(&entries) {
-                let (mut record, entry) = (TenantRecord::default(), sealed.entry());
-                record.apply(offset, entry, sealed.head().hash).expect("the first entry follows nothing");
-                publisher.publish(&entry.tenant, &record, &entry.changes);
-            }
+            let record = |(offset, sealed): (Offset, &Sealed)| {
+                let mut record = TenantRecord::default();
+                record.apply(offset, sealed.entry(), sealed.head().hash).expect("the first entry follows nothing");
+                (sealed.entry().tenant.clone(), record)
+            };
+            let records: Vec<_> = (appended..).zip(&entries).map(record).collect();
+            let records: Vec<_> = records.iter().map(|(tenant, record)| (tenant.as_str(), record)).collect();
+            publisher.publish(&records).await;
             created += entries.len();
         }
         Ok(created)
@@ -382,17 +379,17 @@ impl TenantsHandle {
 
     /// The plan that a tenant is on.
     pub fn plan_of(&self, state: &TenantState) -> Plan {
-        self.inner.publisher.plan(&state.plan)
+        self.directory().edition().plan_of(state)
     }
 
     /// The plan of that name, or what a tenant gets that is on a plan that is not there.
     pub fn plan(&self, name: &str) -> Plan {
-        self.inner.publisher.plan(name)
+        self.directory().edition().plan(name)
     }
 
     /// The limits that hold for a tenant: its own before its plan's.
     pub fn limits_of(&self, state: &TenantState) -> Limits {
-        self.inner.publisher.limits(state)
+        self.directory().edition().limits_of(state)
     }
 
     /// What shards read.
@@ -421,19 +418,20 @@ impl TenantsHandle {
         self.ask(|reply| SupervisorMessage::Release { tenant: tenant.to_owned(), reply }).await
     }
 
-    /// Saves what has changed, so that the next start reads little of the journal. Blocks until commands in flight are
-    /// done: not for the threads of a runtime.
+    /// Saves what has changed, so that the next start reads little of the journal. Writes files: not for the threads of a
+    /// runtime. One at a time.
     ///
     /// # Errors
     /// If the cache can't be written; nothing is lost, the journal has it.
     pub fn save(&self) -> Result<(), SnapshotsError> {
         let publisher = &self.inner.publisher;
-        let (changed, end) = publisher.take_changed(&self.inner.journal);
+        let (changed, settled) = publisher.take_changed(&self.inner.journal);
         let saved_records =
             changed.iter().filter_map(|tenant| Some((tenant.clone(), publisher.directory.record(tenant)?)));
         let records: Vec<(String, TenantRecord)> = saved_records.collect();
         // Behind a mark that stays, the next start comes again upon what a dead actor left, and upon broken chains.
-        let mark = end.filter(|_| self.inner.broken.is_empty()).map_or_else(|| self.inner.snapshots.valid_until(), Ok);
+        let is_whole = self.inner.broken.is_empty();
+        let mark = if is_whole { Ok(settled) } else { self.inner.snapshots.valid_until() };
         let saved = mark.and_then(|mark| self.inner.snapshots.put_batch(&records, mark));
         if saved.is_err() {
             publisher.put_back(changed);
@@ -458,6 +456,20 @@ impl TenantsHandle {
             tracing::warn!(%error, "the tenants' snapshots could not be saved; the next start reads the journal instead");
         }
     }
+}
+
+/// Reads what is known of all tenants and makes it known.
+fn restored(snapshots: &dyn Snapshots, journal: &Journal, publisher: &Publisher) -> Result<Restored, TenantsError> {
+    let mut restored = restore(snapshots, journal)?;
+    if let Some(reason) = restored.broken.get(PLATFORM) {
+        return Err(TenantsError::PlatformBroken(*reason));
+    }
+    let tenants = std::mem::take(&mut restored.tenants);
+    publisher.directory.publish_all(tenants.iter().map(|(tenant, record)| (tenant.as_str(), record.clone())));
+    publisher.put_back(std::mem::take(&mut restored.stale));
+    publisher.tell_gate_all();
+    publisher.tell_of_idle_limits();
+    Ok(restored)
 }
 
 /// A tenant's first entry: known and active.

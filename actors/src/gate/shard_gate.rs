@@ -104,17 +104,17 @@ impl ShardGate {
         }
         let name = |key: u32| tenants.values.value(key as usize);
         let table = Arc::clone(&self.table);
-        table.look(&keys, name, |key, entry| {
-            seen[key as usize] = match entry {
+        for (key, entry) in table.look(keys.into_iter().map(|key| (key, name(key)))) {
+            seen[key as usize] = match &entry {
                 Some(Entry { status: Status::Active, quarantined: false, number, granted }) => {
                     granted.as_ref().map_or(Seen::Free, |granted| Seen::Limited(self.place(*number, granted)))
                 }
-                _ => {
-                    rejections.push(closed(name(key), entry));
+                entry => {
+                    rejections.push(closed(name(key), entry.as_ref()));
                     Seen::Closed(rejections.len() as u32 - 1)
                 }
             };
-        });
+        }
         seen
     }
 

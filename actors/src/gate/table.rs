@@ -1,10 +1,11 @@
 //! The table that actors keep current and shards read: status and limits of every tenant, and the ledgers.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use engine::calendar::Interval;
+use engine::lock::{Held, Lock};
 use hashbrown::{HashTable, hash_table};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -19,7 +20,7 @@ const PARTS: usize = 64;
 /// Status, limits and ledgers of all tenants. Shared by actors and shards.
 #[derive(Debug)]
 pub struct GateTable {
-    parts: Vec<RwLock<Part>>,
+    parts: Vec<Lock<Part>>,
     /// Tenants so far.
     tenants: AtomicU32,
 }
@@ -35,7 +36,7 @@ struct Named {
 }
 
 /// What the gate knows of one tenant.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Entry {
     /// How many tenants there were before: where shards keep what they know of it.
     pub(super) number: u32,
@@ -57,17 +58,17 @@ pub(super) struct Granted {
 
 /// Ledgers by meter and period.
 #[derive(Debug, Default)]
-pub(super) struct Ledgers(Mutex<HashMap<(String, Interval), SharedLedger>>);
+pub(super) struct Ledgers(Lock<HashMap<(String, Interval), SharedLedger>>);
 
 /// A ledger that the table and the shards that draw on it hold.
 #[derive(Debug, Clone)]
-pub(super) struct SharedLedger(Arc<Mutex<Ledger>>);
+pub(super) struct SharedLedger(Arc<Lock<Ledger>>);
 
 static VERSIONS: AtomicU64 = AtomicU64::new(1);
 
 impl Default for GateTable {
     fn default() -> Self {
-        Self { parts: (0..PARTS).map(|_| RwLock::default()).collect(), tenants: AtomicU32::new(0) }
+        Self { parts: (0..PARTS).map(|_| Lock::default()).collect(), tenants: AtomicU32::new(0) }
     }
 }
 
@@ -80,7 +81,7 @@ impl GateTable {
     /// A tenant's actor says what holds from now on.
     pub fn set(&self, tenant: &str, status: Status, limits: Limits) {
         let hash = hash(tenant);
-        let mut part = self.parts[part_of(hash)].write().unwrap_or_else(PoisonError::into_inner);
+        let mut part = self.parts[part_of(hash)].lock();
         match part.entry(hash, |named| named.is(hash, tenant), |named| named.hash) {
             hash_table::Entry::Occupied(mut known) => {
                 let Entry { status: known, granted, .. } = &mut known.get_mut().entry;
@@ -100,7 +101,7 @@ impl GateTable {
     /// A tenant is kept out after repeated failures of its actor, or let in again (I11).
     pub fn quarantine(&self, tenant: &str, on: bool) {
         let hash = hash(tenant);
-        let mut part = self.parts[part_of(hash)].write().unwrap_or_else(PoisonError::into_inner);
+        let mut part = self.parts[part_of(hash)].lock();
         if let Some(named) = part.find_mut(hash, |named| named.is(hash, tenant)) {
             named.entry.quarantined = on;
         }
@@ -108,29 +109,26 @@ impl GateTable {
 
     /// What is granted of each allowance that was touched since the limits last changed: meter, period, ledger.
     pub fn leases(&self, tenant: &str) -> Vec<(String, Interval, LeaseView)> {
-        let mut granted = None;
-        self.look(&[0], |_| tenant, |_, entry| granted = entry.and_then(|entry| entry.granted.clone()));
-        let Some(granted) = granted else { return Vec::new() };
-        let ledgers = granted.ledgers.0.lock().unwrap_or_else(PoisonError::into_inner);
-        ledgers.iter().map(|((meter, period), ledger)| (meter.clone(), *period, ledger.lock().view())).collect()
+        let found = self.look([(0, tenant)]).pop().and_then(|(_, entry)| entry);
+        let Some(granted) = found.and_then(|entry| entry.granted) else { return Vec::new() };
+        let ledgers = granted.ledgers.0.lock().clone();
+        ledgers.into_iter().map(|((meter, period), ledger)| (meter, period, ledger.lock().view())).collect()
     }
 
-    /// Gives the entry of each of `keys`, if the tenant that it names is known, to `read`. Part by part: a lock is taken for
-    /// many names, and what they are compared with is near.
-    pub(super) fn look<'a>(
-        &self,
-        keys: &[u32],
-        name: impl Fn(u32) -> &'a str,
-        mut read: impl FnMut(u32, Option<&Entry>),
-    ) {
-        let mut hashed: Vec<(u64, u32)> = keys.iter().map(|&key| (hash(name(key)), key)).collect();
-        hashed.sort_unstable_by_key(|&(hash, _)| part_of(hash));
-        for same_part in hashed.chunk_by(|(one, _), (other, _)| part_of(*one) == part_of(*other)) {
-            let part = self.parts[part_of(same_part[0].0)].read().unwrap_or_else(PoisonError::into_inner);
-            for &(hash, key) in same_part {
-                read(key, part.find(hash, |named| named.is(hash, name(key))).map(|named| &named.entry));
+    /// The entry of each of `names`, which have a key each, if that tenant is known. Part by part: a lock is taken for many
+    /// names, and what they are compared with is near.
+    pub(super) fn look<'a>(&self, names: impl IntoIterator<Item = (u32, &'a str)>) -> Vec<(u32, Option<Entry>)> {
+        let mut hashed: Vec<(u64, u32, &str)> = names.into_iter().map(|(key, name)| (hash(name), key, name)).collect();
+        hashed.sort_unstable_by_key(|&(hash, ..)| part_of(hash));
+        let mut found = Vec::with_capacity(hashed.len());
+        for same_part in hashed.chunk_by(|(one, ..), (other, ..)| part_of(*one) == part_of(*other)) {
+            let part = self.parts[part_of(same_part[0].0)].lock();
+            for &(hash, key, name) in same_part {
+                let entry = part.find(hash, |named| named.is(hash, name)).map(|named| named.entry.clone());
+                found.push((key, entry));
             }
         }
+        found
     }
 }
 
@@ -161,8 +159,8 @@ impl Granted {
 impl Ledgers {
     /// The ledger of a meter and period, which begins with `limit` nano-units.
     pub(super) fn of(&self, meter: &str, period: Interval, limit: i128) -> SharedLedger {
-        let mut ledgers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let new = || SharedLedger(Arc::new(Mutex::new(Ledger::new(limit))));
+        let new = || SharedLedger(Arc::new(Lock::new(Ledger::new(limit))));
+        let mut ledgers = self.0.lock();
         ledgers.entry((meter.to_owned(), period)).or_insert_with(new).clone()
     }
 
@@ -177,7 +175,8 @@ impl Ledgers {
 }
 
 impl SharedLedger {
-    pub(super) fn lock(&self) -> MutexGuard<'_, Ledger> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    #[track_caller]
+    pub(super) fn lock(&self) -> Held<'_, Ledger> {
+        self.0.lock()
     }
 }

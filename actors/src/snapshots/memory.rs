@@ -1,15 +1,15 @@
 //! Snapshots that live as long as the process: for tests, and for nodes without a folder.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use engine::lock::{self, Lock};
 use engine::log::Offset;
 
 use super::{Snapshots, SnapshotsError, TenantRecord};
 
 /// A cache in memory.
 #[derive(Debug, Default)]
-pub struct MemorySnapshots(Mutex<Held>);
+pub struct MemorySnapshots(Lock<Held>);
 
 #[derive(Debug, Default)]
 struct Held {
@@ -19,9 +19,9 @@ struct Held {
 }
 
 impl MemorySnapshots {
-    fn held(&self) -> MutexGuard<'_, Held> {
-        // Nothing can panic between two writes under the lock.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    #[track_caller]
+    fn held(&self) -> lock::Held<'_, Held> {
+        self.0.lock()
     }
 }
 

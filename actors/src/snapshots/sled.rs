@@ -9,9 +9,9 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use engine::lock::Lock;
 use engine::log::Offset;
 
 use super::{Snapshots, SnapshotsError, TenantRecord};
@@ -30,7 +30,7 @@ const LOCK_PAUSE: Duration = Duration::from_millis(50);
 /// A cache in a folder.
 pub struct SledSnapshots {
     path: PathBuf,
-    db: Mutex<sled::Db>,
+    db: Lock<sled::Db>,
     rebuilt: AtomicU64,
 }
 
@@ -42,7 +42,7 @@ impl SledSnapshots {
     /// [`SnapshotsError::InUse`] if another process has it open for longer than two seconds; [`SnapshotsError::Store`] if
     /// not even an empty one can be made, for instance without permission or space.
     pub fn open(path: &Path) -> Result<Self, SnapshotsError> {
-        let of = |db, rebuilt| Self { path: path.to_owned(), db: Mutex::new(db), rebuilt: AtomicU64::new(rebuilt) };
+        let of = |db, rebuilt| Self { path: path.to_owned(), db: Lock::new(db), rebuilt: AtomicU64::new(rebuilt) };
         let mut attempts = 1;
         let reason = loop {
             match open_db(path) {
@@ -68,16 +68,15 @@ impl SledSnapshots {
         self.db().size_on_disk().map_err(store)
     }
 
-    fn db(&self) -> MutexGuard<'_, sled::Db> {
-        // Sled's handle is whole whatever happened to who used it; what it holds is checked when it is read.
-        self.db.lock().unwrap_or_else(PoisonError::into_inner)
+    /// A handle of one's own: files are read and written without the lock.
+    fn db(&self) -> sled::Db {
+        self.db.lock().clone()
     }
 }
 
 impl Snapshots for SledSnapshots {
     fn for_each(&self, each: &mut dyn FnMut(String, TenantRecord)) -> Result<(), SnapshotsError> {
-        // Another handle, so that `each` may ask the cache too.
-        let db = self.db().clone();
+        let db = self.db();
         let read = || {
             for entry in db.iter() {
                 let (key, bytes) = entry.map_err(store)?;
@@ -115,10 +114,10 @@ impl Snapshots for SledSnapshots {
     }
 
     fn clear(&self) -> Result<(), SnapshotsError> {
-        let mut db = self.db();
         set_aside(&self.path)?;
+        let new = open_db(&self.path)?;
         // The old one has its files open and goes with the value that is replaced.
-        let cleared = std::mem::replace(&mut *db, open_db(&self.path)?);
+        let cleared = std::mem::replace(&mut *self.db.lock(), new);
         self.rebuilt.fetch_add(1, Ordering::Relaxed);
         unless_it_panics(|| {
             drop(cleared);

@@ -1,6 +1,7 @@
 //! What the crate promises across its modules: journal, snapshots and restoring, by their public faces.
 #![allow(
     clippy::unwrap_used,
+    clippy::disallowed_types,
     clippy::print_stdout,
     reason = "a test that can't go on has failed, and says why it skips"
 )]
@@ -12,6 +13,7 @@ mod fuzz_seeds;
 mod gate;
 mod journal;
 mod limits;
+mod mixed_use;
 mod replay;
 mod restore;
 mod snapshots;

@@ -69,7 +69,7 @@ fn what_was_answered_is_there_after_a_start_with_and_without_snapshots() {
         for snapshots in [snapshots, Kept::default()] {
             let again = open(&log, &snapshots).await;
             assert_eq!((status(&again, "acme"), status(&again, "globex")), (Status::Suspended, Status::Active));
-            assert_eq!(again.directory().names().len(), 3);
+            assert_eq!(again.directory().edition().len(), 3);
             again.drain().await;
         }
     });

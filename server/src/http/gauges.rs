@@ -120,7 +120,7 @@ impl Gauges {
         self.log_bytes_cut.set(node.mended.log_bytes_cut);
         self.checkpoint_fallbacks.set(node.mended.checkpoint_fallbacks);
         self.snapshots_rebuilt.set(node.mended.snapshots_rebuilt);
-        self.tenants_known.set(node.tenants.directory().len() as u64);
+        self.tenants_known.set(node.tenants.directory().edition().len() as u64);
         let (active, quarantined) = node.tenants.report();
         self.tenants_active.set(active as u64);
         self.tenants_quarantined.set(quarantined.len() as u64);

@@ -4,7 +4,6 @@
 //! the difference when it starts. Not here: what follows from a fact (the engine).
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
 
 use actors::TenantsHandle;
 use actors::facets::lifecycle::Status;
@@ -67,10 +66,7 @@ pub(super) fn billed(tenants: &TenantsHandle, whose: &Whose, shown: &Snapshot<Me
             }
         }
         _ => {
-            // Plans are in the directory too, which is not asked while it gives its tenants out.
-            let mut all = Vec::with_capacity(tenants.directory().len());
-            tenants.directory().for_each(|tenant, state| all.push((Arc::clone(tenant), Arc::clone(state))));
-            all.iter().for_each(|(tenant, state)| look(tenant, state));
+            tenants.directory().edition().iter().for_each(|(tenant, state)| look(tenant, state));
         }
     }
     match billed.default.is_none() && billed.tenants.is_empty() {

@@ -21,7 +21,7 @@ use actors::gate::ShardGate;
 use actors::journal::SEGMENT_BYTES_MAX;
 use actors::snapshots::{SledSnapshots, SnapshotsError};
 use actors::tenant::is_tenant_name;
-use actors::{Change, Command, CommandError, Tenants, TenantsError, TenantsHandle};
+use actors::{Change, Command, CommandError, TenantState, Tenants, TenantsError, TenantsHandle};
 use engine::checkpoint::folder::{self, DataFolder, FolderError};
 use engine::checkpoint::manifest::Manifests;
 use engine::clock::Clock;
@@ -126,7 +126,10 @@ impl Node {
         let storage = folder.storage();
 
         let segment_bytes = options.segments.segment_bytes.min(SEGMENT_BYTES_MAX);
-        let journal = SegmentOptions { segment_bytes, ..options.segments };
+        // Tenants' actors append from the doors' threads, which must not wait for room: how much of the events may be in flight
+        // is none of the journal's business, which has a limit of its own, well below this one.
+        let in_flight_bytes_max = SegmentOptions::default().in_flight_bytes_max;
+        let journal = SegmentOptions { segment_bytes, in_flight_bytes_max };
         let journal = SegmentLog::open(Arc::clone(&storage), "log/journal", journal)?;
         let mut mended = Mended { log_bytes_cut: journal.recovered_bytes(), ..Mended::default() };
         let snapshots = Box::new(SledSnapshots::open(&options.data.join("cache"))?);
@@ -200,12 +203,11 @@ impl Node {
 
     /// Erases tenants that were deleted and are not erased yet. Goes on to its end even if nobody waits for it any more.
     async fn erase_deleted(&self) -> Result<(), AdminError> {
-        let mut pending = BTreeSet::new();
-        self.tenants.directory().for_each(|tenant, state| {
-            if state.lifecycle.status == Status::Deleted && !state.lifecycle.erased {
-                pending.insert(tenant.to_string());
-            }
-        });
+        let pending: BTreeSet<String> = {
+            let edition = self.tenants.directory().edition();
+            let is_due = |state: &TenantState| state.lifecycle.status == Status::Deleted && !state.lifecycle.erased;
+            edition.iter().filter(|(_, state)| is_due(state)).map(|(tenant, _)| tenant.to_string()).collect()
+        };
         if pending.is_empty() {
             return Ok(());
         }

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use actors::facets::quota::Limit;
+use actors::facets::quota::{Limit, Limits};
 use actors::facets::views::Created;
 use actors::journal::JournalError;
 use actors::{AuditEntry, TenantState, TenantsHandle};
@@ -171,37 +171,28 @@ impl Source for NodeSource {
     }
 
     fn tenants(&self) -> Result<Vec<TenantRow>, ViewError> {
-        let mut rows = Vec::with_capacity(self.tenants.directory().len());
-        self.tenants.directory().for_each(|tenant, state| {
-            rows.push(TenantRow {
-                tenant: tenant.to_string(),
-                status: state.lifecycle.status.as_str().to_owned(),
-                erased: state.lifecycle.erased,
-                plan: Some(state.plan.clone()),
-                billing: self.tenants.plan_of(state).billing,
-                created_at_us: state.lifecycle.created_at_us,
-            });
-        });
+        let edition = self.tenants.directory().edition();
+        let row = |(tenant, state): (&Arc<str>, &Arc<TenantState>)| TenantRow {
+            tenant: tenant.to_string(),
+            status: state.lifecycle.status.as_str().to_owned(),
+            erased: state.lifecycle.erased,
+            plan: Some(state.plan.clone()),
+            billing: edition.plan_of(state).billing,
+            created_at_us: state.lifecycle.created_at_us,
+        };
+        let mut rows: Vec<TenantRow> = edition.iter().map(row).collect();
         rows.sort_by(|a, b| a.tenant.cmp(&b.tenant));
         Ok(rows)
     }
 
     fn quotas(&self, tenant: Option<&str>, now_us: i64) -> Result<Vec<QuotaRow>, ViewError> {
-        let mut limited = Vec::new();
-        let mut look = |name: &str, state: &TenantState| {
-            let limits = self.tenants.limits_of(state);
-            if !limits.is_empty() {
-                limited.push((name.to_owned(), limits));
-            }
+        let edition = self.tenants.directory().edition();
+        let limits = |name: &str, state: &TenantState| (name.to_owned(), edition.limits_of(state));
+        let mut limited: Vec<(String, Limits)> = match tenant {
+            Some(tenant) => edition.get(tenant).into_iter().map(|state| limits(tenant, state)).collect(),
+            None => edition.iter().map(|(tenant, state)| limits(tenant, state)).collect(),
         };
-        match tenant {
-            Some(tenant) => {
-                if let Some(state) = self.tenants.state(tenant) {
-                    look(tenant, &state);
-                }
-            }
-            None => self.tenants.directory().for_each(|tenant, state| look(tenant, state)),
-        }
+        limited.retain(|(_, limits)| !limits.is_empty());
         limited.sort_by(|a, b| a.0.cmp(&b.0));
         let mut wanted: BTreeMap<(String, Calendar), BTreeSet<String>> = BTreeMap::new();
         for (tenant, limits) in &limited {
