@@ -3,24 +3,25 @@
 //! Not here: what cancelling does to the statement ([`super::bounds`]).
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use datafusion_postgres::pgwire::api::cancel::CancelHandler;
 use datafusion_postgres::pgwire::api::{ClientInfo, PidSecretKeyGenerator, RandomPidSecretKeyGenerator};
 use datafusion_postgres::pgwire::messages::cancel::CancelRequest;
 use datafusion_postgres::pgwire::messages::startup::SecretKey;
+use engine::lock::Lock;
 use tokio_util::sync::CancellationToken;
 
 /// A connection's secret, and what cancels the statement it runs.
-type Connection = (SecretKey, Arc<Mutex<CancellationToken>>);
+type Connection = (SecretKey, Arc<Lock<CancellationToken>>);
 
 /// The connections that can be asked to cancel; bounded by the limit on connections.
 #[derive(Default)]
 pub(super) struct Registry {
     keys: RandomPidSecretKeyGenerator,
-    connections: Mutex<HashMap<i32, Connection>>,
+    connections: Lock<HashMap<i32, Connection>>,
     running: AtomicUsize,
 }
 
@@ -61,16 +62,16 @@ impl Registry {
         self: Arc<Self>,
         pid: i32,
         secret: SecretKey,
-        running: Arc<Mutex<CancellationToken>>,
+        running: Arc<Lock<CancellationToken>>,
     ) -> Registration {
-        self.connections.lock().unwrap_or_else(PoisonError::into_inner).insert(pid, (secret, running));
+        self.connections.lock().insert(pid, (secret, running));
         Registration { registry: self, pid }
     }
 }
 
 impl Drop for Registration {
     fn drop(&mut self) {
-        self.registry.connections.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.pid);
+        self.registry.connections.lock().remove(&self.pid);
     }
 }
 
@@ -80,11 +81,12 @@ pub(super) struct CancelStatements(pub(super) Arc<Registry>);
 #[async_trait]
 impl CancelHandler for CancelStatements {
     async fn on_cancel_request(&self, request: CancelRequest) {
-        let connections = self.0.connections.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((secret, running)) = connections.get(&request.pid)
+        let connection = self.0.connections.lock().get(&request.pid).cloned();
+        if let Some((secret, running)) = connection
             && secret.eq_value(&request.secret_key)
         {
-            running.lock().unwrap_or_else(PoisonError::into_inner).cancel();
+            let token = running.lock().clone();
+            token.cancel();
         }
     }
 }

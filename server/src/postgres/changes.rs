@@ -7,7 +7,6 @@
 //! `ROLLBACK TO`.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
 
 use datafusion::sql::sqlparser::ast::{ContextModifier, Expr, Ident, Reset, Set, Statement};
 use datafusion_postgres::pgwire::api::results::{Response, Tag};
@@ -18,6 +17,7 @@ use datafusion_postgres::pgwire::messages::PgWireBackendMessage;
 use datafusion_postgres::pgwire::messages::response::TransactionStatus;
 use datafusion_postgres::pgwire::messages::startup::ParameterStatus;
 use datafusion_postgres::pgwire::types::format::FormatOptions;
+use engine::lock::Lock;
 use futures::{Sink, SinkExt};
 
 use super::parameters::{is_default, text};
@@ -34,7 +34,7 @@ type Values = HashMap<String, String>;
 
 /// What the settings of a session were.
 #[derive(Debug, Default)]
-pub(super) struct Changes(Mutex<Were>);
+pub(super) struct Changes(Lock<Were>);
 
 #[derive(Debug, Default)]
 struct Were {
@@ -114,10 +114,7 @@ impl Changes {
         if client.transaction_status() == TransactionStatus::Error {
             return Ok(None);
         }
-        let in_block = self.with(|were| {
-            were.remember(client.metadata());
-            were.in_block
-        });
+        let in_block = self.remember(client.metadata());
         let done = Response::Execution(Tag::new(if matches!(statement, Statement::Set(_)) { "SET" } else { "RESET" }));
         match change {
             Change::Set { local: true, .. } | Change::Default { local: true, .. } if !in_block => {
@@ -134,27 +131,21 @@ impl Changes {
                     client.metadata_mut().insert(name.clone(), value);
                 }
                 if !local {
-                    self.with(|were| were.lasts(key, client.metadata()));
+                    self.lasts(key, client.metadata());
                 }
             }
             Change::Default { name, local } => {
                 let key = key(&name);
                 let mut values = client.metadata().clone();
-                let default = self.with(|were| were.defaults.as_ref().and_then(|values| values.get(key).cloned()));
+                let default = self.default(key);
                 put(&mut values, key, default);
                 replace(client, values).await?;
                 if !local {
-                    self.with(|were| were.lasts(key, client.metadata()));
+                    self.lasts(key, client.metadata());
                 }
             }
             Change::DefaultAll => {
-                let defaults = self.with(|were| {
-                    let defaults = were.defaults.clone().unwrap_or_default();
-                    if let Some(block) = &mut were.block {
-                        block.lasting.clone_from(&defaults);
-                    }
-                    defaults
-                });
+                let defaults = self.default_all();
                 replace(client, defaults).await?;
             }
         }
@@ -176,7 +167,31 @@ impl Changes {
 
     /// A transaction block begins. The client's own state tells that only when its whole text has been answered.
     pub(super) fn begin_block(&self) {
-        self.with(|were| were.in_block = true);
+        self.0.lock().in_block = true;
+    }
+
+    /// Whether a block is open.
+    fn remember(&self, now: &Values) -> bool {
+        let mut were = self.0.lock();
+        were.remember(now);
+        were.in_block
+    }
+
+    fn lasts(&self, key: &str, now: &Values) {
+        self.0.lock().lasts(key, now);
+    }
+
+    fn default(&self, key: &str) -> Option<String> {
+        self.0.lock().defaults.as_ref().and_then(|values| values.get(key).cloned())
+    }
+
+    fn default_all(&self) -> Values {
+        let mut were = self.0.lock();
+        let defaults = were.defaults.clone().unwrap_or_default();
+        if let Some(block) = &mut were.block {
+            block.lasting.clone_from(&defaults);
+        }
+        defaults
     }
 
     /// A transaction block ends.
@@ -185,18 +200,15 @@ impl Changes {
         C: ClientInfo + Sink<PgWireBackendMessage> + Unpin,
         PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
     {
-        let block = self.with(|were| {
+        let block = {
+            let mut were = self.0.lock();
             were.in_block = false;
             were.block.take()
-        });
+        };
         match block {
             Some(block) => replace(client, if commits { block.lasting } else { block.begun }).await,
             None => Ok(()),
         }
-    }
-
-    fn with<T>(&self, act: impl FnOnce(&mut Were) -> T) -> T {
-        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

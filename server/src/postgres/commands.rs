@@ -22,7 +22,7 @@ where
     let tag = tag(statement)?;
     match statement {
         Statement::Discard { .. } => {
-            cursors.close_all().await;
+            cursors.close_all();
             client.portal_store().clear_portals();
         }
         // Of `ALL`, what is not prepared again goes with the connection.

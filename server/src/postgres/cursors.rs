@@ -1,8 +1,12 @@
 //! Cursors: `DECLARE`, `FETCH`, `CLOSE`. Rows are computed as they are fetched and encoded as the fetch asks for.
 //!
 //! The library's cursors know neither parameters nor binary rows and describe no columns. A cursor lives until it is closed
-//! or, without `WITH HOLD`, its transaction ends. There may be [`CURSORS_MAX`] in a session (I8); they only go forward. Not
-//! here: portals with a fetch size, which pgwire has.
+//! or, without `WITH HOLD`, its transaction ends. There may be [`CURSORS_MAX`] in a session (I8); they only go forward.
+//!
+//! A text of several statements is carried out before the first row of it is sent. So a `FETCH` takes the cursor's rows only
+//! when its own are asked for, and has no lock on them (I15): whoever comes upon a cursor that is still being read is told so.
+//!
+//! Not here: portals with a fetch size, which pgwire has.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,8 +21,8 @@ use datafusion_postgres::pgwire::api::portal::Format;
 use datafusion_postgres::pgwire::api::results::{QueryResponse, Response, Tag};
 use datafusion_postgres::pgwire::error::{PgWireError, PgWireResult};
 use datafusion_postgres::pgwire::types::format::FormatOptions;
+use engine::lock::Lock;
 use futures::{StreamExt, stream};
-use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::results::{self, Columns};
 use super::sqlstate;
@@ -28,18 +32,23 @@ const CURSORS_MAX: usize = 16;
 
 /// The cursors of a session.
 #[derive(Default)]
-pub(super) struct Cursors(Mutex<HashMap<String, Open>>);
+pub(super) struct Cursors(Lock<HashMap<String, Open>>);
 
 struct Open {
     schema: DFSchemaRef,
     hold: bool,
-    cursor: Arc<Mutex<Cursor>>,
+    cursor: Arc<Cursor>,
 }
 
-struct Cursor {
+/// What a cursor has still to give; gone while somebody fetches.
+struct Cursor(Lock<Option<Rows>>);
+
+struct Rows {
     batches: SendableRecordBatchStream,
     /// Of a batch that was fetched in part.
     rest: Option<RecordBatch>,
+    /// Rows that come next and belong to a `FETCH` whose client did not take them.
+    skip: usize,
 }
 
 impl Cursors {
@@ -50,30 +59,40 @@ impl Cursors {
             return Err(sqlstate::error("0A000", "cursors only go forward: leave out SCROLL"));
         }
         let schema = results::schema(frame.logical_plan()).map_err(sqlstate::from)?;
-        let mut open = self.0.lock().await;
-        if open.contains_key(&name.value) {
-            return Err(sqlstate::error("42P03", format!("cursor {:?} already exists", name.value)));
-        }
-        if open.len() >= CURSORS_MAX {
-            return Err(sqlstate::error(
-                "53400",
-                format!("{CURSORS_MAX} cursors are open, which is the limit; close one"),
-            ));
-        }
+        self.check_room(&name.value)?;
         let batches = frame.execute_stream().await.map_err(sqlstate::from)?;
-        let cursor = Arc::new(Mutex::new(Cursor { batches, rest: None }));
-        open.insert(name.value.clone(), Open { schema, hold: declare.hold == Some(true), cursor });
+        let cursor = Arc::new(Cursor(Lock::new(Some(Rows { batches, rest: None, skip: 0 }))));
+        // A connection's statements come one after the other: there is still room.
+        self.0.lock().insert(name.value.clone(), Open { schema, hold: declare.hold == Some(true), cursor });
         Ok(Response::Execution(Tag::new("DECLARE CURSOR")))
     }
 
+    fn check_room(&self, name: &str) -> PgWireResult<()> {
+        let open = self.0.lock();
+        if open.contains_key(name) {
+            return Err(sqlstate::error("42P03", format!("cursor {name:?} already exists")));
+        }
+        if open.len() >= CURSORS_MAX {
+            let told = format!("{CURSORS_MAX} cursors are open, which is the limit; close one");
+            return Err(sqlstate::error("53400", told));
+        }
+        Ok(())
+    }
+
     /// A plan that has the columns of a cursor and stands for fetching from it.
-    pub(super) async fn plan(&self, name: &str) -> PgWireResult<LogicalPlan> {
-        let schema = Arc::clone(&self.0.lock().await.get(name).ok_or_else(|| unknown(name))?.schema);
+    pub(super) fn plan(&self, name: &str) -> PgWireResult<LogicalPlan> {
+        let (schema, _) = self.find(name)?;
         Ok(LogicalPlan::EmptyRelation(EmptyRelation { produce_one_row: false, schema }))
     }
 
+    fn find(&self, name: &str) -> PgWireResult<(DFSchemaRef, Arc<Cursor>)> {
+        let open = self.0.lock();
+        let open = open.get(name).ok_or_else(|| unknown(name))?;
+        Ok((Arc::clone(&open.schema), Arc::clone(&open.cursor)))
+    }
+
     /// The next rows of a cursor.
-    pub(super) async fn fetch(
+    pub(super) fn fetch(
         &self,
         name: &str,
         direction: &FetchDirection,
@@ -81,15 +100,11 @@ impl Cursors {
         options: FormatOptions,
     ) -> PgWireResult<Response> {
         let left = rows_wanted(direction)?;
-        let (schema, cursor) = {
-            let open = self.0.lock().await;
-            let open = open.get(name).ok_or_else(|| unknown(name))?;
-            (Arc::clone(&open.schema), Arc::clone(&open.cursor))
-        };
+        let (schema, cursor) = self.find(name)?;
         let columns = Columns::new(schema.as_arrow(), format, Some(Arc::new(options)))?;
         let described = Arc::clone(columns.described());
-        let state = (cursor.lock_owned().await, left);
-        let rows = stream::try_unfold(state, next).flat_map(move |batch| {
+        let fetch = Fetch { name: name.to_owned(), cursor, rows: None, left };
+        let rows = stream::try_unfold(Some(fetch), next).flat_map(move |batch| {
             stream::iter(match batch {
                 Ok(batch) => columns.rows(batch).collect::<Vec<_>>(),
                 Err(error) => vec![Err(error)],
@@ -101,24 +116,28 @@ impl Cursors {
     }
 
     /// Ends one or all.
-    pub(super) async fn close(&self, cursor: &CloseCursor) -> PgWireResult<Response> {
+    pub(super) fn close(&self, cursor: &CloseCursor) -> PgWireResult<Response> {
         match cursor {
-            CloseCursor::All => self.close_all().await,
+            CloseCursor::All => self.close_all(),
             CloseCursor::Specific { name } => {
-                self.0.lock().await.remove(&name.value).ok_or_else(|| unknown(&name.value))?;
+                let closed = self.0.lock().remove(&name.value);
+                closed.ok_or_else(|| unknown(&name.value))?;
             }
         }
         Ok(Response::Execution(Tag::new("CLOSE CURSOR")))
     }
 
     /// Ends all.
-    pub(super) async fn close_all(&self) {
-        self.0.lock().await.clear();
+    pub(super) fn close_all(&self) {
+        let closed = std::mem::take(&mut *self.0.lock());
+        // What they run ends here, without the lock.
+        drop(closed);
     }
 
     /// Ends those that do not outlive their transaction.
-    pub(super) async fn end_transaction(&self) {
-        self.0.lock().await.retain(|_, open| open.hold);
+    pub(super) fn end_transaction(&self) {
+        let ended: Vec<_> = self.0.lock().extract_if(|_, open| !open.hold).collect();
+        drop(ended);
     }
 }
 
@@ -133,25 +152,69 @@ pub(super) fn declared(declare: &[Declare]) -> PgWireResult<(&Declare, &Query)> 
     }
 }
 
-type Fetching = (OwnedMutexGuard<Cursor>, Option<usize>);
+/// A `FETCH` whose rows are not all taken.
+struct Fetch {
+    name: String,
+    cursor: Arc<Cursor>,
+    /// The cursor's, from the first row that is asked for.
+    rows: Option<Rows>,
+    left: Option<usize>,
+}
+
+impl Drop for Fetch {
+    fn drop(&mut self) {
+        if let Some(mut rows) = self.rows.take() {
+            rows.skip = rows.skip.saturating_add(self.left.unwrap_or(usize::MAX));
+            *self.cursor.0.lock() = Some(rows);
+        }
+    }
+}
+
+impl Fetch {
+    fn rows(&mut self) -> PgWireResult<&mut Rows> {
+        if self.rows.is_none() {
+            self.rows = self.cursor.0.lock().take();
+        }
+        let told = || format!("cursor {:?} is being read by an earlier FETCH; take all of its rows first", self.name);
+        self.rows.as_mut().ok_or_else(|| sqlstate::error("55006", told()))
+    }
+}
+
+impl Rows {
+    async fn next(&mut self) -> PgWireResult<Option<RecordBatch>> {
+        loop {
+            let batch = match self.rest.take() {
+                Some(rest) => rest,
+                None => match self.batches.next().await {
+                    Some(batch) => batch.map_err(sqlstate::from)?,
+                    None => return Ok(None),
+                },
+            };
+            let skipped = self.skip.min(batch.num_rows());
+            self.skip -= skipped;
+            if skipped < batch.num_rows() {
+                return Ok(Some(batch.slice(skipped, batch.num_rows() - skipped)));
+            }
+        }
+    }
+}
 
 /// The next batch, no longer than what is left.
-async fn next((mut cursor, left): Fetching) -> PgWireResult<Option<(RecordBatch, Fetching)>> {
-    if left == Some(0) {
+async fn next(fetch: Option<Fetch>) -> PgWireResult<Option<(RecordBatch, Option<Fetch>)>> {
+    let Some(mut fetch) = fetch.filter(|fetch| fetch.left != Some(0)) else { return Ok(None) };
+    let left = fetch.left;
+    let rows = fetch.rows()?;
+    let Some(batch) = rows.next().await? else {
+        fetch.left = Some(0);
         return Ok(None);
-    }
-    let batch = match cursor.rest.take() {
-        Some(rest) => rest,
-        None => match cursor.batches.next().await {
-            Some(batch) => batch.map_err(sqlstate::from)?,
-            None => return Ok(None),
-        },
     };
     let taken = left.map_or(batch.num_rows(), |left| left.min(batch.num_rows()));
     if taken < batch.num_rows() {
-        cursor.rest = Some(batch.slice(taken, batch.num_rows() - taken));
+        rows.rest = Some(batch.slice(taken, batch.num_rows() - taken));
     }
-    Ok(Some((batch.slice(0, taken), (cursor, left.map(|left| left - taken)))))
+    fetch.left = left.map(|left| left - taken);
+    // The cursor is free as soon as it has given the last row, whether or not the client asks whether there are more.
+    Ok(Some((batch.slice(0, taken), Some(fetch).filter(|fetch| fetch.left != Some(0)))))
 }
 
 /// How many rows a direction stands for; `None`: all.

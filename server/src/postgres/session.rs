@@ -2,7 +2,7 @@
 //!
 //! Not here: statements ([`super::statements`]) and how a connection begins ([`super::startup`]).
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use datafusion::catalog::{CatalogProviderList, SchemaProvider};
 use datafusion::error::DataFusionError;
@@ -25,6 +25,7 @@ use datafusion_postgres::pgwire::error::{PgWireError, PgWireResult};
 use datafusion_postgres::pgwire::messages::PgWireBackendMessage;
 use datafusion_postgres::pgwire::messages::response::TransactionStatus;
 use datafusion_postgres::{DfSessionService, Parser};
+use engine::lock::Lock;
 use futures::Sink;
 use pipelines::catalog::{CATALOG, Catalog, Visibility};
 use tokio_util::sync::CancellationToken;
@@ -49,7 +50,7 @@ pub(super) struct Session {
     pub(super) full: bool,
     asker: OnceLock<Asker>,
     /// Cancels the statement that runs now.
-    running: Arc<Mutex<CancellationToken>>,
+    running: Arc<Lock<CancellationToken>>,
 }
 
 /// Who was let in, and what this one asks with.
@@ -74,7 +75,7 @@ impl Session {
     pub(super) fn admit(
         &self,
         identity: Identity,
-        registration: impl FnOnce(Arc<Mutex<CancellationToken>>) -> Registration,
+        registration: impl FnOnce(Arc<Lock<CancellationToken>>) -> Registration,
     ) -> PgWireResult<()> {
         let visibility = identity.visibility();
         let context = Arc::new(
@@ -122,7 +123,7 @@ impl Session {
     /// A token for the statement that begins now.
     pub(super) fn begin(&self) -> CancellationToken {
         let token = CancellationToken::new();
-        *self.running.lock().unwrap_or_else(PoisonError::into_inner) = token.clone();
+        *self.running.lock() = token.clone();
         token
     }
 }
@@ -150,7 +151,7 @@ impl Asker {
             matches!(statement, Statement::Commit { .. }) && client.transaction_status() != TransactionStatus::Error;
         match hooked(client, statement).await.transpose()? {
             Some(ended @ Response::TransactionEnd(_)) => {
-                self.cursors.end_transaction().await;
+                self.cursors.end_transaction();
                 self.changes.end_block(client, commits).await?;
                 Ok(Some(ended))
             }

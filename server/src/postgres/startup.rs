@@ -7,7 +7,7 @@
 //! it is checked (`identity`), SCRAM's messages ([`super::scram`]).
 
 use std::fmt::Debug;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use datafusion_postgres::pgwire::api::auth::{
@@ -18,6 +18,7 @@ use datafusion_postgres::pgwire::api::{ClientInfo, METADATA_USER, PgWireConnecti
 use datafusion_postgres::pgwire::error::{PgWireError, PgWireResult};
 use datafusion_postgres::pgwire::messages::startup::{Authentication, PasswordMessageFamily};
 use datafusion_postgres::pgwire::messages::{PgWireBackendMessage, PgWireFrontendMessage};
+use engine::lock::Lock;
 use futures::{Sink, SinkExt};
 
 use crate::identity::{self, Identity, Refusal, Scope};
@@ -30,7 +31,7 @@ use super::sqlstate::fatal;
 /// Begins the connection of a [`Session`].
 pub(super) struct Startup {
     session: Arc<Session>,
-    login: Mutex<Login>,
+    login: Lock<Login>,
 }
 
 /// What the client has to send next.
@@ -49,7 +50,7 @@ enum Login {
 
 impl Startup {
     pub(super) fn new(session: Arc<Session>) -> Self {
-        Self { session, login: Mutex::default() }
+        Self { session, login: Lock::default() }
     }
 }
 
@@ -74,7 +75,7 @@ impl StartupHandler for Startup {
                 client.send(PgWireBackendMessage::Authentication(question)).await?;
             }
             PgWireFrontendMessage::PasswordMessageFamily(message) => {
-                let expected = std::mem::take(&mut *self.login.lock().unwrap_or_else(PoisonError::into_inner));
+                let expected = std::mem::take(&mut *self.login.lock());
                 match expected {
                     Login::Closed => return Err(fatal("08P01", "nothing was asked for")),
                     Login::Key => {
@@ -87,7 +88,7 @@ impl StartupHandler for Startup {
                     Login::First => {
                         let challenge = self.challenge(client, message)?;
                         let text = challenge.message().to_owned().into();
-                        *self.login.lock().unwrap_or_else(PoisonError::into_inner) = Login::Proof(challenge);
+                        *self.login.lock() = Login::Proof(challenge);
                         client.send(PgWireBackendMessage::Authentication(Authentication::SASLContinue(text))).await?;
                     }
                     Login::Proof(challenge) => {
@@ -128,7 +129,7 @@ impl Startup {
         } else {
             (Login::Key, Authentication::CleartextPassword)
         };
-        *self.login.lock().unwrap_or_else(PoisonError::into_inner) = login;
+        *self.login.lock() = login;
         question
     }
 

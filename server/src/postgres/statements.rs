@@ -119,9 +119,9 @@ impl Statements {
                 asker.cursors.declare(declare, frame(query.clone()).await?).await
             }
             Statement::Fetch { name, direction, .. } => {
-                asker.cursors.fetch(&name.value, &direction, &Format::UnifiedText, options).await
+                asker.cursors.fetch(&name.value, &direction, &Format::UnifiedText, options)
             }
-            Statement::Close { cursor } => asker.cursors.close(&cursor).await,
+            Statement::Close { cursor } => asker.cursors.close(&cursor),
             statement => {
                 let plan = reading::plan(&asker.context, statement).await?;
                 let frame = asker.context.execute_logical_plan(plan).await.map_err(sqlstate::from)?;
@@ -176,7 +176,7 @@ impl ExtendedQueryHandler for Statements {
         // A cursor is a portal to clients, but not to pgwire.
         if message.target_type == TARGET_TYPE_BYTE_PORTAL
             && let Some(name) = &message.name
-            && let Ok(LogicalPlan::EmptyRelation(cursor)) = self.0.asker()?.cursors.plan(name).await
+            && let Ok(LogicalPlan::EmptyRelation(cursor)) = self.0.asker()?.cursors.plan(name)
         {
             let columns = Columns::new(cursor.schema.as_arrow(), &Format::UnifiedText, None)?;
             return send_describe_response(client, &DescribePortalResponse::new(columns.described().to_vec())).await;
@@ -238,10 +238,8 @@ impl Statements {
                 let (declare, _) = cursors::declared(stmts)?;
                 asker.cursors.declare(declare, frame().await?).await
             }
-            Statement::Fetch { name, direction, .. } => {
-                asker.cursors.fetch(&name.value, direction, format, options).await
-            }
-            Statement::Close { cursor } => asker.cursors.close(cursor).await,
+            Statement::Fetch { name, direction, .. } => asker.cursors.fetch(&name.value, direction, format, options),
+            Statement::Close { cursor } => asker.cursors.close(cursor),
             _ => results::encode(frame().await?, format, options).await.map(Response::Query),
         }
     }
@@ -311,7 +309,7 @@ impl Planner {
         }
         match statement {
             Statement::Declare { stmts } => reading::plan(&asker.context, query(cursors::declared(stmts)?.1)).await,
-            Statement::Fetch { name, .. } => asker.cursors.plan(&name.value).await,
+            Statement::Fetch { name, .. } => asker.cursors.plan(&name.value),
             Statement::Close { .. } => Ok(LogicalPlan::default()),
             statement => reading::plan(&asker.context, statement.clone()).await,
         }
