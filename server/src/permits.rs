@@ -3,8 +3,9 @@
 //! Used for requests that bring events and for statements. Not here: how long they may take.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use engine::lock::{Held, Lock};
 use pipelines::catalog::Visibility;
 
 /// Hands out permits; cheap to clone.
@@ -15,7 +16,7 @@ pub(crate) struct Permits(Arc<Shared>);
 struct Shared {
     total_max: usize,
     tenant_max: usize,
-    taken: Mutex<Taken>,
+    taken: Lock<Taken>,
 }
 
 #[derive(Debug, Default)]
@@ -45,7 +46,7 @@ pub(crate) enum Full {
 impl Permits {
     /// At most `total_max` at once, of which one tenant (the platform counts as one) has at most `tenant_max`.
     pub(crate) fn new(total_max: usize, tenant_max: usize) -> Self {
-        Self(Arc::new(Shared { total_max, tenant_max, taken: Mutex::default() }))
+        Self(Arc::new(Shared { total_max, tenant_max, taken: Lock::default() }))
     }
 
     /// A permit, if there is room.
@@ -70,8 +71,9 @@ impl Permits {
 }
 
 impl Shared {
-    fn taken(&self) -> MutexGuard<'_, Taken> {
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    #[track_caller]
+    fn taken(&self) -> Held<'_, Taken> {
+        self.taken.lock()
     }
 }
 

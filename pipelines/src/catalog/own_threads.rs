@@ -4,7 +4,7 @@
 
 use std::fmt;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use datafusion::common::Result;
 use datafusion::common::runtime::SpawnedTask;
@@ -15,6 +15,7 @@ use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::stream::{RecordBatchReceiverStreamBuilder, RecordBatchStreamAdapter};
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, ReplaceChildrenOptions};
+use engine::lock::Lock;
 use futures::{FutureExt, StreamExt};
 
 use super::share::Share;
@@ -28,7 +29,7 @@ const QUEUE_BATCHES_MAX: usize = 2;
 pub(super) struct StatementExec {
     input: Arc<dyn ExecutionPlan>,
     threads: Arc<Threads>,
-    crew: Mutex<Option<Arc<Crew>>>,
+    crew: Lock<Option<Arc<Crew>>>,
     runtime: Arc<RuntimeEnv>,
 }
 
@@ -42,22 +43,24 @@ impl StatementExec {
     ) -> Self {
         let share = Share::new(Arc::clone(&runtime.memory_pool), bytes_max);
         let runtime = Arc::new(RuntimeEnv { memory_pool: Arc::new(share), ..runtime.clone() });
-        Self { input, threads, crew: Mutex::default(), runtime }
+        Self { input, threads, crew: Lock::default(), runtime }
     }
 
     fn over(&self, mut children: Vec<Arc<dyn ExecutionPlan>>) -> Arc<dyn ExecutionPlan> {
         let input = children.pop().unwrap_or_else(|| Arc::clone(&self.input));
         let (threads, runtime) = (Arc::clone(&self.threads), Arc::clone(&self.runtime));
-        Arc::new(Self { input, threads, crew: Mutex::default(), runtime })
+        Arc::new(Self { input, threads, crew: Lock::default(), runtime })
     }
 
     /// The crew of all partitions; hired when the first of them is executed.
     fn crew(&self) -> Result<Option<Arc<Crew>>> {
-        let mut crew = self.crew.lock().unwrap_or_else(PoisonError::into_inner);
-        if crew.is_none() {
-            *crew = self.threads.lend()?.map(Arc::new);
+        if let Some(hired) = &*self.crew.lock() {
+            return Ok(Some(Arc::clone(hired)));
         }
-        Ok(crew.clone())
+        // Hiring starts threads, so it is done without the lock; of two that were hired at once the second goes home.
+        let Some(hired) = self.threads.lend()?.map(Arc::new) else { return Ok(None) };
+        let crew = Arc::clone(self.crew.lock().get_or_insert_with(|| Arc::clone(&hired)));
+        Ok(Some(crew))
     }
 }
 

@@ -6,10 +6,11 @@
 //! what they leave (I8). Not here: how many statements run at once (the doors), memory ([`super::share`]).
 
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use engine::lock::Lock;
 use engine::priority::Thread;
 use tokio::runtime::{Builder, Handle, Runtime};
 
@@ -27,7 +28,7 @@ const NICE: i32 = 15;
 pub(super) struct Threads {
     /// Workers of a crew: the threads that one statement may use.
     workers: usize,
-    idle: Mutex<Vec<Hired>>,
+    idle: Lock<Vec<Hired>>,
     out: AtomicUsize,
 }
 
@@ -41,7 +42,7 @@ pub(super) struct Crew {
 #[derive(Debug)]
 struct Hired {
     runtime: Runtime,
-    members: Arc<Mutex<Members>>,
+    members: Arc<Lock<Members>>,
 }
 
 #[derive(Debug, Default)]
@@ -52,7 +53,7 @@ struct Members {
 
 impl Threads {
     pub(super) fn new(workers: usize) -> Arc<Self> {
-        Arc::new(Self { workers, idle: Mutex::default(), out: AtomicUsize::new(0) })
+        Arc::new(Self { workers, idle: Lock::default(), out: AtomicUsize::new(0) })
     }
 
     /// A crew; `None` if there are as many as there may be.
@@ -66,7 +67,7 @@ impl Threads {
         }
         // From here on the crew counts itself out when it is dropped.
         let mut crew = Crew { home: Arc::clone(self), hired: None };
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let idle = self.idle.lock().pop();
         crew.hired = Some(match idle {
             Some(hired) => hired,
             None => Hired::new(self.workers)?,
@@ -77,14 +78,14 @@ impl Threads {
 
 impl Hired {
     fn new(workers: usize) -> io::Result<Self> {
-        let members = Arc::new(Mutex::new(Members::default()));
+        let members = Arc::new(Lock::new(Members::default()));
         let (joining, leaving) = (Arc::clone(&members), Arc::clone(&members));
         let runtime = Builder::new_multi_thread()
             .worker_threads(workers.max(1))
             .thread_name("statement")
             .enable_time()
-            .on_thread_start(move || Members::of(&joining, Members::join))
-            .on_thread_stop(move || Members::of(&leaving, Members::leave))
+            .on_thread_start(move || Members::join(&joining))
+            .on_thread_stop(move || Members::leave(&leaving))
             .build()?;
         Ok(Self { runtime, members })
     }
@@ -99,32 +100,34 @@ impl Crew {
     /// From now on its threads get what others leave.
     pub(super) fn give_way(&self) {
         if let Some(hired) = &self.hired {
-            Members::of(&hired.members, Members::give_way);
+            Members::give_way(&hired.members);
         }
     }
 }
 
 impl Members {
-    fn of(members: &Mutex<Self>, what: fn(&mut Self)) {
-        what(&mut members.lock().unwrap_or_else(PoisonError::into_inner));
-    }
-
-    fn join(&mut self) {
+    fn join(members: &Lock<Self>) {
         let thread = Thread::current();
-        self.threads.push(thread);
-        if self.gave_way {
+        let mut all = members.lock();
+        all.threads.push(thread);
+        let gave_way = all.gave_way;
+        drop(all);
+        if gave_way {
             thread.lower(NICE);
         }
     }
 
-    fn leave(&mut self) {
+    fn leave(members: &Lock<Self>) {
         let thread = Thread::current();
-        self.threads.retain(|other| *other != thread);
+        members.lock().threads.retain(|other| *other != thread);
     }
 
-    fn give_way(&mut self) {
-        self.gave_way = true;
-        self.threads.iter().for_each(|thread| thread.lower(NICE));
+    fn give_way(members: &Lock<Self>) {
+        let mut all = members.lock();
+        all.gave_way = true;
+        let threads = all.threads.clone();
+        drop(all);
+        threads.into_iter().for_each(|thread| thread.lower(NICE));
     }
 }
 
@@ -132,8 +135,8 @@ impl Drop for Crew {
     fn drop(&mut self) {
         self.home.out.fetch_sub(1, Ordering::AcqRel);
         let Some(hired) = self.hired.take() else { return };
-        let spent = hired.members.lock().unwrap_or_else(PoisonError::into_inner).gave_way;
-        let mut idle = self.home.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let spent = hired.members.lock().gave_way;
+        let mut idle = self.home.idle.lock();
         if spent || idle.len() >= IDLE_MAX {
             drop(idle);
             // Waiting for threads is not allowed where a statement may be dropped.
@@ -146,7 +149,7 @@ impl Drop for Crew {
 
 impl Drop for Threads {
     fn drop(&mut self) {
-        for hired in self.idle.get_mut().unwrap_or_else(PoisonError::into_inner).drain(..) {
+        for hired in self.idle.get_mut().drain(..) {
             hired.runtime.shutdown_background();
         }
     }
@@ -160,7 +163,7 @@ mod tests {
     fn crews_are_used_again_and_bounded() {
         let threads = Threads::new(1);
         let lend = || threads.lend().unwrap().unwrap();
-        let counts = || (threads.idle.lock().unwrap().len(), threads.out.load(Ordering::Acquire));
+        let counts = || (threads.idle.lock().len(), threads.out.load(Ordering::Acquire));
         drop(lend());
         assert_eq!(counts(), (1, 0));
         let crew = lend();

@@ -6,10 +6,10 @@
 //! far as they decode. Not here: the footer's own checksum (`damage`).
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use bytes::buf::{Buf, Reader};
+use engine::lock::Lock;
 use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::{KeyValue, ParquetMetaData, RowGroupMetaData};
 use parquet::file::reader::{ChunkReader, Length};
@@ -34,7 +34,7 @@ pub(super) struct Chunks<R> {
     chunks: Vec<Chunk>,
     columns: usize,
     /// Those that were read last, as many as a row group has columns: readers of different columns take turns.
-    recent: Mutex<VecDeque<(u64, Bytes)>>,
+    recent: Lock<VecDeque<(u64, Bytes)>>,
 }
 
 struct Chunk {
@@ -66,7 +66,7 @@ impl<R: ChunkReader> Chunks<R> {
         }
         chunks.sort_unstable_by_key(|chunk| chunk.start);
         let columns = groups.first().map_or(0, RowGroupMetaData::num_columns);
-        Ok(Self { file, chunks, columns, recent: Mutex::default() })
+        Ok(Self { file, chunks, columns, recent: Lock::default() })
     }
 
     /// What is in the file from `start` to the end of the chunk there.
@@ -80,14 +80,14 @@ impl<R: ChunkReader> Chunks<R> {
 
     fn checked(&self, chunk: &Chunk) -> Result<Bytes> {
         let known = |(start, bytes): &(u64, Bytes)| (*start == chunk.start).then(|| bytes.clone());
-        if let Some(bytes) = self.recent.lock().unwrap_or_else(PoisonError::into_inner).iter().find_map(known) {
+        if let Some(bytes) = self.recent.lock().iter().find_map(known) {
             return Ok(bytes);
         }
         let bytes = self.file.get_bytes(chunk.start, chunk.length)?;
         if chunk.checksum.is_some_and(|checksum| checksum != xxh3_64(&bytes)) {
             return Err(unfit(&format!("its {} bytes at {}", chunk.length, chunk.start)));
         }
-        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut recent = self.recent.lock();
         if recent.len() >= self.columns {
             recent.pop_front();
         }

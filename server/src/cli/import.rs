@@ -3,8 +3,8 @@
 //! Not here: file formats (`datasets`), admission (`import` and the engine), sending over the network ([`super::upload`]).
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -14,6 +14,7 @@ use datasets::azure::{AzureTrace, EventOptions};
 use datasets::{CloudEventsImport, CsvImport, DatasetBatch, DatasetError, ImportOptions, Mapping, ParquetImport};
 use engine::admission::Rejection;
 use engine::clock::{Clock, SystemClock};
+use engine::lock::Lock;
 use engine::meter::Meter;
 
 use crate::import::{ImportReport, Terms};
@@ -268,15 +269,14 @@ fn watch(stopped: &Arc<AtomicBool>) -> anyhow::Result<tokio::runtime::Runtime> {
 
 /// Why the import waits, told once for each limit.
 #[derive(Default)]
-struct Waits(Mutex<String>);
+struct Waits(Lock<String>);
 
 impl Waits {
     fn tell(&self, reason: &Rejection) {
         let limit = format!("{} ({})", reason.reason.as_str(), reason.field);
-        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if *told != limit {
+        let told = std::mem::replace(&mut *self.0.lock(), limit.clone());
+        if told != limit {
             note(&format!("{limit}: {}; sending what was refused again, as fast as it is taken", reason.detail));
-            *told = limit;
         }
     }
 }

@@ -1,12 +1,12 @@
 //! How far long work has come: a bar on a terminal, plain lines otherwise. Standard error only.
 
 use std::io::{IsTerminal, Write};
-use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
 use engine::admission::Tally;
+use engine::lock::Lock;
 
 /// Between two plain lines.
 const LINE_EVERY: Duration = Duration::from_secs(2);
@@ -19,7 +19,7 @@ pub(super) struct Progress {
 
 enum Shown {
     Bar(ProgressBar),
-    Lines { last: Mutex<Instant> },
+    Lines { last: Lock<Instant> },
 }
 
 impl Progress {
@@ -27,7 +27,7 @@ impl Progress {
     pub(super) fn begin(what: &str) -> Self {
         let started = Instant::now();
         if !std::io::stderr().is_terminal() {
-            return Self { shown: Shown::Lines { last: Mutex::new(started) }, started };
+            return Self { shown: Shown::Lines { last: Lock::new(started) }, started };
         }
         let bar = ProgressBar::new_spinner();
         if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix}  {msg}  {elapsed}") {
@@ -51,9 +51,13 @@ impl Progress {
         match &self.shown {
             Shown::Bar(bar) => bar.set_message(line(tally, self.started.elapsed())),
             Shown::Lines { last } => {
-                let mut last = last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                if last.elapsed() >= LINE_EVERY {
+                let mut last = last.lock();
+                let is_due = last.elapsed() >= LINE_EVERY;
+                if is_due {
                     *last = Instant::now();
+                }
+                drop(last);
+                if is_due {
                     note(&line(tally, self.started.elapsed()));
                 }
             }

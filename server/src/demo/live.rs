@@ -2,13 +2,14 @@
 //!
 //! Not here: showing the pulse (`cli`).
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use datasets::DatasetError;
 use datasets::generator::Generator;
-use engine::admission::Tally;
+use engine::admission::{Receipt, Tally};
+use engine::lock::Lock;
 use engine::service::Submission;
 use engine::shard::SubmitError;
 
@@ -60,19 +61,12 @@ pub fn drive(
     stop: &AtomicBool,
     mut pulse: impl FnMut(&Pulse),
 ) -> Result<Tally, DriveError> {
-    let answers = Arc::new(Mutex::new(Answers::default()));
+    let answers = Arc::new(Lock::new(Answers::default()));
     let (mut last, mut last_total) = (Instant::now(), Tally::default());
     while !stop.load(Ordering::Relaxed) {
         while let Some(batch) = generator.next(node.clock.now_us())? {
             let (sent, answers) = (Instant::now(), Arc::clone(&answers));
-            node.engine.submit_when_free(Submission::from(batch), move |answer| {
-                let mut answers = answers.lock().unwrap_or_else(PoisonError::into_inner);
-                answers.answer_max = answers.answer_max.max(sent.elapsed());
-                match answer {
-                    Ok(receipt) => answers.total += receipt.tally(),
-                    Err(error) => answers.error = Some(error),
-                }
-            })?;
+            node.engine.submit_when_free(Submission::from(batch), move |answer| note(&answers, answer, sent))?;
         }
         let took = last.elapsed();
         if took >= PULSE_EVERY {
@@ -86,8 +80,17 @@ pub fn drive(
     look(&answers).map(|(total, _)| total)
 }
 
-fn look(answers: &Mutex<Answers>) -> Result<(Tally, Duration), DriveError> {
-    let mut answers = answers.lock().unwrap_or_else(PoisonError::into_inner);
+fn note(answers: &Lock<Answers>, answer: Result<Receipt, SubmitError>, sent: Instant) {
+    let mut answers = answers.lock();
+    answers.answer_max = answers.answer_max.max(sent.elapsed());
+    match answer {
+        Ok(receipt) => answers.total += receipt.tally(),
+        Err(error) => answers.error = Some(error),
+    }
+}
+
+fn look(answers: &Lock<Answers>) -> Result<(Tally, Duration), DriveError> {
+    let mut answers = answers.lock();
     match answers.error.take() {
         Some(error) => Err(error.into()),
         None => Ok((answers.total, std::mem::take(&mut answers.answer_max))),

@@ -4,9 +4,10 @@
 //! says which it is, since each has a number of its own, and only the key that fetches may cancel, so nobody learns of others'
 //! statements (I6). Not here: what the client is answered ([`super::cancel`]).
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
+use engine::lock::Lock;
 use tokio_util::sync::CancellationToken;
 
 use super::handle::Handle;
@@ -17,7 +18,7 @@ pub(super) struct Running(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
-    statements: Mutex<Vec<Arc<Statement>>>,
+    statements: Lock<Vec<Arc<Statement>>>,
     numbers: AtomicU64,
 }
 
@@ -46,20 +47,15 @@ impl Running {
         let statement =
             Statement { principal: principal.to_owned(), handle: handle.clone(), cancelled: CancellationToken::new() };
         let statement = Arc::new(statement);
-        self.with(|statements| statements.push(Arc::clone(&statement)));
+        self.0.statements.lock().push(Arc::clone(&statement));
         Fetch { running: self.clone(), statement }
     }
 
     /// Cancels what `principal` fetches by `handle`; whether there was such a statement.
     pub(super) fn cancel(&self, principal: &str, handle: &Handle) -> bool {
-        self.with(|statements| {
-            let meant = statements.iter().filter(|one| one.principal == principal && one.handle == *handle);
-            meant.inspect(|one| one.cancelled.cancel()).count() > 0
-        })
-    }
-
-    fn with<T>(&self, act: impl FnOnce(&mut Vec<Arc<Statement>>) -> T) -> T {
-        act(&mut self.0.statements.lock().unwrap_or_else(PoisonError::into_inner))
+        let running = self.0.statements.lock().clone();
+        let meant = running.iter().filter(|one| one.principal == principal && one.handle == *handle);
+        meant.inspect(|one| one.cancelled.cancel()).count() > 0
     }
 }
 
@@ -72,7 +68,7 @@ impl Fetch {
 
 impl Drop for Fetch {
     fn drop(&mut self) {
-        self.running.with(|statements| statements.retain(|one| !Arc::ptr_eq(one, &self.statement)));
+        self.running.0.statements.lock().retain(|one| !Arc::ptr_eq(one, &self.statement));
     }
 }
 

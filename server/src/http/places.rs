@@ -4,13 +4,14 @@
 //! A connection is idle while nothing of it is being answered: before its first request, between requests, and for as long
 //! as a request's head takes to arrive. If all are busy, new ones wait in the kernel's queue. Not here: sockets.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::response::Response;
+use engine::lock::Lock;
 use http_body::{Frame, SizeHint};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -19,15 +20,16 @@ use tokio_util::sync::CancellationToken;
 #[derive(Debug)]
 pub(super) struct Places {
     places_max: usize,
-    taken: Mutex<Taken>,
+    taken: Lock<Taken>,
     /// A place has become free or idle.
     changed: Notify,
 }
 
 #[derive(Debug, Default)]
 struct Taken {
-    open: usize,
-    /// Counts how often a connection became idle.
+    /// By number.
+    open: HashMap<u64, Usage>,
+    /// Counts how often a connection came or became idle.
     turn: u64,
     /// The idle ones, the longest first.
     idle: BTreeMap<u64, CancellationToken>,
@@ -37,7 +39,7 @@ struct Taken {
 #[derive(Debug)]
 pub(super) struct Place {
     places: Arc<Places>,
-    usage: Mutex<Usage>,
+    number: u64,
     given_up: CancellationToken,
 }
 
@@ -55,7 +57,7 @@ pub(super) struct Answering(Arc<Place>);
 
 impl Places {
     pub(super) fn new(places_max: usize) -> Arc<Self> {
-        Arc::new(Self { places_max, taken: Mutex::default(), changed: Notify::new() })
+        Arc::new(Self { places_max, taken: Lock::default(), changed: Notify::new() })
     }
 
     /// Waits until somebody could come in.
@@ -63,8 +65,8 @@ impl Places {
         loop {
             let changed = self.changed.notified();
             {
-                let taken = self.lock();
-                if taken.open < self.places_max || !taken.idle.is_empty() {
+                let taken = self.taken.lock();
+                if taken.open.len() < self.places_max || !taken.idle.is_empty() {
                     return;
                 }
             }
@@ -75,28 +77,29 @@ impl Places {
     /// A place for a new connection, if need be that of the longest idle one.
     pub(super) fn enter(self: &Arc<Self>) -> Arc<Place> {
         let given_up = CancellationToken::new();
-        let mut taken = self.lock();
-        if taken.open >= self.places_max
-            && let Some((_, longest)) = taken.idle.pop_first()
-        {
+        let mut taken = self.taken.lock();
+        let longest = if taken.open.len() >= self.places_max { taken.idle.pop_first() } else { None };
+        let number = taken.next();
+        let since = taken.idles(&given_up);
+        taken.open.insert(number, Usage { answering: 0, idle_since: Some(since) });
+        drop(taken);
+        if let Some((_, longest)) = longest {
             longest.cancel();
         }
-        taken.open += 1;
-        let since = taken.idles(&given_up);
-        let usage = Mutex::new(Usage { answering: 0, idle_since: Some(since) });
-        Arc::new(Place { places: Arc::clone(self), usage, given_up })
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Taken> {
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+        Arc::new(Place { places: Arc::clone(self), number, given_up })
     }
 }
 
 impl Taken {
-    fn idles(&mut self, given_up: &CancellationToken) -> u64 {
+    fn next(&mut self) -> u64 {
         self.turn += 1;
-        self.idle.insert(self.turn, given_up.clone());
         self.turn
+    }
+
+    fn idles(&mut self, given_up: &CancellationToken) -> u64 {
+        let since = self.next();
+        self.idle.insert(since, given_up.clone());
+        since
     }
 }
 
@@ -108,30 +111,26 @@ impl Place {
 
     /// Whether nothing is being answered.
     pub(super) fn is_idle(&self) -> bool {
-        self.lock().answering == 0
+        self.places.taken.lock().open.get(&self.number).is_none_or(|usage| usage.answering == 0)
     }
 
     /// From a request's head to the last byte of its answer.
     pub(super) fn answering(self: &Arc<Self>) -> Answering {
-        let mut usage = self.lock();
-        usage.answering += 1;
-        if let Some(since) = usage.idle_since.take() {
-            self.places.lock().idle.remove(&since);
+        let mut taken = self.places.taken.lock();
+        if let Some(usage) = taken.open.get_mut(&self.number) {
+            usage.answering += 1;
+            if let Some(since) = usage.idle_since.take() {
+                taken.idle.remove(&since);
+            }
         }
         Answering(Arc::clone(self))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Usage> {
-        self.usage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let since = self.lock().idle_since.take();
-        let mut taken = self.places.lock();
-        taken.open -= 1;
-        if let Some(since) = since {
+        let mut taken = self.places.taken.lock();
+        if let Some(since) = taken.open.remove(&self.number).and_then(|usage| usage.idle_since) {
             taken.idle.remove(&since);
         }
         drop(taken);
@@ -142,10 +141,17 @@ impl Drop for Place {
 impl Drop for Answering {
     fn drop(&mut self) {
         let Self(place) = self;
-        let mut usage = place.lock();
-        usage.answering -= 1;
-        if usage.answering == 0 {
-            usage.idle_since = Some(place.places.lock().idles(&place.given_up));
+        let mut taken = place.places.taken.lock();
+        let answering = taken.open.get_mut(&place.number).map(|usage| {
+            usage.answering -= 1;
+            usage.answering
+        });
+        if answering == Some(0) {
+            let since = taken.idles(&place.given_up);
+            taken.open.entry(place.number).and_modify(|usage| usage.idle_since = Some(since));
+        }
+        drop(taken);
+        if answering == Some(0) {
             place.places.changed.notify_one();
         }
     }
@@ -210,7 +216,7 @@ mod tests {
         let other = places.enter();
         assert!(place.given_up.is_cancelled() && place.is_idle());
         drop((place, other));
-        let taken = places.lock();
-        assert_eq!((taken.open, taken.idle.len()), (0, 0));
+        let taken = places.taken.lock();
+        assert_eq!((taken.open.len(), taken.idle.len()), (0, 0));
     }
 }

@@ -8,8 +8,8 @@ pub(crate) mod again;
 pub(crate) mod patience;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use arrow::error::ArrowError;
@@ -17,6 +17,7 @@ use crossbeam_channel::bounded;
 use datasets::{DatasetBatch, DatasetError, RejectedRow};
 use engine::admission::{Reason, Receipt, Rejection, RejectionCount, Tally};
 use engine::event::batch::EventBatch;
+use engine::lock::{Held, Lock};
 use engine::service::Submission;
 use engine::shard::SubmitError;
 
@@ -132,7 +133,7 @@ pub fn run(
     terms: &Terms<'_>,
 ) -> Result<ImportReport, ImportError> {
     let started = Instant::now();
-    let under_way = Arc::new(Mutex::new(UnderWay::default()));
+    let under_way = Arc::new(Lock::new(UnderWay::default()));
     let mut tenants_created = 0;
     let (queue, decoded) = bounded(READ_AHEAD_MAX);
     std::thread::scope(|scope| {
@@ -157,9 +158,12 @@ pub fn run(
             send_again(node, &under_way, terms)?;
             if shown.elapsed() > Duration::from_millis(100) {
                 shown = Instant::now();
-                (terms.progress)(&lock(&under_way).report.tally);
+                // Shards answer while it is shown.
+                let tally = lock(&under_way).report.tally;
+                (terms.progress)(&tally);
             }
-            if let Some(error) = lock(&under_way).error.take() {
+            let error = lock(&under_way).error.take();
+            if let Some(error) = error {
                 return Err(error.into());
             }
             if terms.stopped.load(Ordering::Relaxed) {
@@ -187,8 +191,9 @@ struct UnderWay {
     error: Option<SubmitError>,
 }
 
-fn lock(under_way: &Mutex<UnderWay>) -> std::sync::MutexGuard<'_, UnderWay> {
-    under_way.lock().unwrap_or_else(PoisonError::into_inner)
+#[track_caller]
+fn lock(under_way: &Lock<UnderWay>) -> Held<'_, UnderWay> {
+    under_way.lock()
 }
 
 impl UnderWay {
@@ -222,7 +227,7 @@ impl From<Receipt> for Answered {
 }
 
 /// Sends again what was refused for the moment, if anything was; nothing new is sent meanwhile, so that order is kept.
-fn send_again(node: &Node, under_way: &Mutex<UnderWay>, terms: &Terms<'_>) -> Result<(), ImportError> {
+fn send_again(node: &Node, under_way: &Lock<UnderWay>, terms: &Terms<'_>) -> Result<(), ImportError> {
     if lock(under_way).again.is_empty() {
         return Ok(());
     }

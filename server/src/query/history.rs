@@ -5,12 +5,13 @@
 
 use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use actors::PLATFORM;
 use actors::api_key::KEY_PREFIX;
+use engine::lock::Lock;
 use pipelines::catalog::Visibility;
 use pipelines::views::queries::QueryRow;
 
@@ -26,7 +27,7 @@ const TEXT_BYTES_MAX: usize = 1024;
 
 /// The latest statements of each asker.
 #[derive(Debug, Default)]
-pub struct History(Mutex<HashMap<Visibility, Latest>>);
+pub struct History(Lock<HashMap<Visibility, Latest>>);
 
 #[derive(Debug)]
 struct Latest {
@@ -49,17 +50,15 @@ pub(super) struct Record {
 impl History {
     /// What runs and what has lately ended, oldest first for each asker; of all, or of one tenant.
     pub fn rows(&self, tenant: Option<&str>) -> Vec<QueryRow> {
-        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_asker = all.values().flat_map(|latest| &latest.records);
-        let wanted = of_asker.filter(|record| tenant.is_none_or(|tenant| tenant == record.tenant));
+        let all: Vec<Arc<Record>> = self.0.lock().values().flat_map(|latest| &latest.records).cloned().collect();
+        let wanted = all.iter().filter(|record| tenant.is_none_or(|tenant| tenant == record.tenant));
         let mut rows = wanted.map(|record| record.row()).collect::<Vec<_>>();
-        drop(all);
         rows.sort_by_key(|row| row.began_at_us);
         rows
     }
 
     pub(super) fn remember(&self, asker: &Visibility, record: Arc<Record>) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.0.lock();
         if !all.contains_key(asker) && all.len() >= ASKERS_MAX {
             let silent = all.iter().min_by_key(|(_, latest)| latest.asked).map(|(asker, _)| asker.clone());
             silent.and_then(|asker| all.remove(&asker));
@@ -172,7 +171,7 @@ mod tests {
         for number in 0..2 * ASKERS_MAX {
             remember(&history, &number.to_string(), "SELECT 3");
         }
-        assert_eq!(history.0.lock().unwrap().len(), ASKERS_MAX);
+        assert_eq!(history.0.lock().len(), ASKERS_MAX);
     }
 
     fn check(text: &str, expect: &str) {

@@ -4,14 +4,15 @@
 //! here: the HTTP route.
 
 use std::fmt::Write;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use engine::admission::{Reason, Receipt, RejectionCount};
+use engine::lock::Lock;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::EncodeLabelSet;
-use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -21,7 +22,8 @@ use prometheus_client::registry::{Metric, Registry, Unit};
 /// Everything that this node counts.
 #[derive(Debug)]
 pub struct Metrics {
-    registry: Mutex<Registry>,
+    /// One for each that was added, so that a metric is read off without a lock.
+    registries: Lock<Vec<Arc<Registry>>>,
     /// HTTP requests: how long until the answer's head.
     pub requests: Family<RequestLabels, Histogram, fn() -> Histogram>,
     /// Events answered, by outcome.
@@ -82,7 +84,7 @@ pub struct DoorLabels {
 impl Default for Metrics {
     fn default() -> Self {
         let metrics = Self {
-            registry: Mutex::new(Registry::with_prefix("tenantry")),
+            registries: Lock::default(),
             requests: Family::new_with_constructor(|| Histogram::new(exponential_buckets(0.000_5, 2.0, 16))),
             events: Family::default(),
             rejections: Family::default(),
@@ -96,18 +98,13 @@ impl Default for Metrics {
         metrics.register("event_body", "Bytes of event bodies, decompressed", metrics.body_bytes.clone());
         metrics.register("statement_rows", "Rows that SQL statements sent", metrics.statement_rows.clone());
         metrics.register("statement_bytes", "Bytes that SQL statements sent", metrics.statement_bytes.clone());
-        metrics.lock().register_with_unit(
-            "statement",
-            "SQL statements, by door and outcome: time until the last row",
-            Unit::Seconds,
-            metrics.statements.clone(),
-        );
-        metrics.lock().register_with_unit(
-            "http_request",
-            "Time until the head of the answer",
-            Unit::Seconds,
-            metrics.requests.clone(),
-        );
+        let statements = metrics.statements.clone();
+        let help = "SQL statements, by door and outcome: time until the last row";
+        let mut timed = registry();
+        timed.register_with_unit("statement", help, Unit::Seconds, statements);
+        let requests = metrics.requests.clone();
+        timed.register_with_unit("http_request", "Time until the head of the answer", Unit::Seconds, requests);
+        metrics.add(timed);
         metrics
     }
 }
@@ -115,18 +112,25 @@ impl Default for Metrics {
 impl Metrics {
     /// Adds a metric of another part; its name gets the prefix `tenantry_`.
     pub fn register(&self, name: &str, help: &str, metric: impl Metric) {
-        self.lock().register(name, help, metric);
+        let mut one = registry();
+        one.register(name, help, metric);
+        self.add(one);
     }
 
     /// Adds metrics that are read off when somebody asks.
     pub fn register_collector(&self, collector: impl Collector) {
-        self.lock().register_collector(Box::new(collector));
+        let mut one = registry();
+        one.register_collector(Box::new(collector));
+        self.add(one);
     }
 
     /// Everything, in OpenMetrics text form.
     pub fn encode(&self) -> String {
         let mut text = String::new();
-        if encode(&mut text, &self.lock()).is_err() {
+        let registries = self.registries.lock().clone();
+        let mut encoded = registries.iter().map(|registry| encode_registry(&mut text, registry));
+        let failed = encoded.any(|encoded| encoded.is_err());
+        if encode_eof(&mut text).is_err() || failed {
             // Writing to a string fails only if a collector says so.
             let _ = writeln!(text, "# a collector failed");
         }
@@ -176,9 +180,13 @@ impl Metrics {
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Registry> {
-        self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    fn add(&self, registry: Registry) {
+        self.registries.lock().push(Arc::new(registry));
     }
+}
+
+fn registry() -> Registry {
+    Registry::with_prefix("tenantry")
 }
 
 /// A gauge that takes the engine's unsigned figures.
