@@ -18,5 +18,6 @@ pub mod statements;
 pub mod http;
 pub mod postgres;
 pub mod flight;
+pub mod watchdog;
 pub mod serving;
 pub mod cli;

@@ -15,6 +15,7 @@ use crate::node::{Node, NodeError, NodeOptions};
 use crate::postgres::{Postgres, PostgresError};
 use crate::query::Queries;
 use crate::telemetry::metrics::Metrics;
+use crate::watchdog::{Silences, Watchdog, Wire};
 
 /// A node that is being served.
 pub struct Serving {
@@ -25,6 +26,7 @@ pub struct Serving {
     postgres: Option<Postgres>,
     flight: Option<Flight>,
     drain_max: Duration,
+    watchdog: Option<Watchdog>,
 }
 
 /// Why a node is not served.
@@ -72,11 +74,21 @@ impl Serving {
             None => None,
         };
         let flight = match config.flight.address {
-            Some(address) => Some(Flight::bind(address, config, Arc::clone(&node), queries, metrics).await?),
+            Some(address) => {
+                Some(Flight::bind(address, config, Arc::clone(&node), queries, Arc::clone(&metrics)).await?)
+            }
             None => None,
         };
+        let open = [
+            http.as_ref().map(|http| ("http", Wire::Http, http.address())),
+            postgres.as_ref().map(|postgres| ("postgres", Wire::Postgres, postgres.address())),
+            flight.as_ref().map(|flight| ("flight", Wire::Http2, flight.address())),
+        ];
+        let open: Vec<_> = open.into_iter().flatten().collect();
+        let watchdog = Watchdog::start(&config.watchdog, &open, &metrics, door.silences());
+        let drain_max = Duration::from_millis(config.drain_ms_max);
         door.open(Arc::clone(&node));
-        Ok(Self { node, door, http, postgres, flight, drain_max: Duration::from_millis(config.drain_ms_max) })
+        Ok(Self { node, door, http, postgres, flight, drain_max, watchdog })
     }
 
     /// Where HTTP is answered.
@@ -87,6 +99,11 @@ impl Serving {
     /// Where the Postgres wire is answered.
     pub fn postgres_address(&self) -> Option<SocketAddr> {
         self.postgres.as_ref().map(Postgres::address)
+    }
+
+    /// Doors that do not answer.
+    pub fn silences(&self) -> Silences {
+        self.door.silences()
     }
 
     /// Where Arrow Flight is answered.
@@ -127,6 +144,8 @@ impl Serving {
     /// If the node's last checkpoint can't be written; what was acknowledged is durable all the same (I1).
     pub async fn drain(self) -> Result<(), ServeError> {
         self.door.announce_drain();
+        // Doors that close are not to be asked.
+        drop(self.watchdog);
         let http = async {
             match self.http {
                 Some(http) => http.drain(self.drain_max).await,

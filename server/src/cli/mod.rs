@@ -125,7 +125,7 @@ fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
         tracing::warn!(%error, "the limit on open files stays as it is");
     }
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()
+    tokio::runtime::Builder::new_multi_thread().thread_name("doors").enable_all().build()
 }
 
 /// The error and its causes, each said once: a cause that is in what was said before is left out.

@@ -42,6 +42,8 @@ pub struct Config {
     pub events: Events,
     /// What queries may use, whatever door they come through.
     pub query: Query,
+    /// Who asks whether doors answer.
+    pub watchdog: Watchdog,
     /// The node's own log.
     pub log: Log,
 }
@@ -175,6 +177,16 @@ pub struct Query {
     pub result_bytes_max: u64,
 }
 
+/// Who asks whether doors answer.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Watchdog {
+    /// Between two questions to a door, milliseconds.
+    pub every_ms: u64,
+    /// Longest silence of a door, milliseconds; 0: nobody asks.
+    pub silence_ms_max: u64,
+}
+
 /// The node's own log.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -285,6 +297,7 @@ impl Config {
             ("query.timeout_ms", self.query.timeout_ms),
             ("query.result_rows_max", self.query.result_rows_max),
             ("query.result_bytes_max", self.query.result_bytes_max),
+            ("watchdog.every_ms", self.watchdog.every_ms),
         ];
         if let Some((key, _)) = intervals.into_iter().find(|(_, value)| *value == 0) {
             return Some((key, "must be at least 1".into()));

@@ -37,7 +37,7 @@ pub(super) async fn live(State(door): State<Arc<Door>>) -> Result<Json<Well>, Pr
 /// Whether the node takes events and queries now.
 #[utoipa::path(get, path = "/readyz", tag = "service",
     responses((status = 200, description = "it does", body = Well),
-        (status = 503, description = "recovering, draining, stopped, or out of disk space", body = ProblemBody)))]
+        (status = 503, description = "recovering, draining, stopped, out of disk space, or a door does not answer", body = ProblemBody)))]
 pub(super) async fn ready(State(door): State<Arc<Door>>) -> Result<Json<Well>, Problem> {
     let node = door.node()?;
     if door.draining.load(Ordering::Acquire) {
@@ -46,6 +46,6 @@ pub(super) async fn ready(State(door): State<Arc<Door>>) -> Result<Json<Well>, P
     let _alive = live(State(Arc::clone(&door))).await?;
     match door.storage_trouble().or_else(|| node.engine.failure()) {
         Some(reason) => Err(Kind::Storage.with(reason)),
-        None => Ok(OK),
+        None => door.silences.told().map_or(Ok(OK), |reason| Err(Kind::Unavailable.with(reason))),
     }
 }

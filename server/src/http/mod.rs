@@ -35,18 +35,20 @@ pub mod problem;
 mod refusals;
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::routing::{MethodRouter, get, post, put};
+use engine::lock::Lock;
 use tokio::sync::Semaphore;
 
 use crate::node::Node;
 use crate::permits;
 use crate::query::Queries;
 use crate::telemetry::metrics::Metrics;
+use crate::watchdog::Silences;
 
 use problem::{Kind, Problem};
 
@@ -111,7 +113,8 @@ pub struct Door {
     decoders: Arc<Semaphore>,
     queries: Queries,
     draining: AtomicBool,
-    storage_trouble: Mutex<Option<(Instant, String)>>,
+    storage_trouble: Lock<Option<(Instant, String)>>,
+    silences: Silences,
 }
 
 impl Door {
@@ -128,7 +131,8 @@ impl Door {
             queries,
             options,
             draining: AtomicBool::new(false),
-            storage_trouble: Mutex::default(),
+            storage_trouble: Lock::default(),
+            silences: Silences::default(),
         })
     }
 
@@ -143,16 +147,21 @@ impl Door {
         self.draining.store(true, Ordering::Release);
     }
 
+    /// Doors that do not answer, of which `/readyz` tells; for the watchdog, who knows.
+    pub fn silences(&self) -> Silences {
+        self.silences.clone()
+    }
+
     fn node(&self) -> Result<&Arc<Node>, Problem> {
         self.node.get().ok_or_else(|| Kind::Unavailable.with("the node is recovering its state; try again"))
     }
 
     fn note_storage_trouble(&self, reason: String) {
-        *self.storage_trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), reason));
+        *self.storage_trouble.lock() = Some((Instant::now(), reason));
     }
 
     fn storage_trouble(&self) -> Option<String> {
-        let trouble = self.storage_trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        let trouble = self.storage_trouble.lock();
         trouble.as_ref().filter(|(at, _)| at.elapsed() < STORAGE_TROUBLE_LASTS).map(|(_, reason)| reason.clone())
     }
 }

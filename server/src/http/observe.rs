@@ -13,6 +13,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::MethodRouter;
 use futures::FutureExt;
 
+use crate::watchdog::doing::doing;
+
 use super::Door;
 use super::linger;
 use super::problem::{Kind, Problem};
@@ -40,7 +42,7 @@ async fn around(State(Route { path, door }): State<Route>, request: Request, nex
     let started = Instant::now();
     let (method, version) = (request.method().clone(), request.version());
     let (request, rest) = linger::lend(request);
-    let response = match AssertUnwindSafe(bounded(path, &door, request, next)).catch_unwind().await {
+    let response = match AssertUnwindSafe(doing(path, bounded(path, &door, request, next))).catch_unwind().await {
         Ok(response) => response,
         Err(_) => Kind::Internal.with("answering panicked; the node's log says where").into_response(),
     };

@@ -23,6 +23,7 @@ use tokio::time::timeout;
 use tower::ServiceExt;
 
 use crate::listening::listen;
+use crate::watchdog::doing::doing;
 
 use super::places::{self, Place, Places};
 
@@ -151,11 +152,15 @@ async fn accept(
             (stream, peer) = next(&listener, &places) => {
                 let (place, router, head_timeout) = (places.enter(), router.clone(), options.head_timeout);
                 match wire.clone() {
-                    Wire::Http1 => connections.spawn(speak(stream, http1(head_timeout), place, router, stopped.clone())),
+                    Wire::Http1 => {
+                        let speak = speak(stream, http1(head_timeout), place, router, stopped.clone());
+                        connections.spawn(doing("a connection over HTTP/1.1", speak))
+                    },
                     Wire::Http2(tls) => {
                         let peer = Peer { address: peer, encrypted: tls.is_some() };
                         let router = router.layer(Extension(peer));
-                        connections.spawn(begin_http2(stream, tls, head_timeout, place, router, stopped.clone()))
+                        let speak = begin_http2(stream, tls, head_timeout, place, router, stopped.clone());
+                        connections.spawn(doing("a connection over HTTP/2", speak))
                     }
                 };
             }

@@ -54,6 +54,7 @@ use crate::listening::listen;
 use crate::node::Node;
 use crate::query::Queries;
 use crate::tls::{Tls, TlsError};
+use crate::watchdog::doing::doing;
 
 use cancel::{CancelStatements, Registry};
 use dialect::Dialect;
@@ -226,7 +227,7 @@ fn report(ended: Result<std::io::Result<()>, tokio::task::JoinError>) {
 
 async fn serve(socket: TcpStream, tls: TlsAcceptor, door: Arc<Door>, full: bool) -> std::io::Result<()> {
     let connection = Connection(Arc::new(Session::new(door, full)));
-    process_socket(socket, Some(tls), connection).await
+    doing("a Postgres connection", process_socket(socket, Some(tls), connection)).await
 }
 
 /// The handlers of one connection; all work on its [`Session`].

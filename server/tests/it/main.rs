@@ -1,6 +1,7 @@
 //! The server's integration tests, in one binary because each one links DataFusion.
 #![allow(
     clippy::unwrap_used,
+    clippy::disallowed_types,
     clippy::print_stdout,
     clippy::print_stderr,
     reason = "a test that can't go on has failed, and says why it skips"
@@ -33,3 +34,4 @@ mod cli_places;
 mod cli_import;
 mod materialized;
 mod postgres_psql;
+mod hang;
