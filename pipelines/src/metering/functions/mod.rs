@@ -6,6 +6,7 @@
 mod groups;
 mod stddev;
 mod average;
+mod sum;
 mod latest;
 mod percentile;
 mod unique;
@@ -21,6 +22,7 @@ pub use members::member_functions;
 pub fn functions() -> Vec<AggregateUDF> {
     vec![
         average::function(),
+        sum::function(),
         stddev::function(),
         latest::latest(),
         latest::first(),
