@@ -1,15 +1,16 @@
 //! What one statement reads: pinned once, when it is planned, so that all its views agree.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use engine::definition::Definition;
 use engine::event::split::shard_of;
 use engine::meter::Meter;
 use engine::snapshot::Snapshot;
 use engine::watermark::BEGINNING_US;
 
 use super::source::Source;
-use crate::metering::{MeteringError, MeteringSnapshot};
+use crate::metering::{MeteringError, MeteringSnapshot, definitions};
 
 /// One consistent cut and the clock at which it was taken.
 ///
@@ -55,8 +56,16 @@ impl Cut {
         if let Some((key, reason)) = refused.find(|(key, _)| is_wanted(key)) {
             return Err(MeteringError::Unreadable { definition: key.to_owned(), reason: reason.to_owned() });
         }
-        let all = self.snapshot.shards.iter().flat_map(|shard| shard.state.meters());
-        let all = all.filter(|meter| wanted(&meter.name)).map(|meter| (&meter.name, meter));
-        Ok(all.collect::<BTreeMap<_, _>>().into_values().cloned().collect())
+        let all = definitions(&self.snapshot.shards).filter_map(Definition::meter);
+        Ok(all.filter(|meter| wanted(&meter.name)).cloned().collect())
+    }
+
+    /// The names of the materialized views that the snapshot holds.
+    pub fn views(&self) -> BTreeSet<String> {
+        let name = |made: &Definition| match made {
+            Definition::View(view) => Some(view.name.clone()),
+            Definition::Meter(_) => None,
+        };
+        definitions(&self.snapshot.shards).filter_map(name).collect()
     }
 }

@@ -16,6 +16,17 @@ mod schema;
 mod information_schema;
 mod columns;
 mod json_get;
+mod dialect;
+mod patterns;
+mod names;
+mod figure;
+mod casts;
+pub mod zone;
+mod arithmetic;
+mod text_times;
+pub mod written;
+mod semantics;
+pub mod plan;
 mod own_threads;
 mod share;
 mod threads;
@@ -33,7 +44,11 @@ use engine::view::ViewRefusal;
 
 use crate::views::Description;
 pub use cut::Cut;
+pub use names::unnumbered;
+pub(crate) use plan::planned;
+pub use plan::{announced, coerced, plan};
 pub(crate) use planner::cut;
+pub(crate) use semantics::Semantics;
 pub use source::{EmitAudit, Source};
 pub use statement::ViewStatement;
 pub use verify::{verify, verify_kind};
@@ -80,6 +95,12 @@ pub enum CatalogError {
          API or the command line"
     )]
     ReadOnly(String),
+    /// A setting, where no session goes on.
+    #[error("{0}: each statement is a session of its own here, so a setting would be forgotten")]
+    Setting(String),
+    /// A time zone that is none.
+    #[error("time zone \"{0}\" not recognized: name one like Europe/Zurich")]
+    Zone(String),
     /// A materialized view that can't be kept current.
     #[error("a materialized view can't be kept current with this: {0}")]
     View(#[from] ViewRefusal),
@@ -122,18 +143,40 @@ impl Catalog {
 
     /// The names of the materialized views, which everybody may know, as of now.
     pub fn materialized_views(&self) -> Vec<String> {
-        self.source.views().into_iter().map(|row| row.view.name).collect()
+        Cut::take(&self.source).views().into_iter().collect()
     }
 
     /// Plans one statement for `visibility`, verified to be read-only. Nothing runs until the frame is executed.
     pub async fn query(&self, visibility: &Visibility, sql: &str) -> Result<DataFrame, CatalogError> {
+        self.query_in(visibility, sql, None).await
+    }
+
+    /// The same in a time zone, by its name: instants are read and written, truncated and taken apart in it.
+    pub async fn query_in(
+        &self,
+        visibility: &Visibility,
+        sql: &str,
+        zone: Option<&str>,
+    ) -> Result<DataFrame, CatalogError> {
         let session = self.session(visibility)?;
+        if let Some(name) = zone {
+            let zone = zone::named(name).ok_or_else(|| CatalogError::Zone(name.to_owned()))?;
+            turn_to(&session, zone);
+        }
         let state = session.state();
         let statement = state.sql_to_statement(sql, &state.config_options().sql_parser.dialect)?;
-        verify_kind(&statement)?;
-        let plan = state.statement_to_plan(statement).await?;
-        verify(&plan)?;
+        verify::lasting(&statement)?;
+        let plan = plan(&state, statement).await?;
         Ok(session.execute_logical_plan(plan).await?)
+    }
+}
+
+/// Has what `session` plans from now on be in `zone`, which [`zone::named`] gave.
+pub fn turn_to(session: &SessionContext, zone: String) {
+    let state = session.state_ref();
+    let mut state = state.write();
+    if state.config_options().execution.time_zone.as_ref() != Some(&zone) {
+        state.config_mut().options_mut().execution.time_zone = Some(zone);
     }
 }
 

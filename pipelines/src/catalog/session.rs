@@ -18,8 +18,8 @@ use super::schema::PublicSchema;
 use super::source::Source;
 use super::threads::Threads;
 use super::visibility::Visibility;
-use super::{CATALOG, CatalogError, CatalogOptions, SCHEMA, json_get};
-use crate::{metering, views};
+use super::{CATALOG, CatalogError, CatalogOptions, SCHEMA, Semantics, json_get};
+use crate::metering;
 
 /// The state that all sessions begin with: functions, limits, planner; no tables.
 pub(super) fn template(source: &Arc<dyn Source>, options: &CatalogOptions) -> SessionState {
@@ -37,6 +37,7 @@ pub(super) fn template(source: &Arc<dyn Source>, options: &CatalogOptions) -> Se
     config.options_mut().execution.skip_physical_aggregate_schema_check = true;
     // A limit pushed into a DISTINCT over rows that are sorted otherwise ends in an internal error.
     config.options_mut().optimizer.enable_distinct_aggregation_soft_limit = false;
+    Semantics::set(config.options_mut());
     let state = SessionStateBuilder::new()
         .with_config(config)
         .with_runtime_env(runtime(options))
@@ -56,9 +57,11 @@ pub(super) fn template(source: &Arc<dyn Source>, options: &CatalogOptions) -> Se
     let mut scalars = state.scalar_functions().values().cloned().collect::<Vec<_>>();
     scalars.extend(metering::member_functions().into_iter().map(Arc::new));
     scalars.extend(json_get::functions().map(Arc::new));
+    scalars.extend(Semantics::functions().into_iter().map(Arc::new));
     SessionStateBuilder::new_from_existing(state)
         .with_aggregate_functions(aggregates)
         .with_scalar_functions(scalars)
+        .with_analyzer_rules(Semantics::rules())
         .build()
 }
 
@@ -78,7 +81,7 @@ fn runtime(options: &CatalogOptions) -> Arc<RuntimeEnv> {
 
 /// The views that `visibility` may know of (I6).
 pub(super) fn public(source: &Arc<dyn Source>, visibility: &Visibility) -> PublicSchema {
-    PublicSchema { source: Arc::clone(source), visibility: visibility.clone(), fixed: views::all(visibility) }
+    PublicSchema::new(Arc::clone(source), visibility.clone())
 }
 
 /// A session over `template` that knows only what `visibility` may see (I6).

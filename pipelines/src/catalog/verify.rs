@@ -3,8 +3,9 @@
 
 use datafusion::error::DataFusionError;
 use datafusion::execution::context::SQLOptions;
-use datafusion::logical_expr::{LogicalPlan, Statement};
+use datafusion::logical_expr::{LogicalPlan, Statement as Planned};
 use datafusion::sql::parser::Statement as DfStatement;
+use datafusion::sql::sqlparser::ast::Statement;
 
 use super::CatalogError;
 
@@ -34,15 +35,28 @@ pub fn verify_kind(statement: &DfStatement) -> Result<(), CatalogError> {
     }
 }
 
+/// Refuses a setting where the session ends with the statement: taken in silence, it would seem to have an effect.
+pub(super) fn lasting(statement: &DfStatement) -> Result<(), CatalogError> {
+    let setting = match statement {
+        DfStatement::Statement(statement) => match statement.as_ref() {
+            Statement::Set(_) | Statement::Reset(_) => statement.to_string(),
+            _ => return Ok(()),
+        },
+        DfStatement::Reset(_) => "RESET".to_owned(),
+        _ => return Ok(()),
+    };
+    Err(CatalogError::Setting(setting))
+}
+
 /// Refuses everything that is not a query, `EXPLAIN`, `SHOW`, a prepared query or a `SET` of [`SETTABLE`].
 pub fn verify(plan: &LogicalPlan) -> Result<(), CatalogError> {
     let refuse = |what: &str| Err(CatalogError::ReadOnly(what.to_owned()));
     if let LogicalPlan::Statement(statement) = plan {
         match statement {
-            Statement::SetVariable(set) if !is_settable(&set.variable) => {
+            Planned::SetVariable(set) if !is_settable(&set.variable) => {
                 return refuse(&format!("SET {}", set.variable));
             }
-            Statement::ResetVariable(reset) if !is_settable(&reset.variable) => {
+            Planned::ResetVariable(reset) if !is_settable(&reset.variable) => {
                 return refuse(&format!("RESET {}", reset.variable));
             }
             _ => {}

@@ -39,8 +39,24 @@ use super::value::Rows;
 /// # Errors
 /// The field that must change, for instance an SQL expression that is not independent of the order of arrival.
 pub fn check(meter: &Meter) -> Result<(), MeterError> {
+    // Not of every meter that is compiled: one that was defined before there was a limit goes on.
+    if let Window::Sliding { size_s, slide_s } = meter.window
+        && slide_s > 0
+        && size_s / slide_s > WINDOWS_MAX
+    {
+        return Err(refuse(
+            "window.sliding.slide_s",
+            format!("an event would be in {} windows, and may be in {WINDOWS_MAX}: slide further", size_s / slide_s),
+        ));
+    }
     CompiledMeter::of_meter(meter).map(|_| ())
 }
+
+/// Counts what SQL means here: panes that were folded when it meant something else are folded again from the history.
+const SEMANTICS: u32 = 2;
+
+/// Windows that one event may be in (I8): each is a row whenever the meter is read. A day by the minute is fine.
+pub const WINDOWS_MAX: u32 = 1_500;
 
 /// Whether `view` can be kept current; the reason if not.
 ///
@@ -145,7 +161,7 @@ impl CompiledMeter {
             value,
             meter.aggregation,
             // An SQL expression names the dimensions, all others only read them.
-            matches!(meter.aggregation, Aggregation::Sql { .. }).then_some(&meter.dimensions),
+            matches!(meter.aggregation, Aggregation::Sql { .. }).then_some((&meter.dimensions, SEMANTICS)),
             dimensions,
             edges.identity(),
             is_session,
@@ -218,7 +234,7 @@ impl CompiledMeter {
             calls,
             finish: Finish::Answer(Box::new(answer)),
             shape: view.query.clone(),
-            identity: view.query.clone(),
+            identity: format!("{SEMANTICS} {}", view.query),
             pane_schema,
         })
     }

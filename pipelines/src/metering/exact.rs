@@ -8,6 +8,7 @@ use std::sync::Arc;
 use arrow::datatypes::DataType;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{DFSchema, Result, plan_err};
+use datafusion::execution::SessionStateBuilder;
 use datafusion::logical_expr::execution_props::ExecutionProps;
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::{Expr, Volatility};
@@ -17,7 +18,7 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 
 use super::call::Call;
 use super::functions::{functions, member_functions};
-use crate::catalog::{CATALOG, SCHEMA};
+use crate::catalog::{CATALOG, SCHEMA, Semantics};
 
 /// DataFusion's own aggregates that are exact and independent of order; ours all are.
 const EXACT: [&str; 12] = [
@@ -37,8 +38,12 @@ const EXACT: [&str; 12] = [
 
 /// A session that knows the functions of every session of the catalog, and nothing else.
 pub(super) fn session() -> SessionContext {
-    let config = SessionConfig::new().with_default_catalog_and_schema(CATALOG, SCHEMA);
-    let context = SessionContext::new_with_config(config);
+    let mut config = SessionConfig::new().with_default_catalog_and_schema(CATALOG, SCHEMA);
+    Semantics::set(config.options_mut());
+    let state = SessionStateBuilder::new().with_config(config).with_default_features();
+    let state = state.with_analyzer_rules(Semantics::rules()).build();
+    let context = SessionContext::new_with_state(state);
+    Semantics::functions().into_iter().for_each(|function| context.register_udf(function));
     functions().into_iter().for_each(|function| context.register_udaf(function));
     member_functions().into_iter().for_each(|function| context.register_udf(function));
     #[cfg(test)]
@@ -89,6 +94,7 @@ fn refusal_of(part: &Expr) -> Option<(String, String)> {
 /// # Errors
 /// States that do not merge exactly, or not at all.
 pub(super) fn call(aggregate: &Expr, schema: &DFSchema) -> Result<Call> {
+    let aggregate = &aggregate.clone().unalias();
     let (properties, planning) = (ExecutionProps::new(), PhysicalPlanningContext::default());
     let lowered = LoweredAggregateBuilder::new(aggregate, schema, schema.as_arrow(), &properties, &planning).build()?;
     let call = Call::new(lowered.aggregate, lowered.filter)?;

@@ -64,5 +64,5 @@ pub use groups::{ViewColumns, ViewGroups, view_columns, view_groups};
 pub use operator::{MeteringOperator, MeteringOptions};
 pub use read::{MeteringError, WindowFilter, totals, totals_schema, window_schema, windows};
 pub use rejection::{REJECTION_KINDS_MAX, rejections, rejections_schema};
-pub use snapshot::{MeterStatistics, MeteringSnapshot, meter_statistics};
+pub use snapshot::{MeterStatistics, MeteringSnapshot, definitions, meter_statistics};
 pub use usage::{usage, usage_schema};

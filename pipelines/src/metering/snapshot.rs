@@ -80,11 +80,6 @@ impl MeterPanes {
 }
 
 impl MeteringSnapshot {
-    /// The meters that this snapshot's windows follow, by name.
-    pub fn meters(&self) -> impl Iterator<Item = &Meter> {
-        self.meters.values().filter_map(|panes| panes.meter.definition.meter())
-    }
-
     /// Meters and views that are defined and can't be computed, by key, and why not.
     pub fn refused(&self) -> impl Iterator<Item = (&str, &str)> {
         self.refused.iter().map(|(key, reason)| (key.as_str(), reason.as_str()))
@@ -109,6 +104,18 @@ impl MeteringSnapshot {
     pub fn is_named(&self, tenant: &str) -> bool {
         self.calendars.names(tenant)
     }
+}
+
+/// The meters and views that all of `shards` hold: what is being defined, or changed, is not there until it is whole.
+pub fn definitions(shards: &[ShardView<MeteringSnapshot>]) -> impl Iterator<Item = &Definition> {
+    let first = shards.first().into_iter().flat_map(|shard| &shard.state.meters);
+    let everywhere = first.filter(move |(key, panes)| {
+        shards.iter().all(|shard| {
+            let held = shard.state.meters.get(*key);
+            held.is_some_and(|held| held.meter.identity == panes.meter.identity)
+        })
+    });
+    everywhere.map(|(_, panes)| &panes.meter.definition)
 }
 
 /// What a meter or a view saw, over all shards; a meter whose path matches nothing shows it here.

@@ -12,7 +12,7 @@ use engine::view::{View as Definition, ViewRefusal};
 
 use super::{Ask, Emit, SharedView, View, ViewError};
 use crate::catalog::Cut;
-use crate::metering::{self, MeteringError, WindowFilter};
+use crate::metering::{self, WindowFilter};
 
 /// The rows of a definition.
 #[derive(Debug)]
@@ -49,11 +49,7 @@ impl View for MaterializedView {
         let starts = self.columns.window.as_ref().map(|window| ask.range(window));
         let starts = starts.filter(|starts| *starts != (i64::MIN, i64::MAX));
         let time = starts.map(|(first, last)| Interval { start_us: first, end_us: last.saturating_add(1) });
-        let groups = match metering::view_groups(&cut.snapshot.shards, &self.name, &WindowFilter { tenants, time }) {
-            // Created, but no cut has been published since.
-            Err(MeteringError::UnknownMeter(_)) => return Ok(()),
-            groups => groups?,
-        };
+        let groups = metering::view_groups(&cut.snapshot.shards, &self.name, &WindowFilter { tenants, time })?;
         if let Some(groups) = groups {
             let _ = emit(groups.rows()?);
         }

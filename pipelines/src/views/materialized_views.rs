@@ -60,8 +60,8 @@ impl View for MaterializedViews {
     }
 
     fn produce(&self, cut: &Cut, ask: &Ask, emit: &mut Emit<'_>) -> Result<(), ViewError> {
-        let mut views = cut.source.views();
-        views.retain(|row| ask.may_be("name", &row.view.name));
+        let (mut views, held) = (cut.source.views(), cut.views());
+        views.retain(|row| held.contains(&row.view.name) && ask.may_be("name", &row.view.name));
         let statistics = if self.statistics { metering::meter_statistics(&cut.snapshot.shards) } else { Vec::new() };
         let statistics = statistics.into_iter().map(|of| (of.meter.clone(), of)).collect::<HashMap<_, _>>();
         let watermark_us = cut.watermark_us(ask.tenants());

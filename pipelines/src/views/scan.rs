@@ -11,7 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions, UInt64Array};
-use arrow::compute::{filter_record_batch, take_record_batch};
+use arrow::compute::{cast, filter_record_batch, take_record_batch};
 use arrow::datatypes::{DataType, Int32Type, SchemaRef};
 use arrow::error::ArrowError;
 use arrow_select::dictionary::garbage_collect_any_dictionary;
@@ -163,7 +163,14 @@ impl Sieve {
         }
         let columns = self.schema.fields().iter().map(|field| {
             let column = batch.column_by_name(field.name()).ok_or_else(|| missing(field.name()))?;
-            if self.confined { without_unused_values(column) } else { Ok(Arc::clone(column)) }
+            match (column.data_type(), field.data_type()) {
+                // The same instants by another name.
+                (DataType::Timestamp(_, Some(of)), DataType::Timestamp(_, Some(wanted))) if of != wanted => {
+                    cast(column, field.data_type())
+                }
+                _ if self.confined => without_unused_values(column),
+                _ => Ok(Arc::clone(column)),
+            }
         });
         let columns = columns.collect::<Result<Vec<_>, _>>()?;
         let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));

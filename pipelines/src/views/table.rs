@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::Result;
@@ -13,26 +13,28 @@ use datafusion::physical_plan::ExecutionPlan;
 use super::ask::{Ask, Fit, TENANT, fit};
 use super::scan::ViewScan;
 use super::view::SharedView;
-use crate::catalog::{self, Visibility};
+use crate::catalog::{self, Visibility, zone};
 
 /// One view for one identity.
 #[derive(Debug)]
 pub struct ViewTable {
     view: SharedView,
     visibility: Visibility,
+    schema: SchemaRef,
 }
 
 impl ViewTable {
-    /// `view`, confined to what `visibility` may see.
-    pub fn new(view: SharedView, visibility: Visibility) -> Self {
-        Self { view, visibility }
+    /// `view`, confined to what `visibility` may see, with its instants in the time zone `zone`.
+    pub fn new(view: SharedView, visibility: Visibility, zone: &str) -> Self {
+        let schema = in_zone(&view.schema(), zone);
+        Self { view, visibility, schema }
     }
 }
 
 #[async_trait]
 impl TableProvider for ViewTable {
     fn schema(&self) -> SchemaRef {
-        self.view.schema()
+        Arc::clone(&self.schema)
     }
 
     fn table_type(&self) -> TableType {
@@ -55,7 +57,7 @@ impl TableProvider for ViewTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let schema = self.view.schema();
+        let schema = Arc::clone(&self.schema);
         let schema = match projection {
             Some(columns) => Arc::new(schema.project(columns)?),
             None => schema,
@@ -66,4 +68,20 @@ impl TableProvider for ViewTable {
         let ask = Ask::new(&self.visibility, filters, columns);
         Ok(Arc::new(ViewScan::new(Arc::clone(&self.view), catalog::cut(session)?, ask, schema, limit)))
     }
+}
+
+/// `schema` with its instants in `zone`; they stay the same instants.
+fn in_zone(schema: &SchemaRef, zone: &str) -> SchemaRef {
+    if zone == zone::UTC {
+        return Arc::clone(schema);
+    }
+    let zone: Arc<str> = Arc::from(zone);
+    let fields = schema.fields().iter().map(|field| match field.data_type() {
+        DataType::Timestamp(unit, Some(_)) => {
+            let there = DataType::Timestamp(*unit, Some(Arc::clone(&zone)));
+            Arc::new(field.as_ref().clone().with_data_type(there))
+        }
+        _ => Arc::clone(field),
+    });
+    Arc::new(Schema::new_with_metadata(fields.collect::<Vec<_>>(), schema.metadata().clone()))
 }

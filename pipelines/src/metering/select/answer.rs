@@ -1,5 +1,6 @@
 //! How groups become a view's rows: the select list, over group keys and the values of aggregates.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, RecordBatchOptions, StringArray};
@@ -58,8 +59,13 @@ impl Answer {
         };
         let schema = projection.schema.as_arrow();
         let mut window_column = None;
+        let mut names = HashSet::new();
         for (column, field) in projection.expr.iter().zip(schema.fields()) {
             let key = key(column);
+            if !names.insert(field.name()) {
+                let construct = format!("column {}", field.name());
+                return Err(ViewRefusal::new(construct, "has the name of another; give one of them its own by AS"));
+            }
             // Queries for a tenant's rows look for that name (I6).
             if field.name() == fixed_fields()[TENANT].name() && key != Some(Group::Tenant) {
                 return Err(ViewRefusal::new("AS tenant", "only the tenant may be called so; give it another name"));

@@ -31,6 +31,7 @@ use super::call::Call;
 use super::dimension::Dimension;
 use super::exact;
 use super::input::Input;
+use crate::catalog::planned;
 use columns::Columns;
 use keys::Keys;
 
@@ -100,9 +101,8 @@ fn logical(state: &SessionState, query: &str) -> Result<LogicalPlan, ViewRefusal
     let parsed = state.sql_to_statement(query, &dialect).map_err(refused)?;
     statement::check(&parsed)?;
     // The one table is in memory, so there is nothing to wait for.
-    let plan = state.statement_to_plan(parsed).now_or_never();
-    let plan = plan.ok_or_else(|| ViewRefusal::new("FROM", "only events can be read"))?.map_err(refused)?;
-    state.analyzer().execute_and_check(plan, state.config_options(), |_, _| {}).map_err(refused)
+    let plan = planned(state, parsed).now_or_never();
+    plan.ok_or_else(|| ViewRefusal::new("FROM", "only events can be read"))?.map_err(refused)
 }
 
 /// The parts of the only shape of plan that is kept.

@@ -8,6 +8,8 @@ mod isolation_fuzz;
 mod consistency;
 mod lake;
 mod export;
+mod postgres;
+mod sliding;
 mod stream_equals_batch;
 mod documentation;
 mod materialized;

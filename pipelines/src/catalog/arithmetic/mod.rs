@@ -1,0 +1,127 @@
+//! Arithmetic that gives what Postgres gives, or an error: never a number that wrapped, and no infinity.
+//!
+//! On the plan, since it takes types: whole numbers overflow (22003), what is divided by zero has no result (22012), a decimal
+//! is divided to sixteen digits behind the point, a cast to a whole number rounds, and a sum of small constants is a whole
+//! number. The functions that stand for operators have their names, so that columns keep theirs. Not here: sums
+//! (`metering::functions::sum`), texts ([`super::text_times`]).
+
+mod checked;
+mod divide;
+mod whole;
+
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::common::{DFSchema, Result};
+use datafusion::logical_expr::expr::AggregateFunction;
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::utils::merge_schema;
+use datafusion::logical_expr::{
+    BinaryExpr, Cast, Expr, ExprSchemable, LogicalPlan, Operator, ScalarUDF, TryCast, cast,
+};
+use datafusion::optimizer::analyzer::AnalyzerRule;
+
+use arrow::datatypes::DataType;
+
+/// What operators and casts become.
+pub(super) fn functions() -> Vec<ScalarUDF> {
+    checked::functions().into_iter().chain([divide::function(), divide::divisor(), whole::function()]).collect()
+}
+
+/// See the module. Goes before types are coerced: what it makes has types of its own.
+#[derive(Debug)]
+pub(super) struct Arithmetic;
+
+impl AnalyzerRule for Arithmetic {
+    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
+        plan.transform_up_with_subqueries(rewrite).data()
+    }
+
+    fn name(&self) -> &str {
+        "arithmetic"
+    }
+}
+
+fn rewrite(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+    // Their expressions are constants that must stay so.
+    if matches!(plan, LogicalPlan::Limit(_) | LogicalPlan::Statement(_)) {
+        return Ok(Transformed::no(plan));
+    }
+    let schema = merge_schema(&plan.inputs());
+    let names = NamePreserver::new(&plan);
+    let changed = plan.map_expressions(|expression| {
+        let name = names.save(&expression);
+        let changed = expression.transform_up(|part| Ok(changed(part, &schema)))?;
+        Ok(if changed.transformed { changed.update_data(|part| name.restore(part)) } else { changed })
+    })?;
+    if changed.transformed { changed.map_data(LogicalPlan::recompute_schema) } else { Ok(changed) }
+}
+
+/// A part of an expression; what has no type yet stays as it is.
+fn changed(part: Expr, schema: &DFSchema) -> Transformed<Expr> {
+    let made = match &part {
+        Expr::BinaryExpr(BinaryExpr { left, op, right }) => operation(left, *op, right, schema),
+        Expr::Negative(of) if of.get_type(schema).is_ok_and(|of| of.is_integer()) => match of.as_ref() {
+            Expr::Literal(..) => None,
+            of => Some(checked::negate(of.clone())),
+        },
+        Expr::Cast(Cast { expr, field }) if field.data_type().is_integer() => {
+            rounded(expr, schema).map(|rounded| Expr::Cast(Cast { expr: Box::new(rounded), field: field.clone() }))
+        }
+        Expr::TryCast(TryCast { expr, field }) if field.data_type().is_integer() => rounded(expr, schema)
+            .map(|rounded| Expr::TryCast(TryCast { expr: Box::new(rounded), field: field.clone() })),
+        Expr::AggregateFunction(call) if call.func.name() == "sum" => small_sum(call, schema),
+        _ => None,
+    };
+    made.map_or_else(|| Transformed::no(part), Transformed::yes)
+}
+
+fn operation(left: &Expr, op: Operator, right: &Expr, schema: &DFSchema) -> Option<Expr> {
+    let (left_type, right_type) = (left.get_type(schema).ok()?, right.get_type(schema).ok()?);
+    let whole = left_type.is_integer() && right_type.is_integer();
+    let decimal = left_type.is_decimal() || right_type.is_decimal();
+    let float = left_type.is_floating() || right_type.is_floating();
+    match op {
+        Operator::Plus | Operator::Minus | Operator::Multiply if whole => {
+            checked::call(left.clone(), op, right.clone(), &left_type, &right_type)
+        }
+        Operator::Divide if decimal && !float && divide::takes(&left_type) && divide::takes(&right_type) => {
+            Some(divide::call(left.clone(), right.clone()))
+        }
+        Operator::Divide | Operator::Modulo if float && !divide::is_checked(right) => {
+            let right = Box::new(divide::checked(right.clone()));
+            Some(Expr::BinaryExpr(BinaryExpr { left: Box::new(left.clone()), op, right }))
+        }
+        _ => None,
+    }
+}
+
+/// `of` without what is behind the point; `None` if nothing is.
+fn rounded(of: &Expr, schema: &DFSchema) -> Option<Expr> {
+    let of_type = of.get_type(schema).ok()?;
+    ((of_type.is_decimal() || of_type.is_floating()) && !whole::is_one(of)).then(|| whole::call(of.clone()))
+}
+
+/// A constant is a 64-bit number to DataFusion and one of 32 bits to Postgres, whose sum is one of 64.
+fn small_sum(call: &AggregateFunction, schema: &DFSchema) -> Option<Expr> {
+    let [of] = call.params.args.as_slice() else { return None };
+    if of.get_type(schema).ok()? != DataType::Int64 || !is_small(of) {
+        return None;
+    }
+    let mut call = call.clone();
+    call.params.args = vec![cast(of.clone(), DataType::Int32)];
+    Some(Expr::AggregateFunction(call))
+}
+
+fn is_small(of: &Expr) -> bool {
+    match of {
+        Expr::Literal(value, _) => {
+            let value = value.cast_to(&DataType::Int64);
+            value.is_ok_and(|value| value.is_null() || value.cast_to(&DataType::Int32).is_ok())
+        }
+        Expr::Case(case) => {
+            case.when_then_expr.iter().all(|(_, then)| is_small(then)) && case.else_expr.as_deref().is_none_or(is_small)
+        }
+        Expr::Negative(of) => is_small(of),
+        _ => false,
+    }
+}

@@ -1,0 +1,145 @@
+//! Statements as they are parsed, turned into what DataFusion plans to the effect that they have in Postgres.
+//!
+//! One walk over the syntax: columns get names ([`super::names`]), casts too where they need them ([`super::casts`]), and times
+//! are taken in the zone that is meant ([`super::zone`]). What needs types is done on the plan ([`super::arithmetic`]). Not
+//! here: what only Postgres clients write (`server::postgres::dialect`).
+
+use std::ops::ControlFlow;
+
+use datafusion::common::{Result, plan_err};
+use datafusion::error::DataFusionError;
+use datafusion::sql::sqlparser::ast::{
+    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, ObjectName, Query,
+    Statement, TableFactor, Value, ValueWithSpan, VisitMut, VisitorMut,
+};
+
+use super::names::Numbering;
+use super::{casts, patterns, zone};
+
+/// DataFusion's `to_char`, by its other name: what is written `to_char` has a pattern of Postgres.
+const CHRONO: &str = "date_format";
+
+/// Rewrites `statement` for a session whose time zone is `zone`.
+///
+/// # Errors
+/// What Postgres refuses and DataFusion would not: an `ORDER BY` that may mean two columns.
+pub(super) fn rewrite(statement: &mut Statement, zone: &str) -> Result<()> {
+    match statement.visit(&mut Rewrite { numbering: Numbering::default(), zone }) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(error) => Err(*error),
+    }
+}
+
+struct Rewrite<'a> {
+    numbering: Numbering,
+    zone: &'a str,
+}
+
+impl VisitorMut for Rewrite<'_> {
+    type Break = Box<DataFusionError>;
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<Self::Break> {
+        for cte in query.with.iter_mut().flat_map(|with| &mut with.cte_tables) {
+            self.numbering.cte(&cte.query, &mut cte.alias);
+        }
+        casts::name(query);
+        match self.numbering.query(query) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => ControlFlow::Break(Box::new(error)),
+        }
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Self::Break> {
+        if let TableFactor::Derived { subquery, alias, .. } = factor {
+            self.numbering.table(subquery, alias);
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<Self::Break> {
+        if let Expr::Subquery(query) | Expr::Exists { subquery: query, .. } | Expr::InSubquery { subquery: query, .. } =
+            expression
+        {
+            self.numbering.expression(query);
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<Self::Break> {
+        match expression {
+            Expr::AtTimeZone { timestamp, time_zone } => {
+                let arguments = vec![(**time_zone).clone(), (**timestamp).clone(), text(self.zone)];
+                *expression = call(zone::AT, arguments);
+            }
+            Expr::Function(function) => match self.function(function) {
+                Ok(None) => {}
+                Ok(Some(changed)) => *expression = changed,
+                Err(error) => return ControlFlow::Break(Box::new(error)),
+            },
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+impl Rewrite<'_> {
+    /// What `function` means here, if it is not what DataFusion takes it for.
+    fn function(&self, function: &Function) -> Result<Option<Expr>> {
+        let name = function.name.to_string().to_lowercase();
+        let Some(arguments) = plain(&function.args) else { return Ok(None) };
+        Ok(match (name.strip_prefix("pg_catalog.").unwrap_or(&name), arguments.as_slice()) {
+            ("timezone", [zone, time]) => Some(call(zone::AT, vec![(*zone).clone(), (*time).clone(), text(self.zone)])),
+            ("date_trunc", [field, time, zone]) => {
+                let there = call(zone::IN, vec![(*zone).clone(), (*time).clone()]);
+                Some(call(zone::IN, vec![text(self.zone), call("date_trunc", vec![(*field).clone(), there])]))
+            }
+            ("to_char", [time, pattern]) => {
+                let Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(pattern), .. }) = pattern else {
+                    return plan_err!("to_char takes a constant pattern here");
+                };
+                Some(call(CHRONO, vec![(*time).clone(), text(&patterns::chrono(pattern)?)]))
+            }
+            _ => None,
+        })
+    }
+}
+
+/// Arguments without names and options.
+fn plain(arguments: &FunctionArguments) -> Option<Vec<&Expr>> {
+    let FunctionArguments::List(list) = arguments else { return None };
+    let expression = |argument: &'_ FunctionArg| match argument {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(_)) => true,
+        _ => false,
+    };
+    if !list.args.iter().all(expression) {
+        return None;
+    }
+    let expressions = list.args.iter().filter_map(|argument| match argument {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(expression)) => Some(expression),
+        _ => None,
+    });
+    Some(expressions.collect())
+}
+
+fn text(text: &str) -> Expr {
+    Expr::value(Value::SingleQuotedString(text.to_owned()))
+}
+
+/// A call of the function `name`.
+pub(super) fn call(name: &str, arguments: Vec<Expr>) -> Expr {
+    let args = arguments.into_iter().map(|argument| FunctionArg::Unnamed(FunctionArgExpr::Expr(argument)));
+    Expr::Function(Function {
+        name: ObjectName::from(vec![Ident::new(name)]),
+        uses_odbc_syntax: false,
+        parameters: FunctionArguments::None,
+        args: FunctionArguments::List(FunctionArgumentList {
+            duplicate_treatment: None,
+            args: args.collect(),
+            clauses: Vec::new(),
+        }),
+        filter: None,
+        null_treatment: None,
+        over: None,
+        within_group: Vec::new(),
+    })
+}

@@ -1,0 +1,43 @@
+//! What makes SQL mean here what it means in Postgres: options, rules of the analyzer and the functions that they call.
+//!
+//! In one place, so that sessions and what is kept current compute alike (I3). Not here: syntax ([`super::dialect`]).
+
+use std::sync::Arc;
+
+use datafusion::common::config::ConfigOptions;
+use datafusion::logical_expr::ScalarUDF;
+use datafusion::optimizer::analyzer::AnalyzerRule;
+use datafusion::optimizer::analyzer::resolve_grouping_function::ResolveGroupingFunction;
+use datafusion::optimizer::analyzer::type_coercion::TypeCoercion;
+
+use super::arithmetic::Arithmetic;
+use super::text_times::TextTimes;
+use super::{arithmetic, casts, text_times, written, zone};
+
+/// See the module.
+pub(crate) struct Semantics;
+
+impl Semantics {
+    /// How statements are read.
+    pub(crate) fn set(options: &mut ConfigOptions) {
+        // A literal with a point is a decimal.
+        options.sql_parser.parse_float_as_decimal = true;
+        options.execution.time_zone = Some(zone::UTC.to_owned());
+    }
+
+    /// DataFusion's rules with ours among them.
+    pub(crate) fn rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
+        vec![
+            Arc::new(Arithmetic),
+            Arc::new(ResolveGroupingFunction::new()),
+            Arc::new(TypeCoercion::new()),
+            Arc::new(TextTimes),
+        ]
+    }
+
+    /// What rules and rewritten syntax call.
+    pub(crate) fn functions() -> Vec<ScalarUDF> {
+        let own = [casts::function(), text_times::function(), written::function()];
+        arithmetic::functions().into_iter().chain(zone::functions()).chain(own).collect()
+    }
+}
