@@ -1,17 +1,22 @@
 //! Query results as bytes: CSV, NDJSON, Parquet, Arrow, or a table for people. Streamed; holds a batch, a row group or a page.
 //!
+//! A null is a member of an NDJSON object like any other, so that each row has all columns. Where columns share a name, and the
+//! format wants names to differ, the second is called `name_2`. Instants that are not in UTC have their whole offset.
+//!
 //! Not here: which query (the doors), where the bytes go.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::io::{self, Write};
 use std::str::FromStr;
+use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::csv::WriterBuilder;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::ipc::writer::StreamWriter;
-use arrow::json::LineDelimitedWriter;
+use arrow::json::writer::{LineDelimited, WriterBuilder as JsonBuilder};
 use arrow::util::pretty::pretty_format_batches_with_schema;
 use datafusion::error::DataFusionError;
 use datafusion::execution::SendableRecordBatchStream;
@@ -21,6 +26,8 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 
+use crate::catalog::written::{Style, written};
+use crate::catalog::zone;
 use crate::plain;
 
 /// Rows per page of [`Format::Table`]; each page is as wide as its own widest values.
@@ -162,6 +169,14 @@ enum Form {
 
 impl Encoder {
     fn new(format: Format, schema: SchemaRef) -> Result<Self, ExportError> {
+        let schema = match format {
+            Format::Ndjson | Format::Parquet => told_apart(&schema),
+            Format::Table | Format::Csv | Format::Arrow => schema,
+        };
+        let schema = match format {
+            Format::Table | Format::Csv | Format::Ndjson => as_texts(&schema),
+            Format::Parquet | Format::Arrow => schema,
+        };
         let form = match format {
             Format::Table => Form::Table { page: Vec::new(), shown: false },
             Format::Csv => Form::Csv { header: true },
@@ -181,6 +196,7 @@ impl Encoder {
 
     fn encode(&mut self, batch: &RecordBatch) -> Result<Vec<u8>, ExportError> {
         let mut bytes = Vec::new();
+        let batch = &self.fitted(batch)?;
         match &mut self.form {
             Form::Table { page, shown } => {
                 page.push(batch.clone());
@@ -194,7 +210,7 @@ impl Encoder {
                 WriterBuilder::new().with_header(std::mem::take(header)).build(&mut bytes).write(batch)?;
             }
             Form::Ndjson => {
-                let mut writer = LineDelimitedWriter::new(&mut bytes);
+                let mut writer = JsonBuilder::new().with_explicit_nulls(true).build::<_, LineDelimited>(&mut bytes);
                 writer.write(batch)?;
                 writer.finish()?;
             }
@@ -208,6 +224,21 @@ impl Encoder {
             }
         }
         Ok(bytes)
+    }
+
+    /// `batch` with the columns of the schema.
+    fn fitted(&self, batch: &RecordBatch) -> Result<RecordBatch, ExportError> {
+        let columns = batch.columns().iter().zip(self.schema.fields()).map(|(column, field)| -> Result<ArrayRef, _> {
+            match (column.data_type(), field.data_type()) {
+                (DataType::Timestamp(..), DataType::Utf8) => {
+                    Ok(Arc::new(written(column.as_ref(), Style::Rfc3339)?) as ArrayRef)
+                }
+                _ => Ok::<_, ExportError>(Arc::clone(column)),
+            }
+        });
+        let columns = columns.collect::<Result<_, _>>()?;
+        let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        Ok(RecordBatch::try_new_with_options(SchemaRef::clone(&self.schema), columns, &rows)?)
     }
 
     fn finish(self) -> Result<Vec<u8>, ExportError> {
@@ -230,5 +261,81 @@ impl Encoder {
             }
         }
         Ok(bytes)
+    }
+}
+
+/// `schema` with a number behind names that others have before.
+fn told_apart(schema: &SchemaRef) -> SchemaRef {
+    let mut names = schema.fields().iter().map(|field| field.name().clone()).collect::<HashSet<_>>();
+    if names.len() == schema.fields().len() {
+        return SchemaRef::clone(schema);
+    }
+    let mut taken = HashSet::new();
+    let fields = schema.fields().iter().map(|field| {
+        let mut name = field.name().clone();
+        let mut number = 1;
+        while taken.contains(&name) {
+            number += 1;
+            let other = format!("{}_{number}", field.name());
+            // Another column may be called so by itself.
+            if names.insert(other.clone()) {
+                name = other;
+            }
+        }
+        taken.insert(name.clone());
+        field.as_ref().clone().with_name(name)
+    });
+    Arc::new(Schema::new_with_metadata(fields.collect::<Vec<_>>(), schema.metadata().clone()))
+}
+
+/// `schema` with instants that are not in UTC as texts: Arrow would cut their offsets to minutes.
+fn as_texts(schema: &SchemaRef) -> SchemaRef {
+    let is_one = |data_type: &DataType| matches!(data_type, DataType::Timestamp(_, Some(zone)) if **zone != *zone::UTC);
+    if !schema.fields().iter().any(|field| is_one(field.data_type())) {
+        return SchemaRef::clone(schema);
+    }
+    let fields = schema.fields().iter().map(|field| match is_one(field.data_type()) {
+        true => Arc::new(field.as_ref().clone().with_data_type(DataType::Utf8)),
+        false => Arc::clone(field),
+    });
+    Arc::new(Schema::new_with_metadata(fields.collect::<Vec<_>>(), schema.metadata().clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{Int64Array, TimestampMicrosecondArray};
+    use arrow::datatypes::Field;
+
+    use super::*;
+
+    fn encoded(format: Format, batch: &RecordBatch) -> String {
+        let mut encoder = Encoder::new(format, batch.schema()).unwrap();
+        let mut bytes = encoder.encode(batch).unwrap();
+        bytes.extend(encoder.finish().unwrap());
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn nulls_are_members_and_names_are_told_apart() {
+        let fields = ["a", "a", "a_2", "a"].map(|name| Field::new(name, DataType::Int64, true));
+        let columns = [None, Some(1), None, Some(2)].map(|value| Arc::new(Int64Array::from(vec![value])) as ArrayRef);
+        let batch = RecordBatch::try_new(Arc::new(Schema::new(fields.to_vec())), columns.to_vec()).unwrap();
+        assert_eq!(encoded(Format::Ndjson, &batch), "{\"a\":null,\"a_3\":1,\"a_2\":null,\"a_4\":2}\n");
+        assert_eq!(encoded(Format::Csv, &batch), "a,a,a_2,a\n,1,,2\n");
+        let none =
+            RecordBatch::try_new(batch.schema(), batch.columns().iter().map(|c| c.slice(0, 0)).collect()).unwrap();
+        assert_eq!(encoded(Format::Ndjson, &none), "");
+    }
+
+    #[test]
+    fn offsets_survive_every_format() {
+        let times = TimestampMicrosecondArray::from(vec![Some(1_772_330_400_000_000), None]);
+        let times = times.with_timezone("Asia/Kathmandu");
+        let fields = vec![Field::new("at", times.data_type().clone(), true)];
+        let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), vec![Arc::new(times)]).unwrap();
+        let text = "2026-03-01T07:45:00+05:45";
+        assert_eq!(encoded(Format::Csv, &batch), format!("at\n{text}\n\n"));
+        assert_eq!(encoded(Format::Ndjson, &batch), format!("{{\"at\":\"{text}\"}}\n{{\"at\":null}}\n"));
+        assert!(encoded(Format::Table, &batch).contains(text));
     }
 }

@@ -28,7 +28,7 @@ async fn small_results_in_each_format() {
     let sql = "SELECT 'a \"b\", c' AS text, CAST(1.5 AS DECIMAL(38, 9)) AS value, CAST(NULL AS BIGINT) AS absent, \
                to_timestamp_micros(0) AT TIME ZONE 'UTC' AS at";
     check(sql, Format::Csv, "text,value,absent,at\n\"a \"\"b\"\", c\",1.500000000,,1970-01-01T00:00:00Z\n").await;
-    let json = "{\"text\":\"a \\\"b\\\", c\",\"value\":1.500000000,\"at\":\"1970-01-01T00:00:00Z\"}\n";
+    let json = "{\"text\":\"a \\\"b\\\", c\",\"value\":1.500000000,\"absent\":null,\"at\":\"1970-01-01T00:00:00Z\"}\n";
     check(sql, Format::Ndjson, json).await;
     check("SELECT 1 AS one", Format::Table, "+-----+\n| one |\n+-----+\n| 1   |\n+-----+\n").await;
 }
