@@ -13,6 +13,8 @@ use datafusion::logical_expr::{
     ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature, Volatility,
 };
 
+use pipelines::catalog::zone;
+
 use super::settings::{SERVER_VERSION, setting};
 use super::typed;
 
@@ -125,7 +127,9 @@ impl ScalarUDFImpl for CurrentSetting {
         };
         let missing_ok = matches!(rest, [ColumnarValue::Scalar(ScalarValue::Boolean(Some(true)))]);
         let names = names.to_array(arguments.number_rows)?;
+        let zone = zone::shown(arguments.config_options.execution.time_zone.as_deref().unwrap_or(zone::UTC));
         let values = names.as_string::<i32>().iter().map(|name| match name.map(str::to_lowercase) {
+            Some(name) if name == "timezone" => Ok(Some(zone.as_str())),
             Some(name) if setting(&name).is_none() && !missing_ok => {
                 exec_err!("unrecognized configuration parameter {name:?}")
             }

@@ -8,6 +8,8 @@
 use datafusion::sql::sqlparser::ast::{ContextModifier, Expr, Ident, ObjectName, Reset, Set, Statement, Value};
 use datafusion_postgres::pgwire::error::{PgWireError, PgWireResult};
 
+use pipelines::catalog::zone;
+
 use super::settings::setting;
 use super::sqlstate;
 
@@ -195,6 +197,10 @@ pub(super) fn check(statement: &Statement) -> PgWireResult<()> {
                 _ => Err(sqlstate::error("55P02", format!("parameter \"{name}\" cannot be changed"))),
             }
         }
+        Statement::Set(Set::SetTimeZone { value, .. }) => match value {
+            value if is_default(value) || is_local(value) || zone_of(value).is_some() => Ok(()),
+            value => Err(invalid("TimeZone", &text(value))),
+        },
         // Taken in silence, it would seem that others' rows were shown.
         Statement::Set(Set::SetRole { role_name: Some(role), .. }) => {
             Err(sqlstate::error("42501", format!("permission denied to set role {role}")))
@@ -216,6 +222,11 @@ pub(super) fn check(statement: &Statement) -> PgWireResult<()> {
 /// `SET` as the library takes it: of the session without saying so, to one text instead of bare words, a time-out in
 /// milliseconds, the time zone in the words of the standard.
 pub(super) fn plain(set: &mut Set) {
+    if let Set::SetTimeZone { value, .. } = set
+        && let Some(zone) = zone_of(value)
+    {
+        *value = Expr::value(Value::SingleQuotedString(zone));
+    }
     let Set::SingleAssignment { scope, variable, values, .. } = set else { return };
     if *scope == Some(ContextModifier::Session) {
         *scope = None;
@@ -224,7 +235,7 @@ pub(super) fn plain(set: &mut Set) {
         ("timezone", [value]) => {
             let (local, value) = (*scope == Some(ContextModifier::Local), value.clone());
             *set = Set::SetTimeZone { local, value };
-            return;
+            return plain(set);
         }
         ("statement_timeout", [value]) => {
             if let Some(ms) = milliseconds(&text(value)) {
@@ -275,6 +286,29 @@ fn milliseconds(value: &str) -> Option<u64> {
 
 fn invalid(name: &str, value: &str) -> PgWireError {
     sqlstate::error("22023", format!("invalid value for parameter \"{name}\": \"{value}\""))
+}
+
+/// The zone that `SET TIME ZONE` names: by its name, or by hours or an interval east of Greenwich.
+fn zone_of(value: &Expr) -> Option<String> {
+    let zone = match value {
+        value if is_default(value) || is_local(value) => None,
+        Expr::Interval(interval) => zone::east(&text(&interval.value)).or_else(|| hours(&text(&interval.value))),
+        Expr::Value(number) if matches!(number.value, Value::Number(..)) => hours(&text(value)),
+        Expr::UnaryOp { .. } => hours(&value.to_string()),
+        value => zone::named(&text(value)),
+    };
+    zone.as_deref().map(zone::shown)
+}
+
+fn hours(number: &str) -> Option<String> {
+    let minutes = number.parse::<f64>().ok()? * 60.0;
+    let whole = minutes.abs().round();
+    let sign = if minutes < 0.0 { '-' } else { '+' };
+    zone::east(&format!("{sign}{:02}:{:02}", (whole / 60.0).floor(), whole % 60.0))
+}
+
+fn is_local(value: &Expr) -> bool {
+    matches!(value, Expr::Identifier(Ident { value, quote_style: None, .. }) if value.eq_ignore_ascii_case("local"))
 }
 
 /// Whether it is the word `DEFAULT`.
@@ -349,6 +383,8 @@ mod tests {
         check("set names 'latin1'", Some("22023"));
         check("set statement_timeout = 'soon'", Some("22023"));
         check("set statement_timeout = -1", Some("22023"));
+        check("set time zone 'Mars/Olympus'", Some("22023"));
+        check("set timezone = nowhere", Some("22023"));
     }
 
     #[test]
@@ -358,6 +394,10 @@ mod tests {
         assert_eq!(parsed("set datestyle = ISO, MDY"), "SET datestyle = 'ISO, MDY'");
         assert_eq!(parsed("set statement_timeout = default"), "SET statement_timeout = default");
         assert_eq!(parsed("set local timezone = 'UTC'"), "SET LOCAL TIME ZONE 'UTC'");
+        assert_eq!(parsed("set time zone 'europe/zurich'"), "SET TIME ZONE 'Europe/Zurich'");
+        assert_eq!(parsed("set time zone -3.5"), "SET TIME ZONE '<-03:30>+03:30'");
+        assert_eq!(parsed("set time zone interval '+05:30' hour to minute"), "SET TIME ZONE '<+05:30>-05:30'");
+        assert_eq!(parsed("set timezone = 'UTC-2'"), "SET TIME ZONE '<+02:00>-02:00'");
         assert_eq!(parsed("set statement_timeout to '1.5 min'"), "SET statement_timeout = '90000'");
         assert_eq!(parsed("set statement_timeout = 250"), "SET statement_timeout = '250'");
     }

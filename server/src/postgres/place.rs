@@ -10,7 +10,7 @@ use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 use datafusion_postgres::pgwire::error::PgWireError;
 
-use pipelines::catalog::verify_kind;
+use pipelines::catalog::{self, CatalogError};
 
 use crate::query::Failure;
 
@@ -40,11 +40,10 @@ async fn again(text: &str, session: &SessionState) -> Option<Failure> {
     let dialect = Dialect::default();
     for statement in statements {
         let statement = Statement::Statement(Box::new(dialect.rewrite(statement)));
-        if let Err(refused) = verify_kind(&statement) {
-            return Some(Failure::from(&refused));
-        }
-        if let Err(error) = session.statement_to_plan(statement).await {
-            return Some(Failure::to_plan(&error, text, session));
+        match catalog::plan(session, statement).await {
+            Ok(_) => {}
+            Err(CatalogError::DataFusion(error)) => return Some(Failure::to_plan(&error, text, session)),
+            Err(refused) => return Some(Failure::from(&refused)),
         }
     }
     None

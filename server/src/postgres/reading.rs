@@ -7,11 +7,14 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::Statement as DfStatement;
 use datafusion::sql::sqlparser::ast::Statement;
+use datafusion_postgres::pgwire::api::ClientInfo;
 use datafusion_postgres::pgwire::error::PgWireResult;
-use pipelines::catalog::{verify, verify_kind};
+use pipelines::catalog::{self, zone};
 
 use super::parameters;
-use super::sqlstate::{from, from_catalog};
+use super::sqlstate::from_catalog;
+
+const TIME_ZONE: &str = "timezone";
 
 /// Refuses `statement` if a hook would carry out more than reading, or what makes no sense.
 pub(super) async fn check_hooked(context: &SessionContext, statement: &Statement) -> PgWireResult<()> {
@@ -27,8 +30,15 @@ pub(super) async fn check_hooked(context: &SessionContext, statement: &Statement
 /// The plan of `statement`, which only reads.
 pub(super) async fn plan(context: &SessionContext, statement: Statement) -> PgWireResult<LogicalPlan> {
     let statement = DfStatement::Statement(Box::new(statement));
-    verify_kind(&statement).map_err(from_catalog)?;
-    let plan = context.state().statement_to_plan(statement).await.map_err(from)?;
-    verify(&plan).map_err(from_catalog)?;
-    Ok(plan)
+    catalog::plan(&context.state(), statement).await.map_err(from_catalog)
+}
+
+/// Has the session compute in the time zone that its client has set, which the library keeps beside the other settings. What
+/// a client began with and is no zone is UTC.
+pub(super) fn turn_to<C: ClientInfo + ?Sized>(context: &SessionContext, client: &C) {
+    let set = client.metadata().get(TIME_ZONE).or_else(|| {
+        client.metadata().iter().find(|(name, _)| name.eq_ignore_ascii_case(TIME_ZONE)).map(|(_, value)| value)
+    });
+    let zone = set.and_then(|name| zone::named(name));
+    catalog::turn_to(context, zone.unwrap_or_else(|| zone::UTC.to_owned()));
 }

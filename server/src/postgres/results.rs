@@ -6,14 +6,15 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, AsArray, BinaryArray, RecordBatch};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, BinaryArray, ListArray, RecordBatch};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema};
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{DFSchema, DFSchemaRef};
+use datafusion::common::{DFSchema, DFSchemaRef, ParamValues, not_impl_err};
 use datafusion::dataframe::DataFrame;
 use datafusion::error::Result;
-use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, cast as cast_to};
+use datafusion::prelude::SessionContext;
 use datafusion_postgres::arrow_pg::datatypes::{arrow_schema_to_pg_fields, encode_recordbatch};
 use datafusion_postgres::pgwire::api::Type;
 use datafusion_postgres::pgwire::api::portal::Format;
@@ -22,6 +23,8 @@ use datafusion_postgres::pgwire::error::PgWireResult;
 use datafusion_postgres::pgwire::messages::data::DataRow;
 use datafusion_postgres::pgwire::types::format::FormatOptions;
 use futures::{StreamExt, stream};
+use pipelines::catalog;
+use pipelines::catalog::written::{Style, written};
 
 use super::sqlstate;
 use super::typed::TextType;
@@ -34,15 +37,30 @@ pub(super) struct Columns {
     encoded: Arc<Vec<FieldInfo>>,
     /// Those whose bytes are not their text's.
     binary: Arc<[(usize, TextType)]>,
+    /// Times that are sent as text: the library cuts offsets to hours.
+    times: Arc<[usize]>,
 }
 
 impl Columns {
     /// Those of `schema`, in `format`; texts look as `options` say.
     pub(super) fn new(schema: &Schema, format: &Format, options: Option<Arc<FormatOptions>>) -> PgWireResult<Self> {
+        let iso = options.as_ref().is_none_or(|options| options.date_style.to_lowercase().starts_with("iso"));
         let mut encoded = arrow_schema_to_pg_fields(schema, format, options)?;
         let mut described = encoded.clone();
         let mut binary = Vec::new();
+        let mut times = Vec::new();
         for (at, field) in schema.fields().iter().enumerate() {
+            if iso && encoded[at].format() == FieldFormat::Text {
+                let text = match field.data_type() {
+                    DataType::Timestamp(..) => Some(Type::TEXT),
+                    DataType::List(of) if matches!(of.data_type(), DataType::Timestamp(..)) => Some(Type::TEXT_ARRAY),
+                    _ => None,
+                };
+                if let Some(text) = text {
+                    encoded[at] = of_type(&encoded[at], text);
+                    times.push(at);
+                }
+            }
             let Some(kind) = TextType::of(field) else { continue };
             described[at] = of_type(&described[at], kind.wire());
             if encoded[at].format() == FieldFormat::Binary && kind != TextType::Json {
@@ -50,7 +68,12 @@ impl Columns {
                 binary.push((at, kind));
             }
         }
-        Ok(Self { described: Arc::new(described), encoded: Arc::new(encoded), binary: binary.into() })
+        Ok(Self {
+            described: Arc::new(described),
+            encoded: Arc::new(encoded),
+            binary: binary.into(),
+            times: times.into(),
+        })
     }
 
     /// As clients are told.
@@ -60,15 +83,16 @@ impl Columns {
 
     /// The rows of `batch`.
     pub(super) fn rows(&self, batch: RecordBatch) -> impl Iterator<Item = PgWireResult<DataRow>> + Send + Sync + use<> {
-        let (rows, failed) = match self.in_binary(batch) {
+        let (rows, failed) = match self.converted(batch) {
             Ok(batch) => (Some(encode_recordbatch(Arc::clone(&self.encoded), batch)), None),
             Err(error) => (None, Some(Err(sqlstate::from(error)))),
         };
         rows.into_iter().flatten().chain(failed)
     }
 
-    fn in_binary(&self, batch: RecordBatch) -> Result<RecordBatch> {
-        if self.binary.is_empty() {
+    /// `batch` with the columns that the library does not encode as they should be.
+    fn converted(&self, batch: RecordBatch) -> Result<RecordBatch> {
+        if self.binary.is_empty() && self.times.is_empty() {
             return Ok(batch);
         }
         let (schema, mut columns, _) = batch.into_parts();
@@ -76,6 +100,10 @@ impl Columns {
         for (at, kind) in self.binary.iter().copied() {
             columns[at] = bytes(kind, &columns[at])?;
             fields[at] = Arc::new(Field::new(fields[at].name(), DataType::Binary, true));
+        }
+        for at in self.times.iter().copied() {
+            columns[at] = texts(&columns[at])?;
+            fields[at] = Arc::new(Field::new(fields[at].name(), columns[at].data_type().clone(), true));
         }
         Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?)
     }
@@ -138,6 +166,56 @@ pub(super) async fn encode(frame: DataFrame, format: &Format, options: FormatOpt
         stream::iter(rows.into_iter().flatten().chain(failed))
     });
     Ok(QueryResponse::new(described, rows))
+}
+
+/// Times, alone or in arrays, as Postgres writes them.
+fn texts(column: &ArrayRef) -> Result<ArrayRef> {
+    let Some(lists) = column.as_list_opt::<i32>() else {
+        return Ok(Arc::new(written(column.as_ref(), Style::Postgres)?));
+    };
+    let texts = Arc::new(written(lists.values().as_ref(), Style::Postgres)?);
+    let element = Arc::new(Field::new_list_field(DataType::Utf8, true));
+    Ok(Arc::new(ListArray::try_new(element, lists.offsets().clone(), texts, lists.nulls().cloned())?))
+}
+
+/// `plan` with `values` for its parameters. A value may be of another type than was expected of it, and what a client was told
+/// of the columns is what it reads: so they are cast, or refused if that would change them.
+pub(super) fn bound(context: &SessionContext, plan: &LogicalPlan, values: &ParamValues) -> Result<LogicalPlan> {
+    let state = context.state();
+    let told = catalog::announced(&state, plan)?;
+    let told = told.schema();
+    let bound = catalog::coerced(&state, plan.clone().replace_params_with_values(values)?)?;
+    let is_like = |(told, is): (&FieldRef, &FieldRef)| told.data_type() == is.data_type() || told.data_type().is_null();
+    let is_query = told.fields().len() == bound.schema().fields().len();
+    if !is_query || told.fields().iter().zip(bound.schema().fields()).all(is_like) {
+        return Ok(bound);
+    }
+    let columns = bound.schema().iter().zip(told.fields()).map(|((relation, is), told)| {
+        let (from, to, column) = (is.data_type(), told.data_type(), Expr::from((relation, is)));
+        if is_like((told, is)) {
+            return Ok(column);
+        }
+        if !keeps(from, to) {
+            return not_impl_err!(
+                "column {:?} was told as {to} and is {from} with these parameters: cast it",
+                told.name()
+            );
+        }
+        Ok(cast_to(column, to.clone()).alias_qualified(relation.cloned(), told.name()))
+    });
+    let columns = columns.collect::<Result<Vec<_>>>()?;
+    catalog::coerced(&state, LogicalPlanBuilder::from(bound).project(columns)?.build()?)
+}
+
+/// Whether a cast keeps every value.
+fn keeps(from: &DataType, to: &DataType) -> bool {
+    match (from, to) {
+        (from, to) if from.is_null() || from.is_string() && to.is_string() => true,
+        (from, to) if from.is_integer() && (to.is_integer() || to.is_decimal()) => true,
+        (DataType::Decimal128(_, of), DataType::Decimal128(_, wanted)) => of <= wanted,
+        (DataType::Timestamp(..), DataType::Timestamp(..)) => true,
+        _ => false,
+    }
 }
 
 fn of_type(column: &FieldInfo, kind: Type) -> FieldInfo {

@@ -185,9 +185,7 @@ impl PgCatalog {
         setup_pg_catalog(&context, CATALOG, EmptyContextProvider).map_err(|error| *error)?;
         functions::all().into_iter().for_each(|function| context.register_udf(function));
         context.register_udf(typed::member(context.udf(typed::MEMBER)?));
-        let mut template = context.state();
-        // A `timestamptz` without a zone of its own would be a `timestamp` to clients.
-        template.config_mut().options_mut().execution.time_zone = Some("UTC".to_owned());
+        let template = context.state();
         Ok(Self { template, tables: Arc::new(PgCatalogStaticTables::try_new()?) })
     }
 

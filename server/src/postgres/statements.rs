@@ -27,6 +27,8 @@ use datafusion_postgres::pgwire::messages::extendedquery::{Bind, BindComplete, D
 use datafusion_postgres::pgwire::types::format::FormatOptions;
 use futures::{Sink, SinkExt};
 
+use pipelines::catalog;
+
 use crate::query::Door;
 
 use super::bounds::Bounds;
@@ -105,6 +107,7 @@ impl Statements {
         if let Some(response) = asker.answer(client, &statement).await? {
             return Ok(response);
         }
+        reading::turn_to(&asker.context, client);
         let frame = |query: Query| async {
             let plan = reading::plan(&asker.context, Statement::Query(Box::new(query))).await?;
             asker.context.execute_logical_plan(plan).await.map_err(sqlstate::from)
@@ -223,9 +226,10 @@ impl Statements {
         if let Some(response) = asker.answer(client, statement).await? {
             return Ok(response);
         }
+        reading::turn_to(&asker.context, client);
         let values = values(asker, portal, plan)?;
         let frame = || async {
-            let plan = plan.clone().replace_params_with_values(&values).map_err(sqlstate::from)?;
+            let plan = results::bound(&asker.context, plan, &values).map_err(sqlstate::from)?;
             asker.context.execute_logical_plan(plan).await.map_err(sqlstate::from)
         };
         let options = FormatOptions::from_client_metadata(client.metadata());
@@ -295,6 +299,7 @@ impl Planner {
         C: ClientInfo + Unpin + Send + Sync,
     {
         let asker = self.0.asker()?;
+        reading::turn_to(&asker.context, client);
         for hook in &asker.hooks {
             if let Some(plan) = hook.handle_extended_parse_query(statement, &asker.context, client).await {
                 return plan;
@@ -358,7 +363,9 @@ impl QueryParser for Planner {
             (_, None | Some((Statement::Declare { .. } | Statement::Copy { .. }, _))) => Ok(Vec::new()),
             (_, Some((_, plan))) => {
                 let format = format.unwrap_or(&Format::UnifiedText);
-                let schema = results::schema(plan).map_err(sqlstate::from)?;
+                let state = self.0.asker()?.context.state();
+                let plan = catalog::announced(&state, plan).map_err(sqlstate::from)?;
+                let schema = results::schema(&plan).map_err(sqlstate::from)?;
                 Columns::new(schema.as_arrow(), format, None).map(|columns| columns.described().to_vec())
             }
         }

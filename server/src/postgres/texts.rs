@@ -1,6 +1,7 @@
 //! Parameters that the library can't read: what drivers send as `uuid`, `json` and `jsonb`, alone and in arrays, and arrays of
 //! dates and times become the text that Postgres would show, in both formats, since that is what casts read; and an
-//! `interval` in words gets those that the library knows.
+//! `interval` in words gets those that the library knows. Texts, alone and in arrays, are taken literally, which the library
+//! does of binary ones only.
 //!
 //! Not here: casts to these types ([`super::dialect`]), which also gives a declared array of times its type back.
 
@@ -48,31 +49,117 @@ pub(super) fn bind<S: Clone>(
     for (kind, told) in types.iter_mut().zip(wire).filter(|(_, told)| text_of(told).is_some()) {
         kind.get_or_insert_with(|| told.clone());
     }
-    if !types.iter().flatten().any(|kind| *kind == Type::INTERVAL || text_of(kind).is_some()) {
-        return Portal::try_new(&bind, statement);
-    }
     let binary = Portal::try_new(&bind, Arc::clone(&statement))?.parameter_format;
-    for (at, (kind, value)) in types.iter_mut().zip(&mut bind.parameters).enumerate() {
-        let Some(told) = kind.as_ref() else { continue };
-        if *told == Type::INTERVAL && binary.is_text(at) {
-            *value = value.take().map(interval);
-            continue;
+    let mut codes = Vec::with_capacity(values);
+    for (at, value) in bind.parameters.iter_mut().enumerate() {
+        let mut is_binary = binary.is_binary(at);
+        let mut none = None;
+        let kind = types.get_mut(at).unwrap_or(&mut none);
+        if let Some(told) = kind.clone()
+            && let Some((element, text)) = text_of(&told)
+        {
+            if let Some(bytes) = value.as_ref() {
+                let converted = match (is_binary, text == Type::TEXT) {
+                    (true, true) => one(&element, bytes),
+                    (true, false) => array(&element, bytes),
+                    (false, _) if element == Type::UUID => uuids(bytes),
+                    (false, _) if [Type::TIMESTAMPTZ, Type::TIMESTAMP].contains(&element) => times(bytes),
+                    (false, _) => Some(bytes.clone()),
+                };
+                *value = Some(converted.ok_or_else(|| malformed(&told))?);
+            }
+            *kind = Some(text);
         }
-        let Some((element, text)) = text_of(told) else { continue };
-        if let Some(bytes) = value.as_ref() {
-            let converted = match (binary.is_binary(at), text == Type::TEXT) {
-                (true, true) => one(&element, bytes),
-                (true, false) => array(&element, bytes),
-                (false, _) if element == Type::UUID => uuids(bytes),
-                (false, _) if [Type::TIMESTAMPTZ, Type::TIMESTAMP].contains(&element) => times(bytes),
-                (false, _) => Some(bytes.clone()),
-            };
-            *value = Some(converted.ok_or_else(|| malformed(told))?);
+        // What a text is read as, if that is known.
+        let read = kind.as_ref().or_else(|| wire.get(at).filter(|told| **told != Type::UNKNOWN));
+        if let (Some(bytes), false) = (value.as_ref(), is_binary) {
+            *value = Some(match read {
+                Some(&Type::INTERVAL) => interval(bytes.clone()),
+                // The bytes of a text are the same in both formats, and in binary the library leaves them alone.
+                Some(&(Type::TEXT | Type::VARCHAR | Type::BPCHAR | Type::NAME)) => {
+                    is_binary = true;
+                    bytes.clone()
+                }
+                Some(kind @ &(Type::TEXT_ARRAY | Type::VARCHAR_ARRAY)) => {
+                    is_binary = true;
+                    elements(bytes).ok_or_else(|| malformed(kind))?
+                }
+                // It makes one quote of two.
+                _ => doubled(bytes),
+            });
         }
-        *kind = Some(text);
+        codes.push(i16::from(is_binary));
     }
+    bind.parameter_format_codes = codes;
     let statement = StoredStatement::new(statement.id.clone(), statement.statement.clone(), types);
     Portal::try_new(&bind, Arc::new(statement))
+}
+
+fn doubled(bytes: &Bytes) -> Bytes {
+    if !bytes.contains(&b'\'') {
+        return bytes.clone();
+    }
+    let twice = bytes.iter().flat_map(|&byte| std::iter::repeat_n(byte, if byte == b'\'' { 2 } else { 1 }));
+    Bytes::from(twice.collect::<Vec<_>>())
+}
+
+/// An array of texts as it is in binary. Only what stands without quotes is NULL, and what stands in quotes is as it is.
+fn elements(text: &[u8]) -> Option<Bytes> {
+    let mut rest = str::from_utf8(text).ok()?.trim().strip_prefix('{')?.strip_suffix('}')?.chars().peekable();
+    let mut found: Vec<Option<String>> = Vec::new();
+    while rest.next_if(char::is_ascii_whitespace).is_some() {}
+    while rest.peek().is_some() {
+        // How much of an element is to stay as it is, blanks included.
+        let (mut element, mut kept, mut quoted, mut open) = (String::new(), 0, false, false);
+        loop {
+            match rest.next() {
+                None if open => return None,
+                None => break,
+                Some('\\') => {
+                    element.push(rest.next()?);
+                    (kept, quoted) = (element.len(), true);
+                }
+                Some('"') => {
+                    open = !open;
+                    (kept, quoted) = (element.len(), true);
+                }
+                Some(c) if open => element.push(c),
+                Some(',') => {
+                    // Another one must follow.
+                    rest.peek()?;
+                    break;
+                }
+                // An array in an array is no list of texts.
+                Some('{' | '}') => return None,
+                Some(c) if element.is_empty() && !quoted && c.is_ascii_whitespace() => {}
+                Some(c) => element.push(c),
+            }
+        }
+        element.truncate(kept.max(element.trim_ascii_end().len()));
+        if !quoted && element.is_empty() {
+            return None;
+        }
+        let is_null = !quoted && element.eq_ignore_ascii_case("null");
+        found.push((!is_null).then_some(element));
+    }
+    let mut made = BytesMut::with_capacity(text.len() + 5 * WORD);
+    made.put_i32(i32::from(!found.is_empty()));
+    made.put_i32(i32::from(found.iter().any(Option::is_none)));
+    made.put_u32(Type::TEXT.oid());
+    if !found.is_empty() {
+        made.put_i32(i32::try_from(found.len()).ok()?);
+        made.put_i32(1);
+    }
+    for element in found {
+        match element {
+            None => made.put_i32(-1),
+            Some(element) => {
+                made.put_i32(i32::try_from(element.len()).ok()?);
+                made.put_slice(element.as_bytes());
+            }
+        }
+    }
+    Some(made.freeze())
 }
 
 /// The type of an element, and what takes the place of `kind`.
@@ -222,6 +309,43 @@ mod tests {
         let statement = Arc::new(StoredStatement::new("s".to_owned(), (), vec![None]));
         let portal = bind(sent(&[1]), statement, &[Type::JSONB, Type::INT4]).unwrap();
         assert_eq!(portal.statement.parameter_types, [Some(Type::TEXT), None]);
+    }
+
+    #[test]
+    fn texts_are_taken_literally() {
+        let sent = |kind: Option<Type>, text: &'static str| {
+            let statement = Arc::new(StoredStatement::new("s".to_owned(), (), vec![kind]));
+            let values = vec![Some(Bytes::from_static(text.as_bytes()))];
+            bind(Bind::new(None, None, Vec::new(), values, Vec::new()), statement, &[Type::UNKNOWN]).unwrap()
+        };
+        for text in ["a''b", "''''", "it's", r"\'", ""] {
+            for kind in [Type::TEXT, Type::VARCHAR, Type::BPCHAR, Type::NAME, Type::UNKNOWN, Type::JSON] {
+                let got = sent(Some(kind.clone()), text).parameter::<String>(0, &Type::TEXT).unwrap();
+                assert_eq!(got.as_deref(), Some(text), "{kind}");
+            }
+            assert_eq!(sent(None, text).parameter::<String>(0, &Type::UNKNOWN).unwrap().as_deref(), Some(text));
+        }
+        assert_eq!(sent(Some(Type::INT8), "5").parameter::<i64>(0, &Type::INT8).unwrap(), Some(5));
+    }
+
+    #[test]
+    fn arrays_of_texts_are_taken_literally() {
+        let check = |text: &'static str, expect: Option<&[Option<&str>]>| {
+            let statement = Arc::new(StoredStatement::new("s".to_owned(), (), vec![Some(Type::TEXT_ARRAY)]));
+            let values = vec![Some(Bytes::from_static(text.as_bytes()))];
+            let portal = bind(Bind::new(None, None, Vec::new(), values, Vec::new()), statement, &[]);
+            let got =
+                portal.map(|portal| portal.parameter::<Vec<Option<String>>>(0, &Type::TEXT_ARRAY).unwrap().unwrap());
+            let expect = expect.map(|all| all.iter().map(|one| one.map(str::to_owned)).collect::<Vec<_>>());
+            assert_eq!(got.ok(), expect, "{text}");
+        };
+        check("{}", Some(&[]));
+        let quoted = r#"{a''b,"x,'y''",NULL,"NULL",""}"#;
+        check(quoted, Some(&[Some("a''b"), Some("x,'y''"), None, Some("NULL"), Some("")]));
+        check(r#"{ a b , "c\\d\"e" ,\"}"#, Some(&[Some("a b"), Some("c\\d\"e"), Some("\"")]));
+        for wrong in ["", "a", "{a,}", "{,a}", "{{a}}", "{\"a}"] {
+            check(wrong, None);
+        }
     }
 
     #[test]

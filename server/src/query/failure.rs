@@ -9,7 +9,7 @@ use datafusion::error::DataFusionError;
 use datafusion::execution::FunctionRegistry;
 use datafusion::execution::session_state::SessionState;
 use datafusion::sql::sqlparser::parser::ParserError;
-use pipelines::catalog::{CATALOG, CatalogError, SCHEMA};
+use pipelines::catalog::{CATALOG, CatalogError, SCHEMA, unnumbered};
 use pipelines::views::Fault;
 
 use super::nearest::nearest;
@@ -33,11 +33,11 @@ pub struct Failure {
 
 impl Failure {
     fn new(state: &'static str, message: impl Into<String>) -> Self {
-        Self { state, message: message.into(), hint: None, position: None }
+        Self { state, message: unnumbered(&message.into()), hint: None, position: None }
     }
 
     fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        self.hint = Some(unnumbered(&hint.into()));
         self
     }
 
@@ -127,6 +127,10 @@ impl From<&DataFusionError> for Failure {
                     .hint("filter before joining, and join on equal columns: a join without can't put rows aside")
             }
             DataFusionError::ArrowError(arrow, _) => Self::new(of_arrow(arrow), arrow.to_string()),
+            DataFusionError::Execution(reason) if reason.starts_with("time zone \"") => Self::new("22023", told()),
+            DataFusionError::Execution(reason) if reason.starts_with("timestamp out of range") => {
+                Self::new("22008", told())
+            }
             DataFusionError::Execution(reason) if reason.starts_with("unrecognized configuration parameter") => {
                 Self::new("42704", told())
             }
@@ -153,6 +157,9 @@ impl From<&CatalogError> for Failure {
         match error {
             CatalogError::DataFusion(inner) => Self::from(inner),
             CatalogError::View(_) => Self::new("0A000", error.to_string()),
+            CatalogError::Zone(_) => Self::new("22023", error.to_string()),
+            CatalogError::Setting(_) => Self::new("0A000", error.to_string())
+                .hint("over HTTP the member time_zone beside sql sets the time zone; over Postgres SET lasts"),
             CatalogError::ReadOnly(what) => Self::new("25006", format!("SQL only reads here: {what}"))
                 .hint("tenants, meters, quotas and keys are changed over the HTTP API or the command line"),
         }
@@ -215,10 +222,16 @@ fn of_column(field: &Column, valid: &[Column]) -> Failure {
 fn of_arrow(error: &ArrowError) -> &'static str {
     match error {
         ArrowError::DivideByZero => "22012",
+        ArrowError::CastError(told) | ArrowError::InvalidArgumentError(told) if out_of_range(told) => "22003",
         ArrowError::CastError(_) | ArrowError::ParseError(_) => "22P02",
         ArrowError::ArithmeticOverflow(_) => "22003",
         _ => "22000",
     }
+}
+
+/// Whether a number has no room in the type that it is cast to.
+fn out_of_range(told: &str) -> bool {
+    told.starts_with("Can't cast value") || told.contains("out of range") || told.contains("is too large to store")
 }
 
 fn missing_table(reason: &str) -> Option<&str> {

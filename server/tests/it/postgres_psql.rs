@@ -486,3 +486,50 @@ async fn materialized_views_are_made_read_and_dropped() {
     assert_eq!(drop, "DROP MATERIALIZED VIEW\n");
     house.serving.drain().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_asked_has_the_names_digits_and_times_of_postgres() {
+    if !has_psql() {
+        return;
+    }
+    let house = House::open(&[]).await;
+    let (_, key) = house.key("acme", 2).await;
+    let at = "timestamptz '2026-03-01 02:00:00+00'";
+    for (sql, expect) in [
+        ("set time zone 'Asia/Kathmandu'; show timezone", "SET\nAsia/Kathmandu\n"),
+        (
+            &format!("set timezone = 'Asia/Kathmandu'; select {at}, array[{at}]"),
+            "SET\n2026-03-01 07:45:00+05:45|{\"2026-03-01 07:45:00+05:45\"}\n",
+        ),
+        (
+            &format!("set time zone -3.5; select {at}, current_setting('TimeZone')"),
+            "SET\n2026-02-28 22:30:00-03:30|<-03:30>+03:30\n",
+        ),
+        (
+            &format!(
+                "begin; set local time zone 'America/New_York'; select ({at})::date, {at} < '2026-02-28 22:00'; commit; \
+                   select {at}"
+            ),
+            "BEGIN\nSET\n2026-02-28|t\nCOMMIT\n2026-03-01 02:00:00+00\n",
+        ),
+        (
+            "begin; declare c cursor for select * from generate_series(1, 5); fetch 2 from c; fetch 2 from c; commit",
+            "BEGIN\nDECLARE CURSOR\n1\n2\n3\n4\nCOMMIT\n",
+        ),
+        (
+            "select 0.1 + 0.2 = 0.3, 2.5::int, interval '1 day', timestamp '2026-01-01 10:15'",
+            "t|3|1 day|2026-01-01 10:15:00\n",
+        ),
+    ] {
+        assert_eq!(house.rows("acme", &key, sql).await, expect, "{sql}");
+    }
+    let names = house.psql("acme", &key, &["-A", "-c", "select count(*), count(*), 1, '1'::int from usage"]).await;
+    assert!(String::from_utf8_lossy(&names.stdout).starts_with("count|count|?column?|int4\n0|0|1|1\n"), "{names:?}");
+    for (sql, state) in
+        [("set time zone 'Mars'", "22023"), ("select 9223372036854775807 + 1", "22003"), ("select 1 / 0", "22012")]
+    {
+        let told = house.failure("acme", &key, sql).await;
+        assert!(told.contains(state), "{sql}: not {state}: {told}");
+    }
+    house.serving.drain().await.unwrap();
+}
