@@ -41,8 +41,21 @@ impl From<DataFusionError> for StatementError {
 /// # Errors
 /// [`StatementError`] says why there are none.
 pub async fn query(node: &Arc<Node>, identity: &Identity, sql: &str) -> Result<DataFrame, StatementError> {
+    query_in(node, identity, sql, None).await
+}
+
+/// The same in a time zone.
+///
+/// # Errors
+/// [`StatementError`] says why there are none.
+pub async fn query_in(
+    node: &Arc<Node>,
+    identity: &Identity,
+    sql: &str,
+    zone: Option<&str>,
+) -> Result<DataFrame, StatementError> {
     let Some(done) = change(node, identity, sql).await? else {
-        return Ok(node.catalog.query(&identity.visibility(), sql).await?);
+        return Ok(node.catalog.query_in(&identity.visibility(), sql, zone).await?);
     };
     let column: ArrayRef = Arc::new(StringArray::from(vec![done]));
     let row = RecordBatch::try_from_iter([("done", column)]).map_err(DataFusionError::from)?;

@@ -80,6 +80,11 @@ impl MeterPanes {
 }
 
 impl MeteringSnapshot {
+    /// The meters that this snapshot's windows follow, by name.
+    pub fn meters(&self) -> impl Iterator<Item = &Meter> {
+        self.meters.values().filter_map(|panes| panes.meter.definition.meter())
+    }
+
     /// Meters and views that are defined and can't be computed, by key, and why not.
     pub fn refused(&self) -> impl Iterator<Item = (&str, &str)> {
         self.refused.iter().map(|(key, reason)| (key.as_str(), reason.as_str()))

@@ -9,6 +9,7 @@ use datafusion::dataframe::DataFrame;
 use datafusion::error::DataFusionError;
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::tokenizer::{Token, Tokenizer};
+use pipelines::catalog::coerced;
 
 /// `sql` with its `?` numbered from `$1` on; those in texts, names and comments stay.
 pub(super) fn numbered(sql: &str) -> Cow<'_, str> {
@@ -47,7 +48,11 @@ pub(super) fn schema(frame: &DataFrame) -> Result<Schema, DataFusionError> {
 /// `frame` with the columns of `row` as its parameters, in their order.
 pub(super) fn bind(frame: DataFrame, row: &RecordBatch) -> Result<DataFrame, DataFusionError> {
     let values = row.columns().iter().map(|column| ScalarValue::try_from_array(column, 0));
-    frame.with_param_values(ParamValues::from(values.collect::<Result<Vec<_>, _>>()?))
+    let (state, plan) = frame.into_parts();
+    let plan = plan.with_param_values(ParamValues::from(values.collect::<Result<Vec<_>, _>>()?))?;
+    // Only now are all types known.
+    let plan = coerced(&state, plan)?;
+    Ok(DataFrame::new(state, plan))
 }
 
 #[cfg(test)]

@@ -13,8 +13,13 @@ const RETRY_INFO: &str = "type.googleapis.com/google.rpc.RetryInfo";
 
 /// The status of `refusal`.
 pub(super) fn from(refusal: impl Into<Problem>) -> Status {
-    let problem: Problem = refusal.into();
+    let mut problem: Problem = refusal.into();
     let code = code(problem.kind);
+    // A status has one sentence and no members.
+    if let Some(failure) = &problem.failure {
+        problem.detail.push_str(&failure.position.map(|at| format!(", at character {at}")).unwrap_or_default());
+        problem.detail.push_str(&failure.hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default());
+    }
     match problem.retry_after_s {
         None => Status::new(code, problem.detail),
         Some(seconds) => {

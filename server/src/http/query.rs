@@ -34,6 +34,10 @@ pub(super) struct Statement {
     /// How the rows are written.
     #[serde(default)]
     format: Format,
+    /// The time zone in which instants are read, written, truncated and taken apart; UTC unless it is given.
+    #[serde(default)]
+    #[schema(example = "Europe/Zurich")]
+    time_zone: Option<String>,
 }
 
 /// Runs one SQL statement.
@@ -46,11 +50,11 @@ pub(super) struct Statement {
 pub(super) async fn run(
     State(door): State<Arc<Door>>,
     MayQuery(identity): MayQuery,
-    Body(Statement { sql, format }): Body<Statement>,
+    Body(Statement { sql, format, time_zone }): Body<Statement>,
 ) -> Result<Response, Problem> {
     let node = Arc::clone(door.node()?);
     answer(&door, &identity, &sql, format, async |_, visibility| {
-        match statements::query(&node, &identity, &sql).await {
+        match statements::query_in(&node, &identity, &sql, time_zone.as_deref()).await {
             Ok(frame) => Ok(frame),
             Err(StatementError::Catalog(CatalogError::DataFusion(error))) => {
                 let session = node.catalog.session(visibility)?.state();

@@ -107,9 +107,8 @@ impl From<CatalogError> for Problem {
     fn from(error: CatalogError) -> Self {
         match error {
             CatalogError::DataFusion(error) => error.into(),
-            refused @ (CatalogError::ReadOnly(_) | CatalogError::View(_)) => {
-                failed(Kind::Query, Failure::from(&refused))
-            }
+            CatalogError::Zone(_) => Self::invalid_field("time_zone", error.to_string()),
+            refused => failed(Kind::Query, Failure::from(&refused)),
         }
     }
 }

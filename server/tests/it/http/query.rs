@@ -26,6 +26,20 @@ fn rows_come_in_every_format() {
 }
 
 #[test]
+fn a_statement_names_its_time_zone_and_nulls_are_members() {
+    let rig = rig();
+    let key = rig.tenant("acme");
+    let ask = |sql: &str, zone: &str| rig.post("/v1/sql", &key, &json!({"sql": sql, "time_zone": zone}));
+    let at = "SELECT timestamptz '2026-03-01 02:00:00+00' AS at, NULL AS none";
+    let there = json!([{"at": "2026-03-01T07:45:00+05:45", "none": null}]);
+    assert_eq!(ask(at, "Asia/Kathmandu").json(), there);
+    assert_eq!(rig.sql(&key, at), json!([{"at": "2026-03-01T02:00:00Z", "none": null}]));
+    assert_eq!(rig.sql(&key, "SELECT count(*), count(*) FROM usage"), json!([{"count": 0, "count_2": 0}]));
+    ask(at, "Mars/Olympus").is_problem(422, "invalid");
+    rig.post("/v1/sql", &key, &json!({"sql": "SET TIME ZONE 'UTC'"})).is_problem(400, "query");
+}
+
+#[test]
 fn sql_that_is_wrong_or_writes_is_refused() {
     let rig = rig();
     let key = rig.tenant("acme");
