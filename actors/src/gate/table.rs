@@ -166,7 +166,7 @@ impl Ledgers {
 
     /// A shard lets `ledger` go. It ends with the last shard that held it: what was used is in the log.
     pub(super) fn release(&self, meter: &str, period: Interval, ledger: SharedLedger) {
-        let mut ledgers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ledgers = self.0.lock();
         // Under the lock nobody else takes it up: this one's and the table's are the last two.
         if Arc::strong_count(&ledger.0) <= 2 {
             ledgers.remove(&(meter.to_owned(), period));

@@ -179,7 +179,7 @@ fn two_who_make_the_same_tenants_make_them_once() {
                 makers.spawn(async move { tenants.create_many(&names, "import").await.unwrap() });
             }
             assert_eq!(makers.join_all().await.into_iter().sum::<usize>(), 57);
-            assert_eq!(tenants.audit(None).unwrap().len(), 58, "and the platform");
+            assert_eq!(tenants.audit(None).count(), 58, "and the platform");
             tenants.drain().await;
         });
     });
@@ -196,7 +196,7 @@ fn a_tenant_whose_maker_went_away_is_known_all_the_same() {
         assert!(Box::pin(tenants.create("acme", "ops")).now_or_never().is_none());
         let again = tenants.create("acme", "ops").await;
         assert!(matches!(again, Err(actors::CommandError::Exists(_))), "{again:?}");
-        assert_eq!(tenants.audit(Some("acme")).unwrap().len(), 1);
+        assert_eq!(crate::world::audit(&tenants, "acme").len(), 1);
         tenants.drain().await;
     });
 }

@@ -257,7 +257,7 @@ impl<O: Operator> Coordinator<O> {
 
     /// The newest cut. Facts are only stated here, and shown before the next one is asked for.
     fn shown(&self) -> Arc<Snapshot<O::Snapshot>> {
-        Arc::clone(&self.snapshot.read().unwrap_or_else(PoisonError::into_inner))
+        self.snapshot.load_full()
     }
 
     fn cut(&mut self, seal: bool) -> Result<Sealed<O>, EngineError> {
