@@ -110,3 +110,61 @@ fn damage_under_a_running_node_is_an_answer_to_those_who_ask_for_it() {
     fs::write(&segment, bytes).unwrap();
     assert_eq!(events().status, 200);
 }
+
+#[test]
+fn a_node_does_not_begin_anew_on_what_is_left_of_its_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("whole");
+    fs::create_dir(&data).unwrap();
+    let key = platform_key(&data);
+    fed(&data, &key, &[]).kill();
+
+    let segment = |data: &Path, log: &str| files(data.join("log").join(log), ".segment").pop().unwrap();
+    let damages: [(&str, &dyn Fn(&Path), &str); 6] = [
+        ("journal emptied", &|data| fs::write(segment(data, "journal"), b"").unwrap(), "records are missing"),
+        ("journal removed", &|data| fs::remove_file(segment(data, "journal")).unwrap(), "records are missing"),
+        (
+            "journal cut",
+            &|data| {
+                let bytes = fs::read(segment(data, "journal")).unwrap();
+                fs::write(segment(data, "journal"), &bytes[..bytes.len() / 3]).unwrap();
+            },
+            "records are missing",
+        ),
+        (
+            "journal and cache gone",
+            &|data| {
+                fs::remove_dir_all(data.join("log/journal")).unwrap();
+                fs::remove_dir_all(data.join("cache")).unwrap();
+            },
+            "records are missing",
+        ),
+        ("events removed", &|data| fs::remove_file(segment(data, "events")).unwrap(), "records are missing"),
+        ("description removed", &|data| fs::remove_file(data.join("node.json")).unwrap(), "node.json is missing"),
+    ];
+    for (what, damage, expect) in damages {
+        let copied = folder.path().join(what);
+        copy(&data, &copied);
+        damage(&copied);
+        match Served::start(&copied, &key, &[]) {
+            Ok(node) => panic!("{what}: it starts\n{}", node.kill()),
+            Err(said) => assert!(said.contains(expect), "{what}: {said}"),
+        }
+    }
+    let copied = folder.path().join("cache gone");
+    copy(&data, &copied);
+    fs::remove_dir_all(copied.join("cache")).unwrap();
+    let node = Served::start(&copied, &key, &[]).unwrap();
+    assert_eq!(node.rows("SELECT count(*) AS n FROM tenants WHERE tenant = 'acme'"), [json!({"n": 1})]);
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let target = to.join(entry.file_name());
+        match entry.file_type().unwrap().is_dir() {
+            true => copy(&entry.path(), &target),
+            false => drop(fs::copy(entry.path(), target).unwrap()),
+        }
+    }
+}
