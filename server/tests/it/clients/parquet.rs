@@ -47,10 +47,10 @@ fn data(row: &Value) -> Value {
     spelled_one_way(serde_json::from_str(row["data"].as_str().unwrap()).unwrap())
 }
 
-/// Numbers as floats, which is what Python's JSON has.
+/// Numbers as floats, which is what Python's JSON has, to as many digits as every parser of floats gets right.
 fn spelled_one_way(value: Value) -> Value {
     match value {
-        Value::Number(number) => number.as_f64().unwrap().into(),
+        Value::Number(number) => format!("{:.12e}", number.as_f64().unwrap()).into(),
         Value::Array(items) => items.into_iter().map(spelled_one_way).collect(),
         Value::Object(members) => members.into_iter().map(|(name, member)| (name, spelled_one_way(member))).collect(),
         other => other,
