@@ -42,11 +42,12 @@ impl VisitorMut for Rewrite<'_> {
         for cte in query.with.iter_mut().flat_map(|with| &mut with.cte_tables) {
             self.numbering.cte(&cte.query, &mut cte.alias);
         }
-        casts::name(query);
-        match self.numbering.query(query) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => ControlFlow::Break(Box::new(error)),
+        if let Err(error) = self.numbering.query(query) {
+            return ControlFlow::Break(Box::new(error));
         }
+        // After that, which reads names off casts.
+        casts::name(query);
+        ControlFlow::Continue(())
     }
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Self::Break> {

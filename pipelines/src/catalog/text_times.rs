@@ -12,7 +12,7 @@ use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
-use datafusion::common::{DFSchema, Result, exec_err, plan_err};
+use datafusion::common::{DFSchema, Result, ScalarValue, exec_err, plan_err};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
@@ -52,6 +52,12 @@ fn rewrite(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
 fn read(part: Expr, schema: &DFSchema) -> Transformed<Expr> {
     match part {
         Expr::Cast(Cast { expr, field }) if is_time(field.data_type()) && is_text(&expr, schema) => {
+            // A literal stays one: what needs constants looks for it.
+            if let Expr::Literal(text, _) = expr.as_ref() {
+                let told = text.try_as_str().flatten().map(|text| spelled(text).into_owned());
+                let expr = Box::new(Expr::Literal(ScalarValue::Utf8(told), None));
+                return Transformed::yes(Expr::Cast(Cast { expr, field }));
+            }
             Transformed::yes(Expr::Cast(Cast { expr: Box::new(function().call(vec![*expr])), field }))
         }
         Expr::Cast(Cast { expr, field }) if field.data_type().is_string() && is_timestamp(&expr, schema) => {

@@ -26,7 +26,7 @@ async fn check(sql: &str, format: Format, expect: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn small_results_in_each_format() {
     let sql = "SELECT 'a \"b\", c' AS text, CAST(1.5 AS DECIMAL(38, 9)) AS value, CAST(NULL AS BIGINT) AS absent, \
-               to_timestamp_micros(0) AT TIME ZONE 'UTC' AS at";
+               timestamptz '1970-01-01 00:00Z' AS at";
     check(sql, Format::Csv, "text,value,absent,at\n\"a \"\"b\"\", c\",1.500000000,,1970-01-01T00:00:00Z\n").await;
     let json = "{\"text\":\"a \\\"b\\\", c\",\"value\":1.500000000,\"absent\":null,\"at\":\"1970-01-01T00:00:00Z\"}\n";
     check(sql, Format::Ndjson, json).await;

@@ -83,7 +83,7 @@ async fn columns_that_share_a_name_are_told_apart() {
     check(&catalog, &grouped, "value|count\n1|1\n3|1").await;
     let distinct = format!("SELECT DISTINCT ON (value) value::int, value AS v FROM {of} ORDER BY value");
     check(&catalog, &distinct, "value|v\n1|1.2\n3|2.6").await;
-    refused(&catalog, &format!("SELECT value, value::int FROM {of} ORDER BY value"), "ambiguous").await;
+    refused(&catalog, &format!("SELECT value, value::int FROM {of} ORDER BY value"), "mbiguous").await;
     check(&catalog, "SELECT e.tenant, e.tenant FROM events e ORDER BY e.tenant LIMIT 0", "tenant|tenant").await;
 }
 
