@@ -165,8 +165,8 @@ impl Catalog {
         }
         let state = session.state();
         let statement = state.sql_to_statement(sql, &state.config_options().sql_parser.dialect)?;
-        verify::lasting(&statement)?;
         let plan = plan(&state, statement).await?;
+        verify::lasting(&plan)?;
         Ok(session.execute_logical_plan(plan).await?)
     }
 }

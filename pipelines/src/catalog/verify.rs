@@ -5,7 +5,6 @@ use datafusion::error::DataFusionError;
 use datafusion::execution::context::SQLOptions;
 use datafusion::logical_expr::{LogicalPlan, Statement as Planned};
 use datafusion::sql::parser::Statement as DfStatement;
-use datafusion::sql::sqlparser::ast::Statement;
 
 use super::CatalogError;
 
@@ -36,16 +35,14 @@ pub fn verify_kind(statement: &DfStatement) -> Result<(), CatalogError> {
 }
 
 /// Refuses a setting where the session ends with the statement: taken in silence, it would seem to have an effect.
-pub(super) fn lasting(statement: &DfStatement) -> Result<(), CatalogError> {
-    let setting = match statement {
-        DfStatement::Statement(statement) => match statement.as_ref() {
-            Statement::Set(_) | Statement::Reset(_) => statement.to_string(),
-            _ => return Ok(()),
-        },
-        DfStatement::Reset(_) => "RESET".to_owned(),
-        _ => return Ok(()),
-    };
-    Err(CatalogError::Setting(setting))
+pub(super) fn lasting(plan: &LogicalPlan) -> Result<(), CatalogError> {
+    match plan {
+        LogicalPlan::Statement(Planned::SetVariable(set)) => {
+            Err(CatalogError::Setting(format!("SET {}", set.variable)))
+        }
+        LogicalPlan::Statement(Planned::ResetVariable(_)) => Err(CatalogError::Setting("RESET".to_owned())),
+        _ => Ok(()),
+    }
 }
 
 /// Refuses everything that is not a query, `EXPLAIN`, `SHOW`, a prepared query or a `SET` of [`SETTABLE`].

@@ -12,12 +12,17 @@ use arrow::datatypes::{
     DataType, Decimal128Type, DurationMicrosecondType, DurationMillisecondType, DurationNanosecondType,
     DurationSecondType, Field, FieldRef, Int64Type, IntervalMonthDayNanoType, IntervalUnit, TimeUnit, UInt64Type,
 };
-use datafusion::common::{Result, ScalarValue, exec_datafusion_err, plan_err};
+use datafusion::common::types::{
+    LogicalTypeRef, NativeType, logical_float64, logical_int8, logical_int16, logical_int32, logical_int64,
+    logical_uint8, logical_uint16, logical_uint32, logical_uint64,
+};
+use datafusion::common::{Result, ScalarValue, exec_datafusion_err};
 use datafusion::functions_aggregate::sum::sum_udaf;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::utils::{AggregateOrderSensitivity, format_state_name};
 use datafusion::logical_expr::{
-    Accumulator, AggregateUDF, AggregateUDFImpl, EmitTo, GroupsAccumulator, ReversedUDAF, Signature, Volatility,
+    Accumulator, AggregateUDF, AggregateUDFImpl, Coercion, EmitTo, GroupsAccumulator, ReversedUDAF, Signature,
+    TypeSignature, TypeSignatureClass, Volatility,
 };
 
 /// Digits of a sum of whole numbers, and the most that a sum of decimals may have.
@@ -27,7 +32,23 @@ const DIGITS_MORE: u8 = 10;
 
 /// The function.
 pub(super) fn function() -> AggregateUDF {
-    AggregateUDF::from(Sum { signature: Signature::user_defined(Volatility::Immutable) })
+    let native = |of: LogicalTypeRef| TypeSignatureClass::Native(of);
+    let one = |coercion| TypeSignature::Coercible(vec![coercion]);
+    let class = |class| one(Coercion::new_exact(class));
+    let takes = vec![
+        class(TypeSignatureClass::Decimal),
+        one(Coercion::new_implicit(
+            native(logical_int32()),
+            vec![native(logical_int8()), native(logical_int16()), native(logical_uint8()), native(logical_uint16())],
+            NativeType::Int32,
+        )),
+        one(Coercion::new_implicit(native(logical_int64()), vec![native(logical_uint32())], NativeType::Int64)),
+        class(native(logical_uint64())),
+        one(Coercion::new_implicit(native(logical_float64()), vec![TypeSignatureClass::Float], NativeType::Float64)),
+        class(TypeSignatureClass::Duration),
+        class(TypeSignatureClass::Interval),
+    ];
+    AggregateUDF::from(Sum { signature: Signature::one_of(takes, Volatility::Immutable) })
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -58,27 +79,6 @@ impl AggregateUDFImpl for Sum {
 
     fn signature(&self) -> &Signature {
         &self.signature
-    }
-
-    fn coerce_types(&self, given: &[DataType]) -> Result<Vec<DataType>> {
-        let [given] = given else { return plan_err!("sum takes one argument, it was given {}", given.len()) };
-        let summed = match given {
-            DataType::Dictionary(_, values) => values.as_ref(),
-            given => given,
-        };
-        Ok(vec![match summed {
-            DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::UInt8 | DataType::UInt16 => DataType::Int32,
-            DataType::UInt32 | DataType::Int64 | DataType::Null => DataType::Int64,
-            DataType::UInt64 => DataType::UInt64,
-            DataType::Decimal32(digits, scale) | DataType::Decimal64(digits, scale) => {
-                DataType::Decimal128(*digits, *scale)
-            }
-            DataType::Decimal256(_, scale) => DataType::Decimal128(DIGITS_MAX, *scale),
-            DataType::Decimal128(..) | DataType::Duration(_) => summed.clone(),
-            DataType::Interval(_) => DataType::Interval(IntervalUnit::MonthDayNano),
-            float if float.is_floating() => DataType::Float64,
-            other => return plan_err!("sum takes numbers and intervals, it was given {other}"),
-        }])
     }
 
     fn return_type(&self, summed: &[DataType]) -> Result<DataType> {
