@@ -334,7 +334,7 @@ mod tests {
         let fields = vec![Field::new("at", times.data_type().clone(), true)];
         let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), vec![Arc::new(times)]).unwrap();
         let text = "2026-03-01T07:45:00+05:45";
-        assert_eq!(encoded(Format::Csv, &batch), format!("at\n{text}\n\n"));
+        assert_eq!(encoded(Format::Csv, &batch), format!("at\n{text}\n\"\"\n"));
         assert_eq!(encoded(Format::Ndjson, &batch), format!("{{\"at\":\"{text}\"}}\n{{\"at\":null}}\n"));
         assert!(encoded(Format::Table, &batch).contains(text));
     }

@@ -115,8 +115,8 @@ fn passes(tenants: &TenantsHandle, tenant: &str, units: i128) -> bool {
     let mut builder = EventBatchBuilder::new();
     builder.commit(Attributes { tenant, id: "1", source: "s", event_type: "call", subject: None, time_us: 0 });
     let mut open = [true];
-    let spend = gate.admit(&builder.finish(), &mut open, &mut Weighs(units), &mut |_, _| ());
-    gate.refund(spend);
+    gate.admit(&builder.finish(), &mut open, &mut Weighs(units), &mut |_, _| ());
+    gate.refund(());
     open[0]
 }
 

@@ -177,7 +177,11 @@ fn naive(text: &str) -> Result<Event, Refusal> {
         }
     }
     let (id, source, event_type) = (required("id")?, required("source")?, required("type")?);
-    if !source.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b',' | b'~')) {
+    // A colon in the first segment would end a scheme.
+    let has_scheme = source.split('/').next().is_some_and(|first| first.contains(':'));
+    if has_scheme
+        || !source.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b',' | b'~' | b':'))
+    {
         return refuse(Reason::InvalidAttribute, "source");
     }
     if time_us != TIME_US {

@@ -34,18 +34,20 @@ pub(super) fn name(query: &mut Query) {
 
 fn name_in(body: &mut SetExpr, keys: &mut [OrderByExpr]) {
     match body {
-        SetExpr::Select(select) => {
-            if clash(select, keys) {
-                expressions(select, keys).for_each(|expression| {
-                    let _ = visit_expressions_mut(expression, wrap);
-                });
-            }
-        }
+        SetExpr::Select(select) => name_in_select(select, keys),
         SetExpr::SetOperation { left, right, .. } => {
             name_in(left, &mut []);
             name_in(right, &mut []);
         }
         _ => {}
+    }
+}
+
+fn name_in_select(select: &mut Select, keys: &mut [OrderByExpr]) {
+    if clash(select, keys) {
+        expressions(select, keys).for_each(|expression| {
+            let _ = visit_expressions_mut(expression, wrap);
+        });
     }
 }
 

@@ -108,11 +108,7 @@ impl Rewrite<'_> {
 /// Arguments without names and options.
 fn plain(arguments: &FunctionArguments) -> Option<Vec<&Expr>> {
     let FunctionArguments::List(list) = arguments else { return None };
-    let expression = |argument: &'_ FunctionArg| match argument {
-        FunctionArg::Unnamed(FunctionArgExpr::Expr(_)) => true,
-        _ => false,
-    };
-    if !list.args.iter().all(expression) {
+    if !list.args.iter().all(|argument| matches!(argument, FunctionArg::Unnamed(FunctionArgExpr::Expr(_)))) {
         return None;
     }
     let expressions = list.args.iter().filter_map(|argument| match argument {

@@ -165,8 +165,8 @@ impl Catalog {
         }
         let state = session.state();
         let statement = state.sql_to_statement(sql, &state.config_options().sql_parser.dialect)?;
-        let plan = plan(&state, statement).await?;
-        verify::lasting(&plan)?;
+        let setting = verify::setting(&statement);
+        let plan = verify::lasting(setting, plan(&state, statement).await)?;
         Ok(session.execute_logical_plan(plan).await?)
     }
 }

@@ -5,6 +5,7 @@ use datafusion::error::DataFusionError;
 use datafusion::execution::context::SQLOptions;
 use datafusion::logical_expr::{LogicalPlan, Statement as Planned};
 use datafusion::sql::parser::Statement as DfStatement;
+use datafusion::sql::sqlparser::ast::Statement;
 
 use super::CatalogError;
 
@@ -34,14 +35,26 @@ pub fn verify_kind(statement: &DfStatement) -> Result<(), CatalogError> {
     }
 }
 
-/// Refuses a setting where the session ends with the statement: taken in silence, it would seem to have an effect.
-pub(super) fn lasting(plan: &LogicalPlan) -> Result<(), CatalogError> {
-    match plan {
-        LogicalPlan::Statement(Planned::SetVariable(set)) => {
-            Err(CatalogError::Setting(format!("SET {}", set.variable)))
+/// The setting that `statement` is, if it is one. Looked at before planning, which knows few of the forms of `SET`.
+pub(super) fn setting(statement: &DfStatement) -> Option<String> {
+    match statement {
+        DfStatement::Statement(statement) if matches!(**statement, Statement::Set(_) | Statement::Reset(_)) => {
+            Some(statement.to_string())
         }
-        LogicalPlan::Statement(Planned::ResetVariable(_)) => Err(CatalogError::Setting("RESET".to_owned())),
-        _ => Ok(()),
+        DfStatement::Reset(_) => Some("RESET".to_owned()),
+        _ => None,
+    }
+}
+
+/// Refuses a `setting` where the session ends with the statement: taken in silence, it would seem to have an effect. What is
+/// never allowed is told as such.
+pub(super) fn lasting(
+    setting: Option<String>,
+    planned: Result<LogicalPlan, CatalogError>,
+) -> Result<LogicalPlan, CatalogError> {
+    match (setting, planned) {
+        (None, planned) | (Some(_), planned @ Err(CatalogError::ReadOnly(_))) => planned,
+        (Some(setting), _) => Err(CatalogError::Setting(setting)),
     }
 }
 

@@ -128,16 +128,15 @@ pub(super) fn instant(value: i64, unit: TimeUnit) -> Result<Timestamp> {
 /// The time on the clocks of `zone`, and back. Where a clock shows a time twice or never, standard time is meant.
 fn shifted(value: i64, unit: TimeUnit, zone: &TimeZone, to_local: bool) -> Result<i64> {
     let given = instant(value, unit)?;
-    let offset = if to_local {
-        zone.to_offset(given)
+    let seconds = if to_local {
+        i64::from(zone.to_offset(given).seconds())
     } else {
         match zone.to_ambiguous_timestamp(TimeZone::UTC.to_datetime(given)).later() {
-            Ok(meant) => zone.to_offset(meant),
+            Ok(meant) => meant.as_second() - given.as_second(),
             Err(error) => return exec_err!("timestamp out of range: {error}"),
         }
     };
-    let seconds = i64::from(offset.seconds());
-    Ok(value + per_second(unit) * if to_local { seconds } else { -seconds })
+    Ok(value + per_second(unit) * seconds)
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]

@@ -51,8 +51,9 @@ pub(super) fn end(
         let rows = delta.panes(&wanted, storage)?;
         let starts = Layout::of(rows.schema_ref(), panes.meter.states()).starts(&rows);
         let texts = Texts::new(rows.column(0).as_dictionary::<Int32Type>());
+        let all = 0..rows.num_rows();
         let ranges = match &names {
-            None => vec![0..rows.num_rows()],
+            None => Vec::from([all]),
             Some(names) => names.iter().map(|name| rows_of(&rows, name)).collect(),
         };
         let mut last: Option<(Option<usize>, Interval)> = None;

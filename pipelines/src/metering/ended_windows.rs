@@ -2,7 +2,8 @@
 //! is erased. Kept like those of totals ([`ended`](super::ended)), but by window and dimensions.
 //!
 //! Dimensions are a tenant's data, so of an erased one only its windows are told, all dimensions at once. Not here: sessions
-//! that a late event made part of others; panes know those ([`begun`](super::begun)).
+//! that a late event made part of others, as long as there are panes that know those ([`begun`](super::begun)); when panes go,
+//! whoever has not yet been told of these sessions would never be, so they become lines too.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -33,7 +34,8 @@ fn text(meter: &str, dimensions: Option<&str>) -> String {
     serde_json::to_string(&(meter, dimensions)).expect("texts are plain")
 }
 
-/// Writes into `lines` the windows of `panes` as ended at `since`; of `tenants` only, if given, and then without dimensions.
+/// Writes into `lines` the windows of `panes`, and the sessions that there were, as ended at `since`; of `tenants` only, if
+/// given, and then without dimensions.
 pub(super) fn end(
     snapshot: &MeteringSnapshot,
     panes: &MeterPanes,
@@ -57,7 +59,10 @@ pub(super) fn end(
             lines.add(names.value(row), &text, window, since);
         }
     };
-    source.windows(meter, None).map(|windows| add(&windows)).map_err(|error| source.failed(&error))
+    for windows in [source.windows(meter, None), source.swallowed(meter, None)] {
+        add(&windows.map_err(|error| source.failed(&error))?);
+    }
+    Ok(())
 }
 
 /// Takes the dimensions out of the lines of `tenants`; gives these lines, which the ledger is then to have instead.

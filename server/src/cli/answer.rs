@@ -184,7 +184,7 @@ mod tests {
         check("[]", "(0 rows)\n");
         check(
             r#"{"name":"a","window":{"tumbling":{"size_s":60}}}"#,
-            "member  value\n------  ----------------------------\nname    a\nwindow  {\"tumbling\":{\"size_s\":60}}\n",
+            "member  value\n------  --------------------------\nname    a\nwindow  {\"tumbling\":{\"size_s\":60}}\n",
         );
         assert!(words(b"nonsense").is_err());
     }

@@ -111,7 +111,7 @@ pub(crate) fn settle<S: Sender>(
         if taken > 0 {
             patience = Patience::new(wait_max);
         }
-        piece = if refused.is_empty() { piece.max(1) * 2 } else { taken };
+        piece = if refused.is_empty() { piece.max(1).saturating_mul(2) } else { taken };
         for waiting in &mut later {
             waiting.due = waiting.due.map(|due| due.saturating_sub(pause));
         }

@@ -33,6 +33,9 @@ use crate::query::History;
 /// Changes that an answer holds at once (I8), and bytes of them after which it holds no more.
 const PAGE_ROWS_MAX: usize = 1024;
 const PAGE_BYTES: usize = 1 << 20;
+/// Changes of the first page: so many, read in order, cost about as much as one found by itself. What is damaged among them is
+/// an error before the answer begins, not one that breaks off.
+const FIRST_PAGE_ROWS: usize = 64;
 
 /// A node as the catalog's source.
 pub(super) struct NodeSource {
@@ -213,7 +216,7 @@ impl Source for NodeSource {
     }
 
     fn audit(&self, tenants: Option<&BTreeSet<String>>, emit: &mut EmitAudit<'_>) -> Result<(), ViewError> {
-        let (mut page, mut bytes, mut page_rows) = (Vec::new(), 0, 1);
+        let (mut page, mut bytes, mut page_rows) = (Vec::new(), 0, FIRST_PAGE_ROWS);
         for entry in self.tenants.audit(tenants) {
             let unreadable =
                 |error: JournalError| ViewError::Unreadable { what: "the journal".into(), reason: error.to_string() };
@@ -224,7 +227,7 @@ impl Source for NodeSource {
                 if emit(std::mem::take(&mut page)).is_break() {
                     return Ok(());
                 }
-                // A reader of one row costs one, a reader of all is given as many as fill a batch.
+                // A reader of one row costs few, a reader of all is given as many as fill a batch.
                 (bytes, page_rows) = (0, (page_rows * 2).min(PAGE_ROWS_MAX));
             }
         }

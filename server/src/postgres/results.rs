@@ -133,8 +133,17 @@ pub(super) fn schema(plan: &LogicalPlan) -> Result<DFSchemaRef> {
 
 fn unites_unlike(node: &LogicalPlan) -> bool {
     let marks = |plan: &LogicalPlan| plan.schema().fields().iter().map(|field| TextType::of(field)).collect::<Vec<_>>();
+    // Once types are coerced, the schema of each united projection has the marks of all of them.
+    let united = |plan: &LogicalPlan| match plan {
+        LogicalPlan::Projection(projection) => {
+            let from = projection.input.schema();
+            let mark = |value: &Expr| value.to_field(from.as_ref()).ok().and_then(|(_, field)| TextType::of(&field));
+            projection.expr.iter().map(mark).collect::<Vec<_>>()
+        }
+        plan => marks(plan),
+    };
     match node {
-        LogicalPlan::Union(union) => differ(union.inputs.iter().map(|input| marks(input))),
+        LogicalPlan::Union(union) => differ(union.inputs.iter().map(|input| united(input))),
         LogicalPlan::RecursiveQuery(query) => marks(&query.static_term) != marks(&query.recursive_term),
         LogicalPlan::Values(values) => {
             let mark =

@@ -14,7 +14,10 @@ use engine::priority::Thread;
 type Label = Option<(&'static str, Instant)>;
 
 /// Labels of threads that have shown one; a thread takes its own away when it ends.
-static LABELS: Lock<BTreeMap<u32, (Thread, Arc<Lock<Label>>)>> = Lock::new(BTreeMap::new());
+static LABELS: Lock<BTreeMap<u32, Labelled>> = Lock::new(BTreeMap::new());
+
+/// A thread and what it shows.
+type Labelled = (Thread, Arc<Lock<Label>>);
 
 thread_local! {
     static MINE: Mine = Mine::new();

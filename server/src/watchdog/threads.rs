@@ -118,7 +118,13 @@ mod tests {
     #[test]
     fn a_thread_that_waits_is_told_with_what_it_was_doing_and_who_holds_what_it_wants() {
         static LOCK: Lock<u32> = Lock::new(0);
-        let held = LOCK.lock();
+        let ((holds, held), (let_go, lets_go)) = (channel(), channel::<()>());
+        let holder = thread::spawn(move || {
+            let _held = LOCK.lock();
+            holds.send(Thread::current()).unwrap();
+            lets_go.recv().unwrap();
+        });
+        let me = held.recv().unwrap().id().unwrap();
         let (begun, begins) = channel();
         let waiting = thread::Builder::new().name("stuck".into()).spawn(move || {
             let work = async {
@@ -135,7 +141,6 @@ mod tests {
                 None => thread::yield_now(),
             }
         };
-        let me = Thread::current().id().unwrap();
         let text = stuck.to_string();
         let parts = [
             format!("thread stuck ({id})"),
@@ -144,7 +149,8 @@ mod tests {
             format!("({me}) took it at {}:", file!()),
         ];
         parts.iter().for_each(|part| assert!(text.contains(part.as_str()), "{part} is not in {text}"));
-        drop(held);
+        let_go.send(()).unwrap();
+        holder.join().unwrap();
         waiting.unwrap().join().unwrap();
         assert!(all().iter().all(|thread| thread.id != id || thread.doing.is_none()));
     }

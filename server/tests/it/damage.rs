@@ -120,7 +120,8 @@ fn a_node_does_not_begin_anew_on_what_is_left_of_its_files() {
     fed(&data, &key, &[]).kill();
 
     let segment = |data: &Path, log: &str| files(data.join("log").join(log), ".segment").pop().unwrap();
-    let damages: [(&str, &dyn Fn(&Path), &str); 6] = [
+    type Damage<'a> = (&'a str, &'a dyn Fn(&Path), &'a str);
+    let damages: [Damage<'_>; 6] = [
         ("journal emptied", &|data| fs::write(segment(data, "journal"), b"").unwrap(), "records are missing"),
         ("journal removed", &|data| fs::remove_file(segment(data, "journal")).unwrap(), "records are missing"),
         (

@@ -115,7 +115,7 @@ fn readers_of_all_tenants_beside_changes_of_plans_are_all_answered() {
             let allowance = json!({"units": (1000 * writer + round + 1).to_string(), "per": calendar});
             let limits = json!({"calls": {"allowance": allowance, "hard": true}});
             let plan = json!({"limits": limits, "billing": calendar});
-            let answer = house.ask("PUT", &format!("/v1/plans/plan-{writer}"), &plan);
+            let answer = house.ask("PUT", &format!("/v1/plans/plan_{writer}"), &plan);
             assert_eq!(answer.status, 200, "{}", answer.text);
         }
     };

@@ -100,6 +100,7 @@ fn the_command_line_makes_views_on_a_folder() {
     let at = folder.path();
     let lines = "customer,at,order,amount\nacme,2026-11-01T10:00:00Z,o-1,12.50\nglobex,2026-11-01T10:01:00Z,o-2,1.25\n";
     std::fs::write(at.join("shop.csv"), lines).unwrap();
+    expect(at, &["key", "create", "--platform", "--data", "node"], 0);
     let sql = |sql: &str| stdout(&expect(at, &["sql", sql, "--format", "csv", "--data", "node"], 0));
     let create = "CREATE MATERIALIZED VIEW revenue AS SELECT date_bin(INTERVAL '1 hour', time) AS hour, \
                   sum(json_number(data, '$.amount')) AS total FROM events GROUP BY 1";

@@ -254,13 +254,22 @@ fn at(id: &str, minute: i64) -> EventBatch {
     builder.finish()
 }
 
+fn counted(window: &serde_json::Value) -> Meter {
+    let definition = serde_json::json!({"name": "x", "event_type": "call", "aggregation": "count", "window": window});
+    serde_json::from_value(definition).unwrap()
+}
+
+/// Of one meter, whose sessions end half an hour after an event.
+fn rig_of_sessions() -> Rig {
+    let mut rig = Rig::new(Calendar { period: Period::Month, time_zone: "UTC".into() });
+    rig.meters.insert("x".into(), counted(&serde_json::json!({"session": {"gap_s": 1800}})));
+    assert!(rig.start());
+    rig
+}
+
 /// Sessions whose gap is half an hour, after each event at a minute: when those begin that there are and those that ended.
 fn sessions(minutes: &[i64], expect: &[&[i64]]) {
-    let mut rig = Rig::new(Calendar { period: Period::Month, time_zone: "UTC".into() });
-    let definition = serde_json::json!({"name": "x", "event_type": "call", "aggregation": "count",
-        "window": {"session": {"gap_s": 1800}}});
-    rig.meters.insert("x".into(), serde_json::from_value(definition).unwrap());
-    assert!(rig.start());
+    let rig = rig_of_sessions();
     let mut follower = Follower::new(FOLLOWED[1]);
     let mut ended = Vec::new();
     for (number, minute) in minutes.iter().enumerate() {
@@ -284,4 +293,33 @@ fn a_session_that_a_late_event_made_part_of_another_one_ends() {
     sessions(&[25, 20, 5, -10], &[&[1], &[0, 1, 1, 1]]);
     // Three become one, from the middle.
     sessions(&[0, 100, 50, 25, 75], &[&[1], &[0, 0, 0, 1, 1]]);
+}
+
+#[test]
+fn a_session_that_was_swallowed_before_its_panes_went_ends() {
+    let redefined = |rig: &mut Rig| {
+        rig.meters.insert("x".into(), counted(&serde_json::json!({"tumbling": {"size_s": 7200}})));
+        rig.define()
+    };
+    let removed = |rig: &mut Rig| {
+        rig.meters.clear();
+        rig.define()
+    };
+    let erased = |rig: &mut Rig| {
+        rig.left.insert("a".into());
+        rig.erase()
+    };
+    type Way<'a> = (&'a str, &'a dyn Fn(&mut Rig) -> bool);
+    let ways: [Way<'_>; 3] = [("redefined", &redefined), ("removed", &removed), ("erased", &erased)];
+    for (name, end) in ways {
+        let mut rig = rig_of_sessions();
+        let mut follower = Follower::new(FOLLOWED[1]);
+        assert!(rig.send(at("0", 0)) && rig.send(at("1", 50)) && rig.cut());
+        follower.follow(&rig);
+        assert_eq!(follower.copy.len(), 2, "{name}");
+        // Nobody looks between these two.
+        assert!(rig.send(at("2", 25)) && end(&mut rig) && rig.cut());
+        follower.follow(&rig);
+        assert_eq!(follower.copy, fresh(&rig, FOLLOWED[1]), "{name}");
+    }
 }

@@ -106,6 +106,10 @@ impl Neighbours {
         let meter = json!({"event_type": "1", "value": "$.value", "aggregation": "max",
             "dimensions": [{"name": "region", "path": "$.region"}], "window": {"tumbling": {"size_s": 3600}}});
         done("PUT", "/v1/meters/highest", meter);
+        // What can be limited; each tenant has one event of it, so that what is used of a quota is its own number.
+        let limited = json!({"event_type": "2", "value": "$.value", "aggregation": "sum",
+            "window": {"tumbling": {"size_s": 3600}}});
+        done("PUT", "/v1/meters/limited", limited);
         for view in [
             "by_source AS SELECT source, count(*) AS n, max(id) AS last FROM events GROUP BY source",
             "by_region AS SELECT tenant, json_value(data, '$.region') AS region, min(subject) AS subject FROM events \
@@ -119,7 +123,7 @@ impl Neighbours {
             let allowance = if neighbour == 0 { "7".to_owned() } else { number(neighbour) };
             let quota =
                 json!({"allowance": {"units": allowance, "per": {"period": "day", "time_zone": "UTC"}}, "hard": false});
-            done("PUT", &format!("/v1/tenants/{tenant}/quotas/highest"), quota);
+            done("PUT", &format!("/v1/tenants/{tenant}/quotas/limited"), quota);
             let key = json!({"scopes": ["query"], "label": text(neighbour, "label")});
             let made = done("POST", &format!("/v1/tenants/{tenant}/keys"), key).json();
             let asked = format!("SELECT '{}' AS \"{}\"", text(neighbour, "statement"), text(neighbour, "column"));
@@ -131,10 +135,10 @@ impl Neighbours {
 
     /// In three bodies, so that what is far back is late; of every tenant one is refused.
     fn events(&self) {
-        let event = |count: u64, neighbour: u64, time: &str, value: &str| {
+        let event = |kind: &str, count: u64, neighbour: u64, time: &str, value: &str| {
             let tenant = if neighbour == 0 { OWN.to_owned() } else { name(neighbour) };
             format!(
-                r#"{{"specversion":"1.0","id":"{}","source":"{}","type":"1","subject":"{}","tenant":"{tenant}","time":"{time}",
+                r#"{{"specversion":"1.0","id":"{}","source":"{}","type":"{kind}","subject":"{}","tenant":"{tenant}","time":"{time}",
                 "data":{{"value":{value},"region":"{}","tags":["{}"]}}}}"#,
                 if neighbour == 0 { count.to_string() } else { text(neighbour, &format!("id-{count}")) },
                 text(neighbour, "source"),
@@ -149,13 +153,15 @@ impl Neighbours {
         for count in 0..EVENTS {
             let neighbour = count % (NEIGHBOURS + 1);
             let time = format!("2026-11-23T11:{:02}:00Z", count % 60);
-            writeln!(bodies[0], "{}", event(count, neighbour, &time, &value(neighbour))).unwrap();
+            writeln!(bodies[0], "{}", event("1", count, neighbour, &time, &value(neighbour))).unwrap();
         }
         for neighbour in 0..=NEIGHBOURS {
-            let late = event(EVENTS + neighbour, neighbour, "2026-11-23T02:00:00Z", &value(neighbour));
+            let counted = event("2", 3 * EVENTS + neighbour, neighbour, "2026-11-23T11:59:00Z", &value(neighbour));
+            writeln!(bodies[0], "{counted}").unwrap();
+            let late = event("1", EVENTS + neighbour, neighbour, "2026-11-23T02:00:00Z", &value(neighbour));
             writeln!(bodies[1], "{late}").unwrap();
             let wrong = format!("\"{}\"", text(neighbour, "wrong"));
-            let refused = event(2 * EVENTS + neighbour, neighbour, "2026-11-23T11:00:00Z", &wrong);
+            let refused = event("1", 2 * EVENTS + neighbour, neighbour, "2026-11-23T11:00:00Z", &wrong);
             writeln!(bodies[2], "{refused}").unwrap();
         }
         for body in bodies {

@@ -94,8 +94,9 @@ impl Client for Commands {
             if site.watch.is_released() {
                 return Attempt::Gone;
             }
-            let busy =
-                ["too many", "try again", "no answer within"].iter().any(|words| told.to_lowercase().contains(words));
+            let busy = ["too many", "try again", "no answer within", "53300"]
+                .iter()
+                .any(|words| told.to_lowercase().contains(words));
             if busy {
                 return Attempt::NotNow;
             }
