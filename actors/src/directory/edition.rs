@@ -35,7 +35,7 @@ pub struct Identity {
     pub scopes: Scopes,
     /// Which key.
     pub key_id: String,
-    /// Of a key of the platform: the only tenants whose rows it reads.
+    /// The only tenants whose rows a key of the platform reads, if it is confined to some.
     pub confined: Option<BTreeSet<String>>,
 }
 
@@ -84,7 +84,7 @@ impl Edition {
         self.tenants.len()
     }
 
-    /// Whether there is none.
+    /// Whether nobody is known.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -118,7 +118,8 @@ impl Edition {
         holder(tenant, state, &id, key, now_us)
     }
 
-    /// Whether everybody who may ask as `tenant` can prove it by SCRAM; so it seems of tenants that there are not.
+    /// Whether everybody who may ask as `tenant` can prove it by SCRAM. True of an unknown name too, so that it tells
+    /// nothing.
     pub fn takes_proofs(&self, tenant: &str, now_us: i64) -> bool {
         let Some(state) = self.get(tenant) else { return true };
         let asks = |key: &Key| key.validity(now_us) == Validity::Valid && key.scopes.contains(Scope::Query);

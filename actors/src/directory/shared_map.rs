@@ -28,7 +28,7 @@ type Leaf<K, V> = Branch<Entry<K, V>>;
 
 #[derive(Debug, Clone)]
 struct Entry<K, V> {
-    /// Of the key, so that others' keys need not be looked at.
+    /// The key's hash, so that others' keys need not be looked at.
     hash: u64,
     key: K,
     value: V,

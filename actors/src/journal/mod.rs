@@ -223,9 +223,9 @@ pub struct Entries<'a> {
 struct Rest {
     first: Offset,
     record: Record,
-    /// Of the next entry.
+    /// Offset of the next entry.
     offset: Offset,
-    /// Of the next entry in the payload.
+    /// Where the next entry begins in the payload.
     position: usize,
     notes: Notes,
 }
