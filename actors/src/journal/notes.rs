@@ -31,7 +31,7 @@ impl Notes {
         Self { bytes, at: 0 }
     }
 
-    /// Of the next entry; what is not there or no number is not told.
+    /// The offset noted for the next entry; `None` if the notes end, or hold no number there.
     pub(super) fn next(&mut self) -> Option<Offset> {
         let mut number = 0u64;
         for (byte, shift) in self.bytes.get(self.at..)?.iter().zip((0..u64::BITS).step_by(7)) {

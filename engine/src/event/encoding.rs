@@ -15,8 +15,8 @@ pub fn trimmed(bytes: &[u8]) -> &[u8] {
     bytes
 }
 
-/// The encoding that text beginning with `bytes` has, if it is none that is read: UTF-16 or UTF-32, by its mark or, because
-/// texts here begin with ASCII, by its zeros.
+/// The encoding of text that begins with `bytes`, if it can't be read here: UTF-16 or UTF-32, known by the mark or, because
+/// texts here begin with ASCII, by the zeros.
 pub fn foreign(bytes: &[u8]) -> Option<&'static str> {
     Some(match bytes {
         [0xff, 0xfe, 0, 0, ..] | [1..=255, 0, 0, 0, ..] => "UTF-32LE",

@@ -213,7 +213,12 @@ fn hand_out(
             Some(queue) if queue.send((offset, record)).is_ok() => {}
             // A closed queue means that the shard's thread has failed; its error is what is returned.
             Some(_) => break,
-            None => return Err(EngineError::Record { offset, reason: "of a shard that there is not".into() }),
+            None => {
+                return Err(EngineError::Record {
+                    offset,
+                    reason: "it names a shard that this folder does not have".into(),
+                });
+            }
         }
     }
     Ok(None)

@@ -7,7 +7,7 @@ use datafusion::sql::sqlparser::ast::{
     TimezoneInfo, TrimWhereField,
 };
 
-/// Of what has no name at all.
+/// The name of a column that Postgres gives none.
 pub(super) const NOTHING: &str = "?column?";
 /// Functions that stand for operators and casts of the Postgres door.
 const OPERATORS: [&str; 2] = ["json_get", "json_get_text"];

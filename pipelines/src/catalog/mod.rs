@@ -98,7 +98,7 @@ pub enum CatalogError {
     /// A setting, where no session goes on.
     #[error("{0}: each statement is a session of its own here, so a setting would be forgotten")]
     Setting(String),
-    /// A time zone that is none.
+    /// No time zone has this name.
     #[error("time zone \"{0}\" not recognized: name one like Europe/Zurich")]
     Zone(String),
     /// A materialized view that can't be kept current.

@@ -40,7 +40,7 @@ struct Active {
     torn: bool,
     /// The last durable frame is a seal, or there is none to seal.
     sealed: bool,
-    /// Of its durable records; of those that are being written, `begun`.
+    /// Where its durable records begin; `begun` has those that are being written.
     places: Arc<Places>,
     begun: Vec<Place>,
 }
