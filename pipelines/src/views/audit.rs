@@ -3,25 +3,20 @@
 //! It is read page by page, so that an answer holds no more of it than a reader has taken (I8).
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow::datatypes::SchemaRef;
-use arrow::error::ArrowError;
 
-use super::column::{Column, instant, schema_of, text, whole};
-use super::{Ask, Emit, View, ViewError};
+use super::row_view::{batch, schema, whole};
+use super::{Ask, Emit, RowColumn, View, ViewError};
 use crate::catalog::Cut;
-use crate::lake::rows;
 
-/// The columns.
-pub const COLUMNS: &[Column] = &[
-    Column::required("tenant", text, "whose change; platform for the platform's own"),
-    Column::required("sequence", whole, "number of the change within its tenant, from 1"),
-    Column::required("at", instant, "the node's clock"),
-    Column::required("principal", text, "who did it"),
-    Column::required("change", text, "what changed, JSON"),
-    Column::required("hash", text, "SHA-256 over the change and the hash before it, hexadecimal"),
+const COLUMNS: &[RowColumn<AuditRow>] = &[
+    RowColumn::text("tenant", |row| &row.tenant, "whose change; platform for the platform's own"),
+    RowColumn::whole("sequence", |row| whole(row.sequence), "number of the change within its tenant, from 1"),
+    RowColumn::instant("at", |row| row.at_us, "the node's clock"),
+    RowColumn::text("principal", |row| &row.principal, "who did it"),
+    RowColumn::text("change", |row| &row.change, "what changed, JSON"),
+    RowColumn::text("hash", |row| &row.hash, "SHA-256 over the change and the hash before it, hexadecimal"),
 ];
 
 /// One change, as the tenants' side tells it.
@@ -55,15 +50,14 @@ impl View for Audit {
     }
 
     fn schema(&self) -> SchemaRef {
-        schema_of(COLUMNS)
+        schema(COLUMNS)
     }
 
     fn produce(&self, cut: &Cut, ask: &Ask, emit: &mut Emit<'_>) -> Result<(), ViewError> {
-        let schema = self.schema();
         let mut failed = None;
         cut.source.audit(ask.tenants(), &mut |mut page| {
             page.retain(|row| ask.may_be("tenant", &row.tenant));
-            match batch(&schema, &page) {
+            match batch(COLUMNS, &page) {
                 Ok(batch) => emit(batch),
                 Err(error) => {
                     failed = Some(error);
@@ -73,20 +67,4 @@ impl View for Audit {
         })?;
         failed.map_or(Ok(()), |error| Err(error.into()))
     }
-}
-
-fn batch(schema: &SchemaRef, page: &[AuditRow]) -> Result<RecordBatch, ArrowError> {
-    let text = |of: fn(&AuditRow) -> &str| -> ArrayRef { Arc::new(StringArray::from_iter_values(page.iter().map(of))) };
-    let at = page.iter().map(|row| row.at_us);
-    RecordBatch::try_new(
-        Arc::clone(schema),
-        vec![
-            text(|row| &row.tenant),
-            Arc::new(Int64Array::from_iter_values(page.iter().map(|row| rows::revision(row.sequence)))),
-            Arc::new(TimestampMicrosecondArray::from_iter_values(at).with_timezone("UTC")),
-            text(|row| &row.principal),
-            text(|row| &row.change),
-            text(|row| &row.hash),
-        ],
-    )
 }

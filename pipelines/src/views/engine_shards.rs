@@ -1,68 +1,62 @@
 //! `engine_shards`: how far each shard is. For the platform only: shards are shared between tenants (I6).
 
-use std::sync::Arc;
-
-use arrow::array::{ArrayRef, Int64Array, RecordBatch, TimestampMicrosecondArray};
-use arrow::datatypes::SchemaRef;
-use engine::snapshot::ShardView;
 use engine::watermark::BEGINNING_US;
 
-use super::column::{Column, instant, schema_of, whole};
-use super::{Ask, Emit, View, ViewError};
+use super::row_view::whole;
+use super::{Ask, RowColumn, RowView, ViewError};
 use crate::catalog::Cut;
-use crate::metering::MeteringSnapshot;
 
-/// The columns.
-pub const COLUMNS: &[Column] = &[
-    Column::required("shard", whole, "its number"),
-    Column::required("epoch", whole, "ownership of the data folder, one more with each start"),
-    Column::required("offset", whole, "end of its last applied record in the log"),
-    Column::optional("watermark", instant, "no earlier event is expected; null before the first event"),
-    Column::optional("watermark_lag_ms", whole, "the node's clock minus the watermark, milliseconds"),
-    Column::required("lag", whole, "rows admitted and not yet applied"),
-    Column::required("admitted", whole, "rows admitted since the node started"),
-    Column::required("remembered_ids", whole, "ids remembered to know duplicates"),
-];
+/// A shard at the cut.
+#[derive(Debug)]
+pub struct ShardRow {
+    shard: u16,
+    epoch: u32,
+    applied: i64,
+    watermark_us: Option<i64>,
+    now_us: i64,
+    lag: i64,
+    admitted: i64,
+    remembered_ids: i64,
+}
 
 /// See the module.
 #[derive(Debug)]
 pub struct EngineShards;
 
-impl View for EngineShards {
-    fn name(&self) -> &str {
-        "engine_shards"
-    }
+impl RowView for EngineShards {
+    type Row = ShardRow;
+    const NAME: &'static str = "engine_shards";
+    const COMMENT: &'static str = "how far each shard of the engine is";
+    const COLUMNS: &'static [RowColumn<ShardRow>] = &[
+        RowColumn::whole("shard", |row| row.shard.into(), "its number"),
+        RowColumn::whole("epoch", |row| row.epoch.into(), "ownership of the data folder, one more with each start"),
+        RowColumn::whole("offset", |row| row.applied, "end of its last applied record in the log"),
+        RowColumn::maybe_instant(
+            "watermark",
+            |row| row.watermark_us,
+            "no earlier event is expected; null before the first event",
+        ),
+        RowColumn::maybe_whole(
+            "watermark_lag_ms",
+            |row| row.watermark_us.map(|us| row.now_us.saturating_sub(us) / 1000),
+            "the node's clock minus the watermark, milliseconds",
+        ),
+        RowColumn::whole("lag", |row| row.lag, "rows admitted and not yet applied"),
+        RowColumn::whole("admitted", |row| row.admitted, "rows admitted since the node started"),
+        RowColumn::whole("remembered_ids", |row| row.remembered_ids, "ids remembered to know duplicates"),
+    ];
 
-    fn comment(&self) -> String {
-        "how far each shard of the engine is".to_owned()
-    }
-
-    fn schema(&self) -> SchemaRef {
-        schema_of(COLUMNS)
-    }
-
-    fn produce(&self, cut: &Cut, _: &Ask, emit: &mut Emit<'_>) -> Result<(), ViewError> {
-        let shards = &cut.snapshot.shards;
-        let whole = |of: &dyn Fn(&ShardView<MeteringSnapshot>) -> u64| -> ArrayRef {
-            let values = shards.iter().map(|shard| i64::try_from(of(shard)).unwrap_or(i64::MAX));
-            Arc::new(Int64Array::from_iter_values(values))
-        };
-        let watermarks = shards.iter().map(|shard| Some(shard.watermark_us).filter(|us| *us != BEGINNING_US));
-        let lags = watermarks.clone().map(|us| us.map(|us| cut.now_us.saturating_sub(us) / 1000));
-        let batch = RecordBatch::try_new(
-            self.schema(),
-            vec![
-                whole(&|shard| u64::from(shard.shard)),
-                whole(&|_| u64::from(cut.snapshot.epoch)),
-                whole(&|shard| shard.applied),
-                Arc::new(TimestampMicrosecondArray::from_iter(watermarks).with_timezone("UTC")),
-                Arc::new(Int64Array::from_iter(lags)),
-                whole(&|shard| shard.lag),
-                whole(&|shard| shard.admitted),
-                whole(&|shard| shard.remembered_ids),
-            ],
-        )?;
-        let _ = emit(batch);
-        Ok(())
+    fn rows(&self, cut: &Cut, _: &Ask) -> Result<Vec<ShardRow>, ViewError> {
+        let rows = cut.snapshot.shards.iter().map(|shard| ShardRow {
+            shard: shard.shard,
+            epoch: cut.snapshot.epoch,
+            applied: whole(shard.applied),
+            watermark_us: Some(shard.watermark_us).filter(|us| *us != BEGINNING_US),
+            now_us: cut.now_us,
+            lag: whole(shard.lag),
+            admitted: whole(shard.admitted),
+            remembered_ids: whole(shard.remembered_ids),
+        });
+        Ok(rows.collect())
     }
 }

@@ -24,6 +24,7 @@
 pub mod column;
 pub mod ask;
 pub mod view;
+mod row_view;
 pub mod scan;
 pub mod table;
 pub mod events;
@@ -48,6 +49,7 @@ use std::sync::Arc;
 pub use ask::Ask;
 pub use column::Column;
 pub use description::Description;
+pub use row_view::{RowColumn, RowView};
 pub use table::ViewTable;
 pub use view::{Emit, Fault, SharedView, View, ViewError};
 

@@ -2,28 +2,9 @@
 //!
 //! In memory only, and as many of each asker as the doors remember; for totals see the node's metrics.
 
-use std::sync::Arc;
-
-use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
-use arrow::datatypes::SchemaRef;
-
-use super::column::{Column, instant, schema_of, text, whole};
-use super::{Ask, Emit, View, ViewError};
+use super::row_view::whole;
+use super::{Ask, RowColumn, RowView, ViewError};
 use crate::catalog::Cut;
-
-/// The columns.
-pub const COLUMNS: &[Column] = &[
-    Column::required("tenant", text, "whose statement; platform for the platform's own"),
-    Column::required("principal", text, "tenant and id of the key that asked"),
-    Column::required("door", text, "http, postgres or flight"),
-    Column::required("statement", text, "its text, cut off when it is long, API keys blanked out"),
-    Column::required("state", text, "running, finished, failed, or abandoned by its client before the last row"),
-    Column::optional("sqlstate", text, "of a failed one: five characters as Postgres has them"),
-    Column::required("rows", whole, "rows sent"),
-    Column::required("bytes", whole, "bytes sent, encoded as the client asked"),
-    Column::required("began_at", instant, "the node's clock when it came"),
-    Column::required("took_ms", whole, "from then to its last row, or to now while it runs, milliseconds"),
-];
 
 /// One statement, as the doors tell it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,45 +35,38 @@ pub struct QueryRow {
 #[derive(Debug)]
 pub struct Queries;
 
-impl View for Queries {
-    fn name(&self) -> &str {
-        "queries"
-    }
+impl RowView for Queries {
+    type Row = QueryRow;
+    const NAME: &'static str = "queries";
+    const COMMENT: &'static str = "statements of this node that run or have lately ended, those of one's own";
+    const COLUMNS: &'static [RowColumn<QueryRow>] = &[
+        RowColumn::text("tenant", |row| &row.tenant, "whose statement; platform for the platform's own"),
+        RowColumn::text("principal", |row| &row.principal, "tenant and id of the key that asked"),
+        RowColumn::text("door", |row| row.door, "http, postgres or flight"),
+        RowColumn::text("statement", |row| &row.statement, "its text, cut off when it is long, API keys blanked out"),
+        RowColumn::text(
+            "state",
+            |row| row.state,
+            "running, finished, failed, or abandoned by its client before the last row",
+        ),
+        RowColumn::maybe_text(
+            "sqlstate",
+            |row| row.sqlstate.as_deref(),
+            "of a failed one: five characters as Postgres has them",
+        ),
+        RowColumn::whole("rows", |row| whole(row.rows), "rows sent"),
+        RowColumn::whole("bytes", |row| whole(row.bytes), "bytes sent, encoded as the client asked"),
+        RowColumn::instant("began_at", |row| row.began_at_us, "the node's clock when it came"),
+        RowColumn::whole(
+            "took_ms",
+            |row| whole(row.took_ms),
+            "from then to its last row, or to now while it runs, milliseconds",
+        ),
+    ];
 
-    fn comment(&self) -> String {
-        "statements of this node that run or have lately ended, those of one's own".to_owned()
-    }
-
-    fn schema(&self) -> SchemaRef {
-        schema_of(COLUMNS)
-    }
-
-    fn produce(&self, cut: &Cut, ask: &Ask, emit: &mut Emit<'_>) -> Result<(), ViewError> {
+    fn rows(&self, cut: &Cut, ask: &Ask) -> Result<Vec<QueryRow>, ViewError> {
         let mut queries = cut.source.queries(ask.tenant())?;
         queries.retain(|row| ask.may_be("tenant", &row.tenant));
-        let text =
-            |of: fn(&QueryRow) -> &str| -> ArrayRef { Arc::new(StringArray::from_iter_values(queries.iter().map(of))) };
-        let whole = |of: fn(&QueryRow) -> u64| -> ArrayRef {
-            let values = queries.iter().map(|row| i64::try_from(of(row)).unwrap_or(i64::MAX));
-            Arc::new(Int64Array::from_iter_values(values))
-        };
-        let began_at = TimestampMicrosecondArray::from_iter_values(queries.iter().map(|row| row.began_at_us));
-        let batch = RecordBatch::try_new(
-            self.schema(),
-            vec![
-                text(|row| &row.tenant),
-                text(|row| &row.principal),
-                text(|row| row.door),
-                text(|row| &row.statement),
-                text(|row| row.state),
-                Arc::new(queries.iter().map(|row| row.sqlstate.as_deref()).collect::<StringArray>()),
-                whole(|row| row.rows),
-                whole(|row| row.bytes),
-                Arc::new(began_at.with_timezone("UTC")),
-                whole(|row| row.took_ms),
-            ],
-        )?;
-        let _ = emit(batch);
-        Ok(())
+        Ok(queries)
     }
 }

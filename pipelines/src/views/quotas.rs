@@ -1,32 +1,11 @@
 //! `quotas`: limits and what is left of them. As of now: leases are granted ahead of the log.
 
-use std::sync::Arc;
-
-use arrow::array::{ArrayRef, BooleanArray, Decimal128Array, RecordBatch, StringArray, TimestampMicrosecondArray};
-use arrow::datatypes::SchemaRef;
 use engine::calendar::{Calendar, Interval};
 use engine::units::Units;
 
-use super::column::{Column, flag, instant, schema_of, text, units};
 use super::tenants::period_name;
-use super::{Ask, Emit, View, ViewError};
+use super::{Ask, RowColumn, RowView, ViewError};
 use crate::catalog::Cut;
-
-/// The columns.
-pub const COLUMNS: &[Column] = &[
-    Column::required("tenant", text, "whose limit"),
-    Column::required("meter", text, "name of the meter that is limited"),
-    Column::required("kind", text, "allowance or rate"),
-    Column::optional("period", text, "of an allowance: hour, day, week, month, quarter or year"),
-    Column::optional("time_zone", text, "of an allowance: IANA time zone in which the period begins"),
-    Column::required("limit", units, "in the meter's unit; of a rate: per second"),
-    Column::required("used", units, "used in the period, as the log says"),
-    Column::required("leased", units, "granted to the shard and not yet used"),
-    Column::required("remaining", units, "what can still be granted: limit - used - leased, not below 0"),
-    Column::optional("period_start", instant, "of an allowance: first microsecond of the period"),
-    Column::optional("period_end", instant, "of an allowance: first microsecond behind it"),
-    Column::required("hard", flag, "whether events beyond the limit are refused"),
-];
 
 /// One limit, as the tenants' side tells it. Quantities may exceed what one event may carry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,50 +36,48 @@ pub struct QuotaRow {
 #[derive(Debug)]
 pub struct Quotas;
 
-impl View for Quotas {
-    fn name(&self) -> &str {
-        "quotas"
-    }
+impl RowView for Quotas {
+    type Row = QuotaRow;
+    const NAME: &'static str = "quotas";
+    const COMMENT: &'static str = "limits, how much of them is used and what is left";
+    const COLUMNS: &'static [RowColumn<QuotaRow>] = &[
+        RowColumn::text("tenant", |row| &row.tenant, "whose limit"),
+        RowColumn::text("meter", |row| &row.meter, "name of the meter that is limited"),
+        RowColumn::text("kind", |row| &row.kind, "allowance or rate"),
+        RowColumn::maybe_text(
+            "period",
+            |row| row.calendar.as_ref().map(period_name),
+            "of an allowance: hour, day, week, month, quarter or year",
+        ),
+        RowColumn::maybe_text(
+            "time_zone",
+            |row| row.calendar.as_ref().map(|calendar| calendar.time_zone.as_str()),
+            "of an allowance: IANA time zone in which the period begins",
+        ),
+        RowColumn::units("limit", |row| row.limit, "in the meter's unit; of a rate: per second"),
+        RowColumn::units("used", |row| row.used, "used in the period, as the log says"),
+        RowColumn::units("leased", |row| row.leased, "granted to the shard and not yet used"),
+        RowColumn::units(
+            "remaining",
+            |row| row.remaining,
+            "what can still be granted: limit - used - leased, not below 0",
+        ),
+        RowColumn::maybe_instant(
+            "period_start",
+            |row| row.period.map(|period| period.start_us),
+            "of an allowance: first microsecond of the period",
+        ),
+        RowColumn::maybe_instant(
+            "period_end",
+            |row| row.period.map(|period| period.end_us),
+            "of an allowance: first microsecond behind it",
+        ),
+        RowColumn::flag("hard", |row| row.hard, "whether events beyond the limit are refused"),
+    ];
 
-    fn comment(&self) -> String {
-        "limits, how much of them is used and what is left".to_owned()
-    }
-
-    fn schema(&self) -> SchemaRef {
-        schema_of(COLUMNS)
-    }
-
-    fn produce(&self, cut: &Cut, ask: &Ask, emit: &mut Emit<'_>) -> Result<(), ViewError> {
+    fn rows(&self, cut: &Cut, ask: &Ask) -> Result<Vec<QuotaRow>, ViewError> {
         let mut rows = cut.source.quotas(ask.tenant(), cut.now_us)?;
         rows.retain(|row| ask.may_be("tenant", &row.tenant) && ask.may_be("meter", &row.meter));
-        let text =
-            |of: fn(&QuotaRow) -> Option<&str>| -> ArrayRef { Arc::new(rows.iter().map(of).collect::<StringArray>()) };
-        let quantity = |of: fn(&QuotaRow) -> Units| -> ArrayRef {
-            let values = Decimal128Array::from_iter_values(rows.iter().map(|row| of(row).0));
-            Arc::new(values.with_data_type(units()))
-        };
-        let instant = |of: fn(&Interval) -> i64| -> ArrayRef {
-            let values = rows.iter().map(|row| row.period.as_ref().map(of));
-            Arc::new(values.collect::<TimestampMicrosecondArray>().with_timezone("UTC"))
-        };
-        let batch = RecordBatch::try_new(
-            self.schema(),
-            vec![
-                text(|row| Some(&row.tenant)),
-                text(|row| Some(&row.meter)),
-                text(|row| Some(&row.kind)),
-                text(|row| row.calendar.as_ref().map(period_name)),
-                text(|row| row.calendar.as_ref().map(|calendar| calendar.time_zone.as_str())),
-                quantity(|row| row.limit),
-                quantity(|row| row.used),
-                quantity(|row| row.leased),
-                quantity(|row| row.remaining),
-                instant(|period| period.start_us),
-                instant(|period| period.end_us),
-                Arc::new(rows.iter().map(|row| Some(row.hard)).collect::<BooleanArray>()),
-            ],
-        )?;
-        let _ = emit(batch);
-        Ok(())
+        Ok(rows)
     }
 }
