@@ -1,7 +1,10 @@
 //! What the engine answers for each event: admitted, duplicate, or rejected with a reason.
 //!
-//! A rejected event is a value, not an error (I5). Not here: the deciding itself (`dedup`, the gate, the door).
+//! A rejected event is a value, not an error (I5). Reasons are ours and few; fields, ids and details may hold what a client
+//! made up, so they are samples of bounded length from the moment a rejection is made (I8). Not here: the deciding itself
+//! (`dedup`, the gate, the door), how many kinds of rejections are told apart (`kinds`).
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -71,6 +74,30 @@ impl Receipt {
     }
 }
 
+/// Longest name of a field in a rejection, in bytes.
+pub const FIELD_BYTES_MAX: usize = 256;
+/// Longest sentence of a rejection, in bytes.
+pub const DETAIL_BYTES_MAX: usize = 512;
+/// Longest id that is kept as a sample, in bytes.
+pub const SAMPLE_ID_BYTES_MAX: usize = 256;
+
+/// `text` if it has at most `bytes_max` bytes, else as many whole characters of it as leave room for the `…` at its end.
+pub fn sample(text: &str, bytes_max: usize) -> Cow<'_, str> {
+    const CUT: &str = "…";
+    if text.len() <= bytes_max {
+        return Cow::Borrowed(text);
+    }
+    let end = text.floor_char_boundary(bytes_max.saturating_sub(CUT.len()));
+    Cow::Owned([&text[..end], CUT].concat())
+}
+
+fn bounded(text: Arc<str>, bytes_max: usize) -> Arc<str> {
+    match sample(&text, bytes_max) {
+        Cow::Owned(cut) => cut.into(),
+        Cow::Borrowed(_) => text,
+    }
+}
+
 /// Why one event was refused, and what to do. Texts are shared: a batch may repeat one reason for every row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rejection {
@@ -87,9 +114,11 @@ pub struct Rejection {
 }
 
 impl Rejection {
-    /// A rejection that waiting does not mend.
+    /// A rejection that waiting does not mend. Texts beyond [`FIELD_BYTES_MAX`] and [`DETAIL_BYTES_MAX`] are cut.
     pub fn new(reason: Reason, field: impl Into<Arc<str>>, detail: impl Into<Arc<str>>) -> Self {
-        Self { reason, field: field.into(), detail: detail.into(), retry_after_ms: None }
+        let field = bounded(field.into(), FIELD_BYTES_MAX);
+        let detail = bounded(detail.into(), DETAIL_BYTES_MAX);
+        Self { reason, field, detail, retry_after_ms: None }
     }
 
     /// The same of an event that passes in so many milliseconds.
@@ -185,4 +214,21 @@ pub struct RejectionCount {
     pub sample_id: String,
     /// The first one's sentence.
     pub sample_detail: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_client_made_up_is_cut_at_a_character_where_a_rejection_is_made() {
+        let long = "é".repeat(300_000);
+        let rejection = Rejection::new(Reason::InvalidAttribute, long.as_str(), long.as_str());
+        for (text, bytes_max) in [(&rejection.field, FIELD_BYTES_MAX), (&rejection.detail, DETAIL_BYTES_MAX)] {
+            assert!(text.len() <= bytes_max && text.len() + 2 > bytes_max, "{} of {bytes_max}", text.len());
+            assert!(text.starts_with('é') && text.ends_with('…'));
+        }
+        let fits = "x".repeat(FIELD_BYTES_MAX);
+        assert_eq!(*Rejection::new(Reason::Malformed, fits.as_str(), "").field, *fits);
+    }
 }

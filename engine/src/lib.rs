@@ -16,6 +16,7 @@ pub mod fact;
 pub mod event;
 pub mod service;
 pub mod admission;
+pub mod kinds;
 pub mod dedup;
 pub mod shard;
 pub mod watermark;

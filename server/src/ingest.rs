@@ -2,10 +2,9 @@
 //!
 //! Not here: decoding (`engine`), the doors' own ways to say it.
 
-use std::collections::BTreeMap;
-
 use engine::admission::{Receipt, Rejection, RejectionCount};
 use engine::event::cloudevents::Rejected;
+use engine::kinds::Kinds;
 use pipelines::catalog::Visibility;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -13,6 +12,9 @@ use utoipa::ToSchema;
 /// Refused events that are named one by one if nothing else is asked for; all are counted, and those that pass later are all
 /// named, since whoever sent them has to know which.
 pub(crate) const ERRORS_MAX: usize = 1000;
+
+/// Bytes that ids, fields and details of an answer have together.
+const ERRORS_BYTES_MAX: usize = 8 << 20;
 
 /// What became of the events of a body.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
@@ -25,7 +27,8 @@ pub(crate) struct Answer {
     pub(crate) late: u64,
     /// Refused.
     pub(crate) rejected: u64,
-    /// The refused ones, by index: the first 1000, or as many as `errors_max` says, and all that have `retry_after_ms`.
+    /// The refused ones, by index: the first 1000, or as many as `errors_max` says, and all that have `retry_after_ms`. Behind
+    /// 8 MiB of texts the rest have no `id`, `field` and `detail`.
     pub(crate) errors: Vec<EventError>,
     /// Tenants that were created, where that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -55,24 +58,16 @@ pub(crate) struct EventError {
 
 /// Refusals of the decoder, by tenant, reason and field. Without a readable tenant they are the credential's.
 pub(crate) fn counts(visibility: &Visibility, rejected: &[Rejected]) -> Vec<RejectionCount> {
-    let mut counts: BTreeMap<_, RejectionCount> = BTreeMap::new();
+    let mut kinds = Kinds::default();
     for Rejected { tenant, id, rejection, .. } in rejected {
         // A tenant's credential answers for what it sends, whatever the events say.
-        let tenant = visibility.tenant().unwrap_or(tenant);
-        let count = counts.entry((tenant, rejection.reason, &rejection.field)).or_insert_with(|| RejectionCount {
-            tenant: tenant.to_owned(),
-            reason: rejection.reason,
-            field: rejection.field.to_string(),
-            count: 0,
-            sample_id: id.clone(),
-            sample_detail: rejection.detail.to_string(),
-        });
-        count.count += 1;
+        kinds.add(visibility.tenant().unwrap_or(tenant), rejection, id);
     }
-    counts.into_values().collect()
+    kinds.into_counts()
 }
 
-/// Puts both kinds of refusals, the decoder's and the engine's, in the order of the body; names `errors_max` of them.
+/// Puts both kinds of refusals, the decoder's and the engine's, in the order of the body; names `errors_max` of them. Behind
+/// [`ERRORS_BYTES_MAX`] of texts the rest are named by index and reason alone.
 pub(crate) fn answer(
     index: &[u32],
     id_of: impl Fn(usize) -> String,
@@ -90,13 +85,19 @@ pub(crate) fn answer(
     errors.sort_by_key(|(index, ..)| *index);
     let is_named = |at: usize, rejection: &Rejection| at < errors_max || rejection.retry_after_ms.is_some();
     let named = errors.into_iter().enumerate().filter(|(at, (.., rejection))| is_named(*at, rejection));
-    let named = named.map(|(_, (index, id, rejection))| EventError {
-        index,
-        id,
-        reason: rejection.reason.as_str(),
-        field: rejection.field.to_string(),
-        detail: rejection.detail.to_string(),
-        retry_after_ms: rejection.retry_after_ms,
+    let mut room = ERRORS_BYTES_MAX;
+    let named = named.map(|(_, (index, id, rejection))| {
+        let bytes = id.len() + rejection.field.len() + rejection.detail.len();
+        room = room.saturating_sub(bytes);
+        let text = |text: &str| if room > 0 { text.to_owned() } else { String::new() };
+        EventError {
+            index,
+            reason: rejection.reason.as_str(),
+            field: text(&rejection.field),
+            detail: text(&rejection.detail),
+            id: text(&id),
+            retry_after_ms: rejection.retry_after_ms,
+        }
     });
     Answer {
         admitted: tally.admitted,
@@ -153,6 +154,21 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_is_bounded_and_still_names_every_event() {
+        let rows = 60_000;
+        let rejection = Rejection::new(Reason::ValueInvalid, "f".repeat(1000), "d".repeat(1000));
+        let rejected: Vec<Rejected> = (0..rows)
+            .map(|index| Rejected { index, tenant: "a".into(), id: "i".repeat(1000), rejection: rejection.clone() })
+            .collect();
+        let got = answer(&[], |_| String::new(), &Receipt::default(), &rejected, usize::MAX);
+        let bytes: usize = got.errors.iter().map(|error| error.id.len() + error.field.len() + error.detail.len()).sum();
+        assert!(bytes <= ERRORS_BYTES_MAX, "{bytes} bytes");
+        assert!(got.errors.iter().map(|error| error.index).eq(0..rows));
+        assert!(got.errors.iter().all(|error| error.reason == "value_invalid"));
+        assert!(!got.errors[0].detail.is_empty());
+    }
+
+    #[test]
     fn refusals_are_counted_for_the_credential() {
         let rejected = [
             refused(0, "other", Reason::TenantMismatch),
@@ -163,6 +179,6 @@ mod tests {
         assert!(of_tenant.iter().all(|count| count.tenant == "mine"));
         assert_eq!(of_tenant.iter().map(|count| count.count).sum::<u64>(), 3);
         let of_platform = counts(&Visibility::Platform, &rejected);
-        assert_eq!(of_platform.iter().map(|count| count.tenant.as_str()).collect::<Vec<_>>(), ["", "other"]);
+        assert_eq!(of_platform.iter().map(|count| count.tenant.as_str()).collect::<Vec<_>>(), ["other", ""]);
     }
 }

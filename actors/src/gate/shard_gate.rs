@@ -280,6 +280,10 @@ impl Gate for ShardGate {
         self.recount();
     }
 
+    fn knows(&self, tenant: &str) -> bool {
+        self.table.look([(0, tenant)]).iter().any(|(_, entry)| entry.is_some())
+    }
+
     fn recount(&mut self) {
         for Limited { granted, limits, .. } in &mut self.limited {
             limits.iter_mut().for_each(|limit| limit.forget_leases(&self.meters[limit.meter], &granted.ledgers));

@@ -66,6 +66,30 @@ impl Manifest {
     pub fn needs_log_from(&self) -> Offset {
         self.log_offset.min(self.archive.until)
     }
+}
+
+/// What a manifest says of files and of the log: all that is asked of one that is not taken up. What shards need to go on may
+/// be large and is passed over.
+#[derive(Debug, Deserialize)]
+struct Needs {
+    format: u32,
+    generation: u64,
+    log_offset: Offset,
+    archive: Archive,
+    shards: Vec<ShardNeeds>,
+}
+
+#[derive(Debug, Deserialize)]
+struct ShardNeeds {
+    files: Vec<String>,
+    #[serde(default)]
+    lake_files: Vec<String>,
+}
+
+impl Needs {
+    fn log_from(&self) -> Offset {
+        self.log_offset.min(self.archive.until)
+    }
 
     fn checkpoint_files(&self) -> impl Iterator<Item = &String> {
         self.shards.iter().flat_map(|shard| &shard.files)
@@ -168,7 +192,7 @@ impl Manifests {
     /// [`CheckpointError::Storage`] if manifests can't be read; damaged ones are passed over.
     pub fn trim_log_before(&self) -> Result<Offset, CheckpointError> {
         let kept = self.readable()?;
-        Ok(kept.iter().map(Manifest::needs_log_from).min().unwrap_or(0))
+        Ok(kept.iter().map(Needs::log_from).min().unwrap_or(0))
     }
 
     /// Removes all manifests older than the newest `keep` readable ones, and the files of checkpoints and lake that only
@@ -181,8 +205,8 @@ impl Manifests {
         let readable = self.readable()?;
         let (dropped, kept) = readable.split_at(readable.len().saturating_sub(keep.max(1)));
         let Some(oldest_kept) = kept.first() else { return Ok(0) };
-        let needed: BTreeSet<&String> = kept.iter().flat_map(Manifest::files).collect();
-        let garbage: BTreeSet<&String> = dropped.iter().flat_map(Manifest::files).collect();
+        let needed: BTreeSet<&String> = kept.iter().flat_map(Needs::files).collect();
+        let garbage: BTreeSet<&String> = dropped.iter().flat_map(Needs::files).collect();
         // Manifests first: one without its files would look damaged.
         for generation in self.generations()?.into_iter().filter(|generation| *generation < oldest_kept.generation) {
             self.storage.remove(&self.name(generation))?;
@@ -206,12 +230,12 @@ impl Manifests {
         if readable.len() != self.generations()?.len() {
             return Ok(());
         }
-        let needed: BTreeSet<&String> = readable.iter().flat_map(Manifest::files).collect();
+        let needed: BTreeSet<&String> = readable.iter().flat_map(Needs::files).collect();
         // Without any manifest the lake may be all that is left of a node: it is not for us to judge.
         if !readable.is_empty() {
             self.remove_lake_orphans(&needed, lake::FOLDER)?;
         }
-        let needed: BTreeSet<&String> = readable.iter().flat_map(Manifest::checkpoint_files).collect();
+        let needed: BTreeSet<&String> = readable.iter().flat_map(Needs::checkpoint_files).collect();
         let ours = format!("{}/", self.folder);
         let mut folders: BTreeSet<&str> = needed.iter().filter_map(|name| Some(name.rsplit_once('/')?.0)).collect();
         folders.retain(|folder| folder.starts_with(&ours));
@@ -242,11 +266,11 @@ impl Manifests {
     }
 
     /// Manifests that can be read, oldest first; their files are not looked at.
-    fn readable(&self) -> Result<Vec<Manifest>, CheckpointError> {
+    fn readable(&self) -> Result<Vec<Needs>, CheckpointError> {
         let mut readable = Vec::new();
         for generation in self.generations()? {
             match self.read(generation) {
-                Ok(manifest) => readable.push(manifest),
+                Ok((needs, _)) => readable.push(needs),
                 Err(CheckpointError::Corrupt { .. }) => {}
                 Err(other) => return Err(other),
             }
@@ -255,32 +279,35 @@ impl Manifests {
     }
 
     fn verified(&self, generation: u64) -> Result<Manifest, CheckpointError> {
-        let manifest = self.read(generation)?;
-        for name in manifest.checkpoint_files() {
+        let (needs, bytes) = self.read(generation)?;
+        let manifest =
+            decode_json(&bytes).map_err(|reason| CheckpointError::Corrupt { file: self.name(generation), reason })?;
+        for name in needs.checkpoint_files() {
             file::verify(&*self.storage, name)?;
         }
         Ok(manifest)
     }
 
-    fn read(&self, generation: u64) -> Result<Manifest, CheckpointError> {
+    /// What a manifest needs, and its bytes.
+    fn read(&self, generation: u64) -> Result<(Needs, Vec<u8>), CheckpointError> {
         let name = self.name(generation);
         let corrupt = |reason: String| CheckpointError::Corrupt { file: name.clone(), reason };
         let bytes = self.storage.read(&name)?;
-        let manifest: Manifest = decode_json(&bytes).map_err(corrupt)?;
-        if manifest.format != FORMAT {
-            return Err(corrupt(format!("it has format {}, this program reads {FORMAT}", manifest.format)));
+        let needs: Needs = decode_json(&bytes).map_err(corrupt)?;
+        if needs.format != FORMAT {
+            return Err(corrupt(format!("it has format {}, this program reads {FORMAT}", needs.format)));
         }
-        if manifest.generation != generation {
-            return Err(corrupt(format!("it is generation {} under the name of another", manifest.generation)));
+        if needs.generation != generation {
+            return Err(corrupt(format!("it is generation {} under the name of another", needs.generation)));
         }
         // A file that can't be could never be removed, and garbage behind it would stay.
-        for file in manifest.files() {
+        for file in needs.files() {
             check_name(file).map_err(|error| corrupt(error.to_string()))?;
             if self.generation(file).is_some() {
                 return Err(corrupt(format!("it names the manifest {file} as one of its files")));
             }
         }
-        Ok(manifest)
+        Ok((needs, bytes))
     }
 
     /// By name, oldest first.

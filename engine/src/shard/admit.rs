@@ -5,12 +5,13 @@
 
 use arrow::array::{Array, BooleanArray};
 
-use crate::admission::{Outcome, Reason, Receipt, Rejection, RejectionCount};
+use crate::admission::{Outcome, Reason, Receipt, Rejection};
 use crate::calendar::Interval;
 use crate::dedup::sequence::Turn;
 use crate::dedup::{Answer, Dedup, DedupError};
 use crate::event::batch::EventBatch;
 use crate::event::fingerprint;
+use crate::kinds::Kinds;
 
 use super::gate::{Gate, Measure};
 use super::operator::{Arrival, Operator};
@@ -28,7 +29,7 @@ pub(crate) struct Decision<S> {
     /// What the gate took for them.
     pub(crate) spend: S,
     /// Rejections to be made durable, by tenant and kind.
-    pub(crate) rejected: Vec<RejectionCount>,
+    pub(crate) rejected: Kinds,
     /// Whether it refers to what was admitted before, so that its answer waits for that.
     pub(crate) is_repeat: bool,
 }
@@ -178,34 +179,13 @@ fn pick<T>(mut values: Vec<T>, keep: &[bool]) -> Vec<T> {
     values
 }
 
-/// Rejections by tenant and kind. Runs of the same kind, which are the rule, cost one comparison a row.
-fn count(batch: &EventBatch, rejections: &[(u32, Rejection)]) -> Vec<RejectionCount> {
-    let mut counts: Vec<RejectionCount> = Vec::new();
+/// Rejections by tenant and kind.
+fn count(batch: &EventBatch, rejections: &[(u32, Rejection)]) -> Kinds {
+    let mut kinds = Kinds::default();
     let (tenants, ids) = (batch.tenants(), batch.ids());
-    let mut last = 0;
     for (row, rejection) in rejections {
         let row = *row as usize;
-        let tenant = tenants.get(row).unwrap_or_default();
-        let same = |count: &RejectionCount| {
-            count.reason == rejection.reason && count.tenant == tenant && *count.field == *rejection.field
-        };
-        if !counts.get(last).is_some_and(same) {
-            last = counts.iter().position(same).unwrap_or(counts.len());
-            if last == counts.len() {
-                counts.push(RejectionCount {
-                    tenant: tenant.to_owned(),
-                    reason: rejection.reason,
-                    field: rejection.field.to_string(),
-                    count: 0,
-                    sample_id: String::new(),
-                    sample_detail: rejection.detail.to_string(),
-                });
-            }
-        }
-        counts[last].count += 1;
-        if counts[last].sample_id.is_empty() {
-            counts[last].sample_id = ids.value(row).to_owned();
-        }
+        kinds.add(tenants.get(row).unwrap_or_default(), rejection, ids.value(row));
     }
-    counts
+    kinds
 }

@@ -34,6 +34,9 @@ pub trait Gate: Send + 'static {
     /// The append failed: what was spent comes back.
     fn refund(&mut self, spend: Self::Spend);
 
+    /// Whether there is a tenant of that name.
+    fn knows(&self, tenant: &str) -> bool;
+
     /// Meters count other events from now on, or others of them do: what `measure` said of units used holds no more.
     fn recount(&mut self);
 }

@@ -226,8 +226,15 @@ impl<O: Operator, G: Gate> Worker<O, G> {
         // What was refused of a batch that was taken before became durable then.
         let sequence = sequence.filter(|_| turn == Some(Turn::New));
         if turn != Some(Turn::Taken) {
-            rejected.extend(refused);
+            for mut counted in refused {
+                // A door does not know who exists, and a name that nobody has is worth no place of its own.
+                if !self.gate.knows(&counted.tenant) {
+                    counted.tenant.clear();
+                }
+                rejected.add_count(&counted);
+            }
         }
+        let rejected = rejected.into_counts();
         // A record of rejections only takes one offset too: its place in the log says whether a checkpoint contains it.
         let header = Header { rows: admitted.len().max(1) as u32, ..header };
         let nothing_to_append = admitted.is_empty() && rejected.is_empty() && sequence.is_none();

@@ -16,6 +16,9 @@ use engine::storage::{Storage, StorageError};
 
 pub(crate) type Counts = BTreeMap<String, u64>;
 
+/// The one tenant that the gate does not know.
+pub(crate) const NOBODY: &str = "nobody";
+
 /// Counts events by tenant; every meter's unit is one.
 #[derive(Default)]
 pub(crate) struct Counting {
@@ -140,6 +143,10 @@ impl Gate for Limited {
         for (tenant, units) in spend {
             *self.used.get_mut(&tenant).expect("was spent") -= units;
         }
+    }
+
+    fn knows(&self, tenant: &str) -> bool {
+        tenant != NOBODY
     }
 
     fn recount(&mut self) {

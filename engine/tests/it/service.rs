@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::admission::{Outcome, Reason};
+use engine::admission::{Outcome, Reason, RejectionCount};
 use engine::checkpoint::manifest::Manifests;
 use engine::clock::ManualClock;
 use engine::dedup::sequence::{Sequence, SequenceError};
@@ -16,7 +16,7 @@ use engine::storage::SharedStorage;
 use engine::storage::faulty::{Fault, FaultyStorage, Operation, Rule};
 use engine::storage::memory::MemoryStorage;
 
-use crate::counting::{Counting, Counts, Limited, OneFile};
+use crate::counting::{Counting, Counts, Limited, NOBODY, OneFile};
 
 fn open(storage: &SharedStorage, limit: i128) -> Handle<Counting> {
     let options = EngineOptions {
@@ -100,6 +100,34 @@ fn a_restart_remembers_events_marks_rejections_and_what_was_used() {
         assert_eq!(receipt.outcomes, [Outcome::Duplicate, Outcome::Admitted, Outcome::Rejected]);
         assert_eq!(counts(&handle), (Counts::from([("a".into(), 3), ("b".into(), 3)]), 2));
     }
+}
+
+/// What doors hand on may be as long and as many as it likes; who is nobody is not named.
+#[test]
+fn a_record_of_rejections_is_bounded_and_counts_all() {
+    let storage: SharedStorage = Arc::new(MemoryStorage::new());
+    let handle = open(&storage, 2);
+    let refused = |tenant: &str, field: String| RejectionCount {
+        tenant: tenant.to_owned(),
+        reason: Reason::InvalidAttribute,
+        field,
+        count: 1,
+        sample_id: "i".repeat(100_000),
+        sample_detail: "d".repeat(100_000),
+    };
+    let made_up = (0..300).map(|n| refused("a", format!("{n}{}", "f".repeat(100_000))));
+    let rejected = made_up.chain([refused(NOBODY, "f".into()), refused("b", "f".into())]).collect();
+    handle.submit_and_wait(Submission { batch: batch([]), rejected, sequence: None }).expect("an answer");
+    assert_eq!(counts(&handle).1, 302);
+    let log = handle.log();
+    let notes = log.read(0).unwrap().map(|entry| entry.unwrap().1.notes);
+    let notes: Vec<String> = notes.map(|notes| String::from_utf8(notes).unwrap()).collect();
+    assert!(notes.iter().all(|notes| notes.len() < 100_000), "{:?}", notes.iter().map(String::len).collect::<Vec<_>>());
+    let counted = notes.iter().flat_map(|notes| serde_json::from_str::<Vec<RejectionCount>>(notes).unwrap());
+    let counted: Vec<RejectionCount> = counted.collect();
+    let of = |tenant: &str| counted.iter().filter(|count| count.tenant == tenant).collect::<Vec<_>>();
+    assert_eq!(of("a").iter().map(|count| count.count).sum::<u64>(), 300);
+    assert_eq!((of("").len(), of("b").len(), of(NOBODY).len()), (1, 1, 0));
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! Checkpoints of panes: deltas not yet durable are written, the description says where each one is.
 //!
 //! Hot deltas go into one new file of the checkpoint, each cold one becomes a Parquet file of the lake,
-//! `lake/panes/<meter>/<checkpoint>-panes.parquet`. Those count only once a manifest names them; until then they are garbage
-//! (I10). Deltas are immutable, so a checkpoint writes only what is new; merged ones replace what they were merged from.
+//! `lake/panes/<meter>/<checkpoint>-panes.parquet`; rejections have a file of their own. Files count only once a manifest
+//! names them; until then they are garbage (I10). Deltas are immutable, so a checkpoint writes only what is new; merged ones
+//! replace what they were merged from.
 //! Not here: the manifest.
 
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use engine::lake;
 use engine::shard::operator::{RestoreError, Seal, SealedFiles};
 use engine::storage::{Storage, StorageError};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::calendars::Calendars;
 use super::cardinality::Hour;
@@ -26,7 +28,9 @@ use super::snapshot::{MeterPanes, MeteringSnapshot};
 use super::stored::{Described, Form, Stored};
 
 /// Changes when the description or the files mean something else.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
+/// The description holds the rejections, in place of the name of their file.
+const FORMAT_WITH_REJECTIONS: u32 = 2;
 /// Why each delta of a seal can be described.
 const DURABLE: &str = "all that was not yet durable was just written";
 
@@ -41,7 +45,9 @@ struct Description {
     ended_windows: Vec<Described>,
     #[serde(default)]
     billed: Vec<Described>,
-    rejections: serde_json::Value,
+    /// The file that holds them, if there are any; [`rejections`] reads it.
+    #[serde(skip_deserializing)]
+    rejections: Option<String>,
     /// Not in checkpoints of long ago.
     #[serde(default)]
     hour: Option<Hour>,
@@ -72,7 +78,7 @@ impl Seal for Sealing {
         storage: &dyn Storage,
         prefix: &str,
         files: &mut SealedFiles,
-    ) -> Result<serde_json::Value, StorageError> {
+    ) -> Result<Value, StorageError> {
         let name = format!("{prefix}panes");
         let failed = |message: String| StorageError::Io { name: name.clone(), message };
         let mut bytes = Vec::new();
@@ -97,7 +103,9 @@ impl Seal for Sealing {
         for (delta, stored) in fresh {
             delta.set_stored(stored);
         }
-        let description = self.describe(files).map_err(|error| failed(error.to_string()))?;
+        let rejections = self.0.rejections.store(storage, format!("{prefix}rejections"))?;
+        files.checkpoint.extend(rejections.clone());
+        let description = self.describe(files, rejections).map_err(|error| failed(error.to_string()))?;
         for names in [&mut files.checkpoint, &mut files.lake] {
             names.sort_unstable();
             names.dedup();
@@ -122,7 +130,7 @@ impl Sealing {
         self.0.meters.values().chain([&self.0.ended, &self.0.ended_windows, &self.0.billed])
     }
 
-    fn describe(&self, files: &mut SealedFiles) -> Result<serde_json::Value, serde_json::Error> {
+    fn describe(&self, files: &mut SealedFiles, rejections: Option<String>) -> Result<Value, serde_json::Error> {
         let mut described = |panes: &MeterPanes| {
             let deltas: Vec<Described> = panes.all().map(|delta| delta.describe().expect(DURABLE)).collect();
             for Stored { file, form, .. } in deltas.iter().map(|delta| &delta.stored) {
@@ -141,9 +149,8 @@ impl Sealing {
             let states = Some(types(&panes.meter));
             meters.push(MeterDescription { definition, since, begun, counts, states, deltas });
         }
-        let MeteringSnapshot { ended, ended_windows, billed, rejections, .. } = &*self.0;
+        let MeteringSnapshot { ended, ended_windows, billed, .. } = &*self.0;
         let [ended, ended_windows, billed] = [ended, ended_windows, billed].map(described);
-        let rejections = rejections.to_json()?;
         let hour = Some(self.1);
         serde_json::to_value(Description { format: FORMAT, meters, ended, ended_windows, billed, rejections, hour })
     }
@@ -156,17 +163,13 @@ fn types(meter: &CompiledMeter) -> Vec<String> {
 }
 
 /// Reads what [`Sealing`] described.
-pub(super) fn restore(
-    description: &serde_json::Value,
-    storage: &dyn Storage,
-) -> Result<(MeteringSnapshot, Hour), RestoreError> {
-    let refuse = |reason: String| RestoreError { file: "manifest: metering".into(), reason };
-    let description: Description =
-        serde_json::from_value(description.clone()).map_err(|error| refuse(error.to_string()))?;
-    if description.format != FORMAT {
-        return Err(refuse(format!("format {}, this version reads {FORMAT}", description.format)));
+pub(super) fn restore(description: &Value, storage: &dyn Storage) -> Result<(MeteringSnapshot, Hour), RestoreError> {
+    let rejections = rejections(&description["rejections"], storage)?;
+    let description = Description::deserialize(description).map_err(|error| refuse(error.to_string()))?;
+    if !matches!(description.format, FORMAT | FORMAT_WITH_REJECTIONS) {
+        let read = format!("{FORMAT_WITH_REJECTIONS} and {FORMAT}");
+        return Err(refuse(format!("format {}, this version reads {read}", description.format)));
     }
-    let rejections = Rejections::from_json(&description.rejections).map_err(|error| refuse(error.to_string()))?;
     let mut snapshot = MeteringSnapshot { rejections: Arc::new(rejections), ..MeteringSnapshot::default() };
     for MeterDescription { definition, since, begun, counts, states, deltas } in description.meters {
         let meter = CompiledMeter::new(&definition).map_err(|error| refuse(error.to_string()))?;
@@ -188,6 +191,20 @@ pub(super) fn restore(
     take_up(&mut snapshot.billed, description.billed, storage)?;
     snapshot.calendars = Arc::new(Calendars::restore(&snapshot.billed)?);
     Ok((snapshot, description.hour.unwrap_or(Hour::NONE)))
+}
+
+/// The rejections that a description tells of, in either format.
+fn rejections(told: &Value, storage: &dyn Storage) -> Result<Rejections, RestoreError> {
+    match told {
+        Value::Null => Ok(Rejections::default()),
+        Value::String(file) => Rejections::read(file, storage),
+        Value::Array(kept) => Rejections::from_manifest(kept).map_err(|error| refuse(error.to_string())),
+        _ => Err(refuse("rejections are neither a file nor a list".into())),
+    }
+}
+
+fn refuse(reason: String) -> RestoreError {
+    RestoreError { file: "manifest: metering".into(), reason }
 }
 
 fn take_up(panes: &mut MeterPanes, deltas: Vec<Described>, storage: &dyn Storage) -> Result<(), RestoreError> {

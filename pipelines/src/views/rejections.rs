@@ -12,9 +12,13 @@ use crate::metering;
 
 /// The columns.
 pub const COLUMNS: &[Column] = &[
-    Column::required("tenant", text, "whose events"),
+    Column::required("tenant", text, "whose events; empty if nobody has that name"),
     Column::required("reason", text, "as named in the API, for instance quota_exceeded"),
-    Column::required("field", text, "attribute, data member or meter concerned; empty if none"),
+    Column::required(
+        "field",
+        text,
+        "attribute, data member or meter concerned; empty if none, and beyond the 64 kinds of a tenant in a shard",
+    ),
     Column::required("count", whole, "how many"),
     Column::required("last_at", instant, "the node's clock at the last one"),
     Column::required("sample_id", text, "id of the last one; empty if it had none"),

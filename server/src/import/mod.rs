@@ -17,6 +17,7 @@ use crossbeam_channel::bounded;
 use datasets::{DatasetBatch, DatasetError, RejectedRow};
 use engine::admission::{Reason, Receipt, Rejection, RejectionCount, Tally};
 use engine::event::batch::EventBatch;
+use engine::kinds::Kinds;
 use engine::lock::{Held, Lock};
 use engine::service::Submission;
 use engine::shard::SubmitError;
@@ -27,6 +28,9 @@ use crate::node::Node;
 
 /// Decoded batches that may wait for the engine.
 const READ_AHEAD_MAX: usize = 4;
+
+/// Reasons and fields that a report tells apart; what comes after is counted by reason.
+const KINDS_MAX: usize = 1000;
 
 /// What an import did.
 #[derive(Debug, Default, Clone)]
@@ -46,8 +50,7 @@ impl ImportReport {
     pub(crate) fn refuse_rows(&mut self, rows: &[RejectedRow]) {
         self.tally.rejected += rows.len() as u64;
         for RejectedRow { line, rejection, .. } in rows {
-            let detail = format!("line {line}: {}", rejection.detail);
-            self.name(&Rejection { detail: detail.into(), ..rejection.clone() }, 1);
+            self.name(&on_line(*line, rejection), 1);
         }
     }
 
@@ -59,8 +62,12 @@ impl ImportReport {
 
     /// Notes why `count` events were refused that are counted already.
     fn name(&mut self, rejection: &Rejection, count: u64) {
-        let entry = self.rejections.entry((rejection.reason, rejection.field.to_string()));
-        entry.or_insert_with(|| (0, rejection.detail.to_string())).0 += count;
+        let mut kind = (rejection.reason, rejection.field.to_string());
+        // A field may be a name that the file made up.
+        if self.rejections.len() >= KINDS_MAX && !self.rejections.contains_key(&kind) {
+            kind.1.clear();
+        }
+        self.rejections.entry(kind).or_insert_with(|| (0, rejection.detail.to_string())).0 += count;
     }
 }
 
@@ -266,26 +273,14 @@ impl again::Sender for Here<'_> {
 
 /// Rows that are no events, counted by tenant (the empty name if that is not known), reason and field.
 pub(crate) fn decoded_rejections(rejected: &[RejectedRow]) -> Vec<RejectionCount> {
-    let mut counts: Vec<RejectionCount> = Vec::new();
+    let mut kinds = Kinds::default();
     for RejectedRow { line, tenant, id, rejection } in rejected {
-        let of_its_kind = |count: &&mut RejectionCount| {
-            count.tenant == *tenant && count.reason == rejection.reason && *count.field == *rejection.field
-        };
-        let sample_detail = format!("line {line}: {}", rejection.detail);
-        match counts.iter_mut().find(of_its_kind) {
-            Some(count) => {
-                count.count += 1;
-                (count.sample_id, count.sample_detail) = (id.clone(), sample_detail);
-            }
-            None => counts.push(RejectionCount {
-                tenant: tenant.clone(),
-                reason: rejection.reason,
-                field: rejection.field.to_string(),
-                count: 1,
-                sample_id: id.clone(),
-                sample_detail,
-            }),
-        }
+        kinds.add(tenant, &on_line(*line, rejection), id);
     }
-    counts
+    kinds.into_counts()
+}
+
+/// The same, with the line of the file in its detail.
+fn on_line(line: u64, rejection: &Rejection) -> Rejection {
+    Rejection::new(rejection.reason, Arc::clone(&rejection.field), format!("line {line}: {}", rejection.detail))
 }

@@ -8,7 +8,7 @@ use sonic_rs::LazyValue;
 
 use super::data::Malformed;
 use super::{Context, Limits, time};
-use crate::admission::{Reason, Rejection};
+use crate::admission::{Reason, Rejection, sample};
 use crate::event::syntax::{JSON, Known, is_attribute_name, is_string};
 use crate::event::value::Value;
 
@@ -95,9 +95,10 @@ impl<'a> Members<'a> {
         core.into_iter().chain(extensions).filter_map(|(name, json)| json.map(|json| (name, json)))
     }
 
-    /// `id` and `tenant` as far as they can be read, to name an event that is refused.
-    pub(super) fn names(&self, context: &Context<'_>) -> (String, String) {
-        let text = |place, name| text(place, name).ok().flatten().map_or(String::new(), Cow::into_owned);
+    /// `id` and `tenant` as far as they can be read, to name an event that is refused; as long as they may be at most.
+    pub(super) fn names(&self, context: &Context<'_>, limits: &Limits) -> (String, String) {
+        let named = |text: Cow<'_, str>| sample(&text, limits.attribute_bytes_max).into_owned();
+        let text = |place, name| text(place, name).ok().flatten().map_or(String::new(), named);
         let tenant = match context.tenant {
             Some(tenant) if !context.platform => tenant.to_owned(),
             _ => text(&self.tenant, "tenant"),

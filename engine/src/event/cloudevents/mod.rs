@@ -256,7 +256,7 @@ impl Decoder {
             Ok(()) => self.index.push(index),
             Err(rejection) => {
                 self.builder.abort();
-                let (tenant, id) = members.names(context);
+                let (tenant, id) = members.names(context, &self.limits);
                 self.rejected.push(Rejected { index, tenant, id, rejection });
             }
         }

@@ -171,15 +171,20 @@ impl Shard {
     }
 
     pub(crate) fn view(&mut self) -> ShardView<MeteringSnapshot> {
-        ShardView {
-            shard: 0,
-            applied: 0,
-            watermark_us: NOW,
-            admitted: 0,
-            lag: 0,
-            remembered_ids: 0,
-            state: self.operator.publish(NOW),
-        }
+        view_of(&mut self.operator)
+    }
+}
+
+/// What `operator` shows now.
+pub(crate) fn view_of(operator: &mut MeteringOperator) -> ShardView<MeteringSnapshot> {
+    ShardView {
+        shard: 0,
+        applied: 0,
+        watermark_us: NOW,
+        admitted: 0,
+        lag: 0,
+        remembered_ids: 0,
+        state: operator.publish(NOW),
     }
 }
 

@@ -7,11 +7,13 @@ use engine::calendar::Interval;
 use engine::event::builder::{Attributes, EventBatchBuilder};
 use engine::meter::{Aggregation, Meter, Window};
 use engine::shard::{Arrival, Operator, RestoreError, SealedFiles};
+use engine::storage::Storage;
+use engine::storage::memory::MemoryStorage;
 use engine::units::{ONE, Units};
 use pipelines::metering::{MeteringError, WindowFilter, meter_statistics, rejections, windows};
 use proptest::prelude::*;
 
-use super::event::{BASE, Event, SECOND, Shard, batch, definitions, events, meter, operator, position};
+use super::event::{BASE, Event, SECOND, Shard, batch, definitions, events, meter, operator, position, view_of};
 use super::exactness::read;
 
 fn minute() -> Window {
@@ -270,6 +272,106 @@ fn rejections_are_counted_and_survive_a_restart() {
     let of_zeta = rejections(&[shard.view()], Some(&["zeta".to_owned()]));
     assert_eq!((of_zeta.num_rows(), of_zeta.column(0).as_string::<i32>().value(0)), (1, "zeta"));
     assert_eq!(of_zeta.column(4).null_count(), 0);
+}
+
+fn refused(tenant: &str, reason: Reason, field: &str) -> RejectionCount {
+    let (field, sample_id, sample_detail) = (field.to_owned(), "1".to_owned(), format!("about {field}"));
+    RejectionCount { tenant: tenant.to_owned(), reason, field, count: 1, sample_id, sample_detail }
+}
+
+/// Kinds, counts and bytes of texts that `tenant` has.
+fn kinds_of(shard: &mut Shard, tenant: &str) -> (usize, i64, usize) {
+    let all = rejections(&[shard.view()], Some(&[tenant.to_owned()]));
+    let bytes = [2, 5, 6].map(|column| all.column(column).as_string::<i32>().value_data().len());
+    (all.num_rows(), all.column(3).as_primitive::<Int64Type>().values().iter().sum(), bytes.iter().sum())
+}
+
+/// I8: whoever makes up names of fields has few kinds, all are counted, and nobody else's are pushed out.
+#[test]
+fn made_up_names_are_no_kinds_and_take_no_place_of_others() {
+    let mut shard = Shard::new(&[]);
+    let made_up = |n: usize| refused("hostile", Reason::InvalidAttribute, &format!("{n}{}", "x".repeat(10_000)));
+    for many in (0..200_000).collect::<Vec<_>>().chunks(10_000) {
+        shard.operator.reject(&many.iter().map(|n| made_up(*n)).collect::<Vec<_>>(), position(0));
+    }
+    let nobody = |n: usize| refused(&format!("nobody {n}"), Reason::TenantUnknown, "tenant");
+    shard.operator.reject(&(0..10_000).map(nobody).collect::<Vec<_>>(), position(1));
+    for tenant in 0..100 {
+        shard.operator.reject(&[refused(&format!("t{tenant}"), Reason::TooOld, "time")], position(2));
+    }
+    for restarts in 0..2 {
+        let (kinds, count, bytes) = kinds_of(&mut shard, "hostile");
+        assert!(kinds <= 65 && bytes < 100_000, "{kinds} kinds of {bytes} bytes after {restarts} restarts");
+        assert_eq!(count, 200_000, "all are counted");
+        assert_eq!(kinds_of(&mut shard, "").1, 10_000);
+        assert_eq!(rejections(&[shard.view()], None).num_rows(), kinds + 1 + 100);
+        shard.restart(&[]);
+    }
+}
+
+/// I10: they have a file of their own, written when they have changed, and nothing of them is in the manifest.
+#[test]
+fn rejections_are_in_a_file_of_their_own_that_vouches_for_itself() {
+    let mut shard = Shard::new(&[]);
+    let seal = |shard: &mut Shard, prefix: &str| {
+        let mut files = SealedFiles::default();
+        let description = shard.operator.seal().write(&shard.storage, prefix, &mut files).unwrap();
+        (description, files.checkpoint)
+    };
+    assert_eq!(seal(&mut shard, "1/").1, Vec::<String>::new(), "nothing was refused yet");
+    shard.operator.reject(&[refused("acme", Reason::InvalidAttribute, "madeup")], position(0));
+    let (description, files) = seal(&mut shard, "2/");
+    assert_eq!(files, ["2/rejections"]);
+    assert!(!description.to_string().contains("madeup"), "{description}");
+    assert_eq!(seal(&mut shard, "3/").1, ["2/rejections"], "nothing has changed");
+    let mut restored = operator(&shard.storage);
+    restored.restore(&description, &shard.storage).unwrap();
+    assert_eq!(rejections(&[view_of(&mut restored)], None).num_rows(), 1);
+    let mut files = SealedFiles::default();
+    restored.seal().write(&shard.storage, "4/", &mut files).unwrap();
+    assert_eq!(files.checkpoint, ["2/rejections"], "after a restart neither");
+    shard.operator.reject(&[refused("acme", Reason::InvalidAttribute, "madeup")], position(1));
+    assert_eq!(seal(&mut shard, "5/").1, ["5/rejections"]);
+
+    shard.storage.flip_bit("2/rejections", 3, 1).unwrap();
+    let damaged = operator(&shard.storage).restore(&description, &shard.storage).unwrap_err();
+    assert_eq!(damaged.file, "2/rejections");
+    shard.storage.remove("2/rejections").unwrap();
+    let missing = operator(&shard.storage).restore(&description, &shard.storage).unwrap_err();
+    assert_eq!(missing.file, "2/rejections");
+}
+
+/// What the manifest of an earlier version says, as that version wrote it.
+#[test]
+fn a_manifest_that_holds_its_rejections_is_taken_up_within_bounds() {
+    let inline = include_str!("../../fixtures/operator-v2-rejections.json");
+    let mut description: serde_json::Value = serde_json::from_str(inline).unwrap();
+    let storage = MemoryStorage::new();
+    let mut restored = operator(&storage);
+    restored.restore(&description, &storage).unwrap();
+    let all = rejections(&[view_of(&mut restored)], None);
+    let text = |column: usize, row: usize| all.column(column).as_string::<i32>().value(row).to_owned();
+    let kinds: Vec<_> = (0..all.num_rows()).map(|row| (text(0, row), text(1, row), text(2, row))).collect();
+    let expect = |tenant: &str, reason: &str, field: &str| (tenant.to_owned(), reason.to_owned(), field.to_owned());
+    assert_eq!(kinds, [expect("acme", "quota_exceeded", "calls"), expect("zeta", "invalid_attribute", "Madeup")]);
+    assert_eq!(all.column(3).as_primitive::<Int64Type>().values().to_vec(), [5, 2]);
+    assert_eq!((text(5, 0), text(6, 0)), ("b".to_owned(), "used up".to_owned()));
+
+    // As many and as large as a hostile tenant made them.
+    let kinds = description["rejections"].as_array_mut().unwrap();
+    for n in 0..50_000 {
+        let large = "x".repeat(if n % 100 == 0 { 200_000 } else { 10 });
+        let seen = serde_json::json!({"count": 1, "last_at_us": n, "sample_id": large, "sample_detail": large});
+        kinds.push(serde_json::json!([["hostile", "invalid_attribute", format!("{n}{large}")], seen]));
+    }
+    let mut restored = operator(&storage);
+    restored.restore(&description, &storage).unwrap();
+    let mut files = SealedFiles::default();
+    let described = restored.seal().write(&storage, "1/", &mut files).unwrap();
+    let bytes = storage.size(&files.checkpoint[0]).unwrap();
+    assert!(bytes < 100_000 && described.to_string().len() < 10_000, "{bytes} bytes");
+    let of_hostile = rejections(&[view_of(&mut restored)], Some(&["hostile".to_owned()]));
+    assert_eq!(of_hostile.column(3).as_primitive::<Int64Type>().values().iter().sum::<i64>(), 50_000);
 }
 
 #[test]

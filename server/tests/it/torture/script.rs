@@ -116,7 +116,7 @@ pub(crate) fn batch(
         match random.below(100) {
             0..3 => Sent::Bad(with("data", json!({"tokens": "many"})), "value_invalid", tenant),
             3..5 => Sent::Bad(with("time", "yesterday".into()), "invalid_attribute", tenant),
-            5..7 if own.is_none() => Sent::Bad(with("tenant", GHOST.into()), "tenant_unknown", GHOST.to_owned()),
+            5..7 if own.is_none() => Sent::Bad(with("tenant", GHOST.into()), "tenant_unknown", String::new()),
             5..7 => Sent::Bad(with("tenant", GHOST.into()), "tenant_mismatch", tenant),
             7..12 if !taken.is_empty() => Sent::Repeat(taken[random.below(taken.len() as u64) as usize].clone()),
             12..14 if !taken.is_empty() => {
