@@ -1,4 +1,5 @@
-//! Metering at the door: which events are refused because they can't be counted exactly, or would be a series too many.
+//! Metering at the door: which events are refused because they can't be counted exactly, or would keep too much for ever: a
+//! dimension's value that is too long, a series too many.
 //!
 //! Nothing that passes here makes folding fail, and memory per tenant stays bounded (I8). Not here: folding (`operator`),
 //! who counts series (`cardinality`).
@@ -11,7 +12,7 @@ use engine::admission::{Reason, Rejection};
 use engine::event::batch::EventBatch;
 use engine::shard::Arrival;
 
-use super::cardinality::{Cardinality, SeriesSet};
+use super::cardinality::{Cardinality, Load, SeriesSet};
 use super::compile::CompiledMeter;
 use super::live::{Table, counted};
 use super::operator::MeteringOperator;
@@ -33,16 +34,20 @@ impl MeteringOperator {
     /// Refuses the events that would be a series too many of their tenant.
     pub(super) fn refuse_new_series(&mut self, arrival: &Arrival<'_>, reject: &mut dyn FnMut(usize, Rejection)) {
         self.know_hour();
-        let rows = arrival.batch.len();
-        let have_room = |table: &Table| table.cardinality().is_none_or(|cardinality| cardinality.has_room(rows));
+        let rows = arrival.batch.len() as u64;
+        let have_room = |table: &Table| {
+            let all = || Load::of_events(rows, table.longest(arrival.batch));
+            table.cardinality().is_none_or(|cardinality| cardinality.has_room(all()))
+        };
         if self.live.iter().all(have_room) {
             return;
         }
         let shares = self.shares(arrival);
         for at in 0..self.live.len() {
-            self.learn(at, &shares, arrival);
+            let each = self.live[at].longest(arrival.batch);
+            self.learn(at, &shares, each, arrival);
             let Some(cardinality) = self.live[at].counting(arrival.batch) else { continue };
-            let full = shares.iter().filter(|share| !share.fits(cardinality));
+            let full = shares.iter().filter(|share| !share.fits(cardinality, each));
             let full: HashMap<usize, Option<u32>> =
                 full.flat_map(|share| share.keys.iter().map(|&key| (key, share.code))).collect();
             if !full.is_empty() {
@@ -88,12 +93,12 @@ impl MeteringOperator {
         shares
     }
 
-    /// Looks up which series the tenants brought that may have too many.
-    fn learn(&mut self, at: usize, shares: &[Share], arrival: &Arrival<'_>) {
+    /// Looks up which series the tenants brought that may have too many; an event's values have `each` bytes at most.
+    fn learn(&mut self, at: usize, shares: &[Share], each: u64, arrival: &Arrival<'_>) {
         let Some(cardinality) = self.live[at].counting(arrival.batch) else { return };
-        let is_asked = |share: &&Share| !share.fits(cardinality) && share.known(cardinality).is_none();
-        let asked: Vec<(u32, usize)> =
-            shares.iter().filter(is_asked).filter_map(|share| Some((share.code?, share.rows))).collect();
+        let is_asked = |share: &&Share| !share.fits(cardinality, each) && share.known(cardinality).is_none();
+        let asked: Vec<(u32, Load)> =
+            shares.iter().filter(is_asked).filter_map(|share| Some((share.code?, share.load(each)))).collect();
         if asked.is_empty() {
             return;
         }
@@ -158,14 +163,18 @@ struct Share {
     code: Option<u32>,
     /// Of its name in the batch's dictionary.
     keys: Vec<usize>,
-    rows: usize,
+    rows: u64,
 }
 
 impl Share {
-    fn fits(&self, cardinality: &Cardinality) -> bool {
+    fn load(&self, each: u64) -> Load {
+        Load::of_events(self.rows, each)
+    }
+
+    fn fits(&self, cardinality: &Cardinality, each: u64) -> bool {
         match self.code {
-            Some(code) => cardinality.fits(code, self.rows),
-            None => self.rows <= cardinality.series_max(),
+            Some(code) => cardinality.fits(code, self.load(each)),
+            None => self.load(each).is_within(cardinality.limit()),
         }
     }
 

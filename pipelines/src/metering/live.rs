@@ -16,10 +16,10 @@ use engine::shard::{Arrival, Position};
 
 use super::accumulate::{Accumulators, Stand};
 use super::call::Evaluated;
-use super::cardinality::{Cardinality, SeriesSet};
+use super::cardinality::{Cardinality, Load, SeriesSet};
 use super::compile::CompiledMeter;
 use super::delta::{Delta, Layout};
-use super::dimension::Dimension;
+use super::dimension::{Dimension, longest};
 use super::key::Keys;
 use super::pane::{Cutter, Edges};
 use super::series;
@@ -41,7 +41,17 @@ pub(super) struct Table {
     symbols: Symbols,
     keys: Keys,
     cardinality: Cardinality,
+    dimension_bytes_max: usize,
     members: Vec<Member>,
+}
+
+/// What tenants may bring to a table.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    /// Each in an hour.
+    pub(super) hourly: Load,
+    /// Bytes of one value of a dimension.
+    pub(super) dimension_bytes_max: usize,
 }
 
 struct Member {
@@ -76,8 +86,8 @@ pub(super) struct Drained {
     pub(super) counts: Counts,
 }
 
-/// Tables for `meters`, each meter in one; a tenant may bring `series_max` series to each in an hour.
-pub(super) fn tables<'a>(meters: impl Iterator<Item = &'a Arc<CompiledMeter>>, series_max: usize) -> Vec<Table> {
+/// Tables for `meters`, each meter in one; tenants are held to `bounds` in each of them.
+pub(super) fn tables<'a>(meters: impl Iterator<Item = &'a Arc<CompiledMeter>>, bounds: Bounds) -> Vec<Table> {
     let mut tables: Vec<Table> = Vec::new();
     for meter in meters {
         let fits = |table: &&mut Table| {
@@ -101,7 +111,8 @@ pub(super) fn tables<'a>(meters: impl Iterator<Item = &'a Arc<CompiledMeter>>, s
                 cutter: meter.edges.cutter().expect("the time zone was loaded when the meter was checked"),
                 symbols: Symbols::default(),
                 keys: Keys::new(1 + meter.dimensions.len()),
-                cardinality: Cardinality::new(series_max),
+                cardinality: Cardinality::new(bounds.hourly),
+                dimension_bytes_max: bounds.dimension_bytes_max,
                 members: vec![member],
             }),
         }
@@ -178,8 +189,9 @@ impl Table {
 
     /// Events passed: `counts` has each tenant's key in the batch, its code, and how many are its.
     pub(super) fn count_series(&mut self, batch: &EventBatch, counts: &[(usize, u32, u32)]) {
+        let each = self.longest(batch);
         for &(_, tenant, events) in counts {
-            self.cardinality.add_events(tenant, events);
+            self.cardinality.add_events(tenant, Load::of_events(events.into(), each));
         }
         if !self.cardinality.knows_any() {
             return;
@@ -194,14 +206,15 @@ impl Table {
     /// Panes hold these rows, of which those count that got an event at `since` or later.
     pub(super) fn count_held(&mut self, panes: &RecordBatch, since: i64, tenants: &mut Tenants) {
         let [revisions, ..] = Layout::of(panes.schema_ref(), self.meter().states()).marks(panes);
-        let texts = Texts::new(panes.column(0).as_dictionary());
-        for (_, tenant, rows) in tenants.meet(&texts, (0..revisions.len()).filter(|&row| revisions[row] >= since)) {
-            self.cardinality.add_events(tenant, rows);
+        let texts = |column: usize| Texts::new(panes.column(column).as_dictionary());
+        let each = (1..=self.dimensions.len()).map(|column| longest(&texts(column)) as u64).sum();
+        for (_, tenant, rows) in tenants.meet(&texts(0), (0..revisions.len()).filter(|&row| revisions[row] >= since)) {
+            self.cardinality.add_events(tenant, Load::of_events(rows.into(), each));
         }
     }
 
     /// See [`Cardinality::learn`].
-    pub(super) fn learn(&mut self, tenant: u32, series: SeriesSet, looked_at: usize, more: usize) {
+    pub(super) fn learn(&mut self, tenant: u32, series: SeriesSet, looked_at: usize, more: Load) {
         self.cardinality.learn(tenant, series, looked_at, more);
     }
 
@@ -231,28 +244,65 @@ impl Table {
             |row, key, series| {
                 let code = near[&key];
                 let known = code.and_then(|code| self.cardinality.known(code));
-                if !arrival.open[row] || known.is_some_and(|known| known.contains(&series)) {
+                if !arrival.open[row] || known.is_some_and(|known| known.contains(series)) {
                     return;
                 }
                 let new = new.entry(code.ok_or(key)).or_default();
-                if known.map_or(0, SeriesSet::len) + new.len() < self.cardinality.series_max() {
+                let load = known.map(SeriesSet::load).unwrap_or_default().and(new.load()).and(Load::of(series));
+                if load.is_within(self.cardinality.limit()) {
                     new.insert(series);
-                } else if !new.contains(&series) {
-                    reject(row, self.too_many());
+                } else if !new.contains(series) {
+                    reject(row, self.too_many(load));
                 }
             },
         );
     }
 
-    fn too_many(&self) -> Rejection {
+    fn too_many(&self, load: Load) -> Rejection {
         let meter = &self.members[0].meter;
         let (definition, names) = (&meter.definition, meter.dimension_names().collect::<Vec<_>>().join(", "));
-        let series_max = self.cardinality.series_max();
-        let detail = format!(
-            "the tenant has brought {series_max} different values of the dimensions {names} within this hour \
-             (events.series_max); send values that are fewer, or have {definition} defined without this dimension"
-        );
+        let Load { series, bytes } = self.cardinality.limit();
+        let detail = if load.series > series {
+            format!(
+                "the tenant has brought {series} different values of the dimensions {names} within this hour \
+                 (events.series_max); send values that are fewer, or have {definition} defined without this dimension"
+            )
+        } else {
+            format!(
+                "with this event the values of the dimensions {names} that the tenant has brought within this hour would have \
+                 more than {bytes} bytes (events.series_bytes_max); send values that are fewer or shorter, or have \
+                 {definition} defined without this dimension"
+            )
+        };
         Rejection::new(Reason::CardinalityExceeded, definition.name(), detail)
+    }
+
+    /// Bytes that the values of all dimensions have at most in an event of `batch`.
+    pub(super) fn longest(&self, batch: &EventBatch) -> u64 {
+        self.dimensions.iter().map(|dimension| dimension.longest(batch).min(self.dimension_bytes_max) as u64).sum()
+    }
+
+    /// Refuses events with a value of a dimension that is longer than one may be.
+    pub(super) fn refuse_long(&self, batch: &EventBatch, reject: &mut dyn FnMut(usize, Rejection)) {
+        let bytes_max = self.dimension_bytes_max;
+        let mut long = self.dimensions.iter().filter(|dimension| dimension.longest(batch) > bytes_max).peekable();
+        if long.peek().is_none() {
+            return;
+        }
+        let Some(mut rows) = Rows::of(batch, self.event_type.as_deref()) else { return };
+        if let Some((passing, _)) = self.meter().passing(&mut rows) {
+            rows = passing;
+        }
+        let definition = &self.meter().definition;
+        for dimension in long {
+            rows.longer(dimension, bytes_max, &mut |row, bytes| {
+                let detail = format!(
+                    "has {bytes} bytes and is a dimension of {definition}, which may have {bytes_max} \
+                     (events.dimension_bytes_max); send a shorter value, or have {definition} defined without this dimension"
+                );
+                reject(row, Rejection::new(Reason::ValueInvalid, dimension.field(), detail));
+            });
+        }
     }
 
     /// Takes what was folded; the table is as new.

@@ -17,13 +17,13 @@ use engine::storage::{SharedStorage, Storage};
 use engine::units::ONE;
 
 use super::calendars::Calendars;
-use super::cardinality::Hour;
+use super::cardinality::{Hour, Load};
 use super::compile::{CompiledMeter, additive};
 use super::delta::{Layout, rows_of};
 use super::door;
 use super::forget;
 use super::ledger::{self, Lines};
-use super::live::{Counts, Table, tables};
+use super::live::{Bounds, Counts, Table, tables};
 use super::merge;
 use super::rejection::Rejections;
 use super::seal::{self, Sealing};
@@ -50,11 +50,28 @@ pub struct MeteringOptions {
     pub cold_rows_min: usize,
     /// Different values of a meter's dimensions, together, that a tenant may bring in an hour.
     pub series_max: usize,
+    /// Bytes that these values may have together.
+    pub series_bytes_max: usize,
+    /// Bytes of one value of a dimension.
+    pub dimension_bytes_max: usize,
+}
+
+impl MeteringOptions {
+    fn bounds(&self) -> Bounds {
+        let hourly = Load { series: self.series_max as u64, bytes: self.series_bytes_max as u64 };
+        Bounds { hourly, dimension_bytes_max: self.dimension_bytes_max }
+    }
 }
 
 impl Default for MeteringOptions {
     fn default() -> Self {
-        Self { hot_us: 35 * 24 * 3_600_000_000, cold_rows_min: 65_536, series_max: 100_000 }
+        Self {
+            hot_us: 35 * 24 * 3_600_000_000,
+            cold_rows_min: 65_536,
+            series_max: 100_000,
+            series_bytes_max: 64 << 20,
+            dimension_bytes_max: 1024,
+        }
     }
 }
 
@@ -230,13 +247,25 @@ impl Operator for MeteringOperator {
     type Snapshot = MeteringSnapshot;
 
     fn vet(&mut self, arrival: &Arrival<'_>, reject: &mut dyn FnMut(usize, Rejection)) {
+        let mut refused = Vec::new();
+        let mut refuse = |row: usize, rejection: Rejection| {
+            refused.push(row);
+            reject(row, rejection);
+        };
         for MeterPanes { meter, .. } in self.meters.values() {
             if let Some(mut rows) = Rows::of(arrival.batch, meter.event_type.as_deref()) {
-                door::refuse_inexact(meter, &mut rows, reject);
+                door::refuse_inexact(meter, &mut rows, &mut refuse);
             }
         }
+        self.live.iter().for_each(|table| table.refuse_long(arrival.batch, &mut refuse));
         self.begin_hour(arrival.now_us, self.next_offset);
-        self.refuse_new_series(arrival, reject);
+        if refused.is_empty() {
+            return self.refuse_new_series(arrival, reject);
+        }
+        // What is refused already brings no series.
+        let mut open = arrival.open.to_vec();
+        refused.into_iter().for_each(|row| open[row] = false);
+        self.refuse_new_series(&Arrival { open: &open, ..*arrival }, reject);
     }
 
     fn expect(&mut self, batch: &EventBatch) {
@@ -316,7 +345,7 @@ impl Operator for MeteringOperator {
     fn restore(&mut self, description: &serde_json::Value, storage: &dyn Storage) -> Result<(), RestoreError> {
         let (restored, hour) = seal::restore(description, storage)?;
         let MeteringSnapshot { meters, ended, ended_windows, calendars, billed, rejections, .. } = restored;
-        self.live = tables(meters.values().map(|panes| &panes.meter), self.options.series_max);
+        self.live = tables(meters.values().map(|panes| &panes.meter), self.options.bounds());
         self.meters = meters;
         (self.ended, self.ended_windows, self.calendars, self.billed) = (ended, ended_windows, calendars, billed);
         self.rejections = rejections;
@@ -381,7 +410,7 @@ impl Operator for MeteringOperator {
             self.meters.insert(key, panes);
         }
         self.refused = Arc::new(refused);
-        self.live = tables(self.meters.values().map(|panes| &panes.meter), self.options.series_max);
+        self.live = tables(self.meters.values().map(|panes| &panes.meter), self.options.bounds());
         self.knows_hour = false;
         Ok(changed)
     }

@@ -8,7 +8,7 @@ use engine::event::batch::{EventBatch, Texts};
 use engine::shard::RestoreError;
 use engine::storage::Storage;
 
-use super::cardinality::{SeriesSet, series};
+use super::cardinality::{Series, SeriesSet, series};
 use super::compile::CompiledMeter;
 use super::delta::{Layout, rows_of, same_series};
 use super::key::Keys;
@@ -54,7 +54,7 @@ pub(super) fn brought(
     meter: &CompiledMeter,
     batch: &EventBatch,
     wanted: impl Fn(usize) -> bool,
-    mut each: impl FnMut(usize, usize, u64),
+    mut each: impl FnMut(usize, usize, Series),
 ) {
     let Some(mut rows) = Rows::of(batch, meter.event_type.as_deref()) else { return };
     if let Some((passing, _)) = meter.passing(&mut rows) {

@@ -225,6 +225,29 @@ impl<'a> Rows<'a> {
         codes
     }
 
+    /// Calls `found` for each event whose value of `dimension` has more than `bytes_max` bytes, and says how many.
+    pub(super) fn longer(&self, dimension: &Dimension, bytes_max: usize, found: &mut dyn FnMut(usize, usize)) {
+        let (column, rest) = match dimension {
+            Dimension::Number(_) => return,
+            Dimension::Attribute(index) => (Some(self.pick(self.batch.record_batch().column(*index))), None),
+            Dimension::Member(pointer) => {
+                let rest = self.rest.as_ref().map(|rest| (rest, pointer));
+                (self.batch.data(pointer).map(|column| self.pick(column)), rest)
+            }
+        };
+        let texts = column.as_ref().and_then(|column| column.as_dictionary_opt::<Int32Type>()).map(Texts::new);
+        for row in 0..self.len() {
+            let text = texts.as_ref().and_then(|texts| texts.get(row));
+            let bytes = text.map(str::len).or_else(|| {
+                let (rest, pointer) = rest.filter(|(rest, _)| rest.value_length(row) as usize > bytes_max)?;
+                Some(leftover(rest, row, pointer)?.text()?.len())
+            });
+            if let Some(bytes) = bytes.filter(|&bytes| bytes > bytes_max) {
+                found(self.position(row), bytes);
+            }
+        }
+    }
+
     /// Calls `found` for each event whose member is there but is not a number that can be metered.
     pub(super) fn not_numbers(&self, pointer: &str, found: &mut dyn FnMut(usize, NotNumber)) {
         let column = self.batch.data(pointer).map(|column| self.pick(column));

@@ -153,6 +153,10 @@ pub struct Events {
     pub dedup_horizon_s: u32,
     /// Different values of a meter's dimensions, together, that a tenant may bring in an hour.
     pub series_max: usize,
+    /// Bytes that these values may have together.
+    pub series_bytes_max: usize,
+    /// Bytes of one value of a dimension.
+    pub dimension_bytes_max: usize,
 }
 
 /// What queries may use, whatever door they come through.
@@ -280,6 +284,8 @@ impl Config {
             ("engine.in_flight_events_max", self.engine.in_flight_events_max),
             ("engine.checkpoints_kept", self.engine.checkpoints_kept),
             ("events.series_max", self.events.series_max),
+            ("events.series_bytes_max", self.events.series_bytes_max),
+            ("events.dimension_bytes_max", self.events.dimension_bytes_max),
             ("query.memory_bytes_max", self.query.memory_bytes_max),
             ("query.statement_memory_bytes_max", self.query.statement_memory_bytes_max),
             ("query.tenant_concurrency_max", self.query.tenant_concurrency_max),

@@ -48,7 +48,12 @@ impl Config {
                     ..defaults.engine.dedup
                 },
             },
-            metering: MeteringOptions { series_max: self.events.series_max, ..defaults.metering },
+            metering: MeteringOptions {
+                series_max: self.events.series_max,
+                series_bytes_max: self.events.series_bytes_max,
+                dimension_bytes_max: self.events.dimension_bytes_max,
+                ..defaults.metering
+            },
             catalog: CatalogOptions {
                 memory_bytes_max: self.query.memory_bytes_max,
                 statement_memory_bytes_max: self.query.statement_memory_bytes_max,

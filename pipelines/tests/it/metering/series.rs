@@ -56,7 +56,8 @@ struct Door {
 }
 
 fn operator(storage: &MemoryStorage) -> MeteringOperator {
-    let options = MeteringOptions { series_max: SERIES_MAX, hot_us: HOUR_US, cold_rows_min: 3 };
+    let options =
+        MeteringOptions { series_max: SERIES_MAX, hot_us: HOUR_US, cold_rows_min: 3, ..MeteringOptions::default() };
     MeteringOperator::new(options, Arc::new(storage.clone()))
 }
 
@@ -202,4 +203,97 @@ fn a_busy_tenant_with_few_series_is_never_refused() {
         assert_eq!(door.take(&[(0, number % 4), (1, number % 5)], &[true; 2]), [true; 2]);
         door.apply();
     }
+}
+
+/// Events of one tenant with these values of the dimension.
+fn with_regions(regions: &[String]) -> EventBatch {
+    let mut builder = EventBatchBuilder::new();
+    for (at, region) in regions.iter().enumerate() {
+        builder.units("/value", Units::whole(1));
+        builder.text("/region", region);
+        let id = &at.to_string();
+        builder.commit(Attributes {
+            tenant: "acme",
+            id,
+            source: "test",
+            event_type: "call",
+            subject: None,
+            time_us: 0,
+        });
+    }
+    builder.finish()
+}
+
+/// Which rows `operator` refuses for which reason, naming which option.
+fn refused(operator: &mut MeteringOperator, batch: &EventBatch) -> Vec<(usize, Reason, String)> {
+    let arrival = Arrival { batch, open: &vec![true; batch.len()], in_flight: &[], now_us: 0 };
+    let mut refused = Vec::new();
+    operator.vet(&arrival, &mut |row, rejection| {
+        let option = rejection.detail.split_once("(events.").and_then(|(_, rest)| rest.split_once(')'));
+        refused.push((row, rejection.reason, option.map_or_else(String::new, |(option, _)| option.to_owned())));
+    });
+    refused
+}
+
+fn bounded(options: MeteringOptions) -> MeteringOperator {
+    let mut operator = MeteringOperator::new(options, Arc::new(MemoryStorage::new()));
+    let meters = [meter(Aggregation::Sum, engine::meter::Window::Tumbling { size_s: 60 })];
+    operator.configure(&definitions(&meters), None).unwrap();
+    operator
+}
+
+#[test]
+fn the_values_of_an_hour_are_bounded_in_bytes_too() {
+    const EACH: usize = 1000;
+    let mut operator =
+        bounded(MeteringOptions { series_bytes_max: 10 * EACH + EACH / 2, ..MeteringOptions::default() });
+    let region = |n: usize| format!("{n:0>EACH$}");
+    let regions = |of: std::ops::Range<usize>| with_regions(&of.map(region).collect::<Vec<_>>());
+    let mut offset = 0;
+    let mut take = |operator: &mut MeteringOperator, batch: &EventBatch| {
+        operator.expect(batch);
+        operator.apply(batch, Position { offset, watermark_us: 0, admitted_at_us: 0 });
+        offset += batch.len() as u64;
+    };
+    let first = regions(0..6);
+    assert_eq!(refused(&mut operator, &first), []);
+    take(&mut operator, &first);
+    let too_many = (Reason::CardinalityExceeded, "series_bytes_max".to_owned());
+    let expect =
+        |rows: std::ops::Range<usize>| rows.map(|row| (row, too_many.0, too_many.1.clone())).collect::<Vec<_>>();
+    assert_eq!(refused(&mut operator, &regions(0..14)), expect(10..14), "ten fit, six of which are there");
+    let all_that_fit = regions(6..10);
+    take(&mut operator, &all_that_fit);
+    assert_eq!(refused(&mut operator, &regions(0..11)), expect(10..11));
+    let again: Vec<String> = (0..50_000).map(|n| region(n % 10)).collect();
+    assert_eq!(refused(&mut operator, &with_regions(&again)), [], "what was counted goes on");
+    let short = with_regions(&["short".to_owned(), region(77)]);
+    assert_eq!(refused(&mut operator, &short), expect(1..2), "what is shorter fits still");
+}
+
+#[test]
+fn a_value_that_is_too_long_is_refused_and_brings_no_series() {
+    let mut operator = bounded(MeteringOptions { dimension_bytes_max: 8, series_max: 2, ..MeteringOptions::default() });
+    let values = ["12345678", "123456789", "ééééé", "1", "2"].map(str::to_owned);
+    let long = |row| (row, Reason::ValueInvalid, "dimension_bytes_max".to_owned());
+    let too_many = (4, Reason::CardinalityExceeded, "series_max".to_owned());
+    assert_eq!(refused(&mut operator, &with_regions(&values)), [long(1), long(2), too_many]);
+
+    // A member that is of another type elsewhere in the batch is a leftover here.
+    let mut builder = EventBatchBuilder::new();
+    for (id, is_text) in [("a", false), ("b", true)] {
+        match is_text {
+            true => builder.text("/region", "a text that is too long"),
+            false => builder.units("/region", Units::whole(1)),
+        }
+        builder.commit(Attributes {
+            tenant: "acme",
+            id,
+            source: "test",
+            event_type: "call",
+            subject: None,
+            time_us: 0,
+        });
+    }
+    assert_eq!(refused(&mut operator, &builder.finish()), [long(1)]);
 }
