@@ -21,8 +21,14 @@ const TENANT: Context<'static> = Context {
     future_max_us: 60_000_000,
     ..PLATFORM
 };
-const NARROW: Limits =
-    Limits { body_bytes_max: 4096, events_max: 3, event_bytes_max: 300, attribute_bytes_max: 20, depth_max: 4 };
+const NARROW: Limits = Limits {
+    body_bytes_max: 4096,
+    events_max: 3,
+    event_bytes_max: 300,
+    attribute_bytes_max: 20,
+    depth_max: 4,
+    expanded_bytes_max: 4096,
+};
 
 pub(crate) fn run(input: &[u8]) {
     let Some((&choice, body)) = input.split_first() else { return };

@@ -10,7 +10,8 @@ use arrow::array::{
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Decimal128Type};
 use engine::admission::{Reason, Rejection};
-use engine::event::columns::Json;
+use engine::event::cloudevents::Limits;
+use engine::event::columns::{Json, Written};
 use engine::event::horizon::Horizon;
 use engine::event::instant;
 use engine::event::schema::units_type;
@@ -99,7 +100,7 @@ pub(super) enum Column {
     Boolean(BooleanArray),
     Time { instants: TimestampMicrosecondArray, local: TimestampMicrosecondArray },
     Date { instants: TimestampMicrosecondArray, local: TimestampMicrosecondArray },
-    Json(Json, ArrayRef),
+    Json(Json, Written, ArrayRef),
 }
 
 impl Column {
@@ -130,7 +131,7 @@ impl Column {
                     DataType::Timestamp(_, None) => instant::rfc3339(times.zoned_us(local_us)),
                     _ => instant::rfc3339(local_us),
                 };
-                Self::Json(Json::of(column, &time)?, ArrayRef::clone(column))
+                Self::Json(Json::of(column, &time)?, Written::of(column), ArrayRef::clone(column))
             }
         })
     }
@@ -155,7 +156,9 @@ impl Row<'_> {
             Column::Time { local, .. } | Column::Date { local, .. } => {
                 local.is_valid(self.at).then(|| local.value(self.at).to_string().into())
             }
-            Column::Json(json, column) => column.is_valid(self.at).then(|| written(json, self.at).into()),
+            // What is too long is refused, whatever its id.
+            Column::Json(_, lengths, _) if is_too_long(lengths, self.at) => None,
+            Column::Json(json, _, column) => column.is_valid(self.at).then(|| written(json, self.at).into()),
             _ => self.text(at),
         }
     }
@@ -163,6 +166,11 @@ impl Row<'_> {
 
 fn cell(texts: &StringArray, at: usize) -> Option<&str> {
     texts.is_valid(at).then(|| texts.value(at))
+}
+
+/// A few bytes of a file may be a list of as many nulls as there are numbers.
+fn is_too_long(lengths: &Written, at: usize) -> bool {
+    lengths.bytes(at) > Limits::default().event_bytes_max as u64
 }
 
 fn written(json: &Json, at: usize) -> String {
@@ -236,7 +244,12 @@ impl Cells for Row<'_> {
             Column::Date { local, .. } if valid(local) => {
                 Some(Value::Text(Cow::Owned(date(local.value(self.at)).ok_or_else(beyond)?)))
             }
-            Column::Json(json, lists) if valid(lists) => Some(Value::Json(written(json, self.at))),
+            Column::Json(_, lengths, lists) if valid(lists) && is_too_long(lengths, self.at) => {
+                let bytes_max = Limits::default().event_bytes_max;
+                let detail = format!("the event is longer than {bytes_max} bytes; move bulk elsewhere");
+                return Err(Rejection::new(Reason::TooLarge, column.pointer.as_str(), detail));
+            }
+            Column::Json(json, _, lists) if valid(lists) => Some(Value::Json(written(json, self.at))),
             Column::Time { .. } | Column::Date { .. } | Column::Json(..) | Column::Nothing => None,
         };
         Ok(value.unwrap_or(Value::Absent))

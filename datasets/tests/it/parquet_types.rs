@@ -358,3 +358,16 @@ fn the_files_that_were_given_are_read_or_refused() {
     ];
     assert_eq!(data, expect);
 }
+
+#[test]
+fn a_list_that_is_longer_than_an_event_is_refused_before_it_is_written_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let lists = [Some(vec![None; 200_000]), Some(vec![Some(1)])];
+    let lists = ListArray::from_iter_primitive::<Int32Type, _, _>(lists);
+    let path = written(folder.path(), vec![("c", Arc::new(lists))], None);
+    let all = import(&path, &mapping()).unwrap();
+    let refused: Vec<_> =
+        all.rejected.iter().map(|row| (row.line, row.rejection.reason, &*row.rejection.field)).collect();
+    assert_eq!(refused, [(1, Reason::TooLarge, "/c")]);
+    assert_eq!(data_json(&all.batch).value(0), "{\"c\":[1]}");
+}

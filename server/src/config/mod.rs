@@ -105,6 +105,8 @@ pub struct Flight {
     pub plaintext_remote: bool,
     /// Bytes of one message, so of one batch of events.
     pub message_bytes_max: usize,
+    /// Bytes of one batch of events when all of it is written out.
+    pub expanded_bytes_max: usize,
     /// Streams of events taken at once.
     pub puts_max: usize,
     /// Of those, streams of one tenant.
@@ -277,6 +279,7 @@ impl Config {
             ("postgres.connections_max", self.postgres.connections_max),
             ("flight.connections_max", self.flight.connections_max),
             ("flight.message_bytes_max", self.flight.message_bytes_max),
+            ("flight.expanded_bytes_max", self.flight.expanded_bytes_max),
             ("flight.puts_max", self.flight.puts_max),
             ("flight.tenant_puts_max", self.flight.tenant_puts_max),
             ("engine.log_in_flight_bytes_max", self.engine.log_in_flight_bytes_max),

@@ -183,7 +183,11 @@ fn decode(
         past_max_us: Some(us(door.events.past_s_max)),
         future_max_us: us(door.events.future_s_max),
     };
-    let limits = Limits { event_bytes_max: door.event_bytes_max, ..Limits::default() };
+    let limits = Limits {
+        event_bytes_max: door.event_bytes_max,
+        expanded_bytes_max: door.limits.expanded_bytes_max,
+        ..Limits::default()
+    };
     columns::decode(batch, &context, &limits)
 }
 

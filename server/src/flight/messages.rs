@@ -3,6 +3,7 @@
 //! Arrow checks values but asserts the layout of headers, so hostile headers surface as panics; nothing outlives them. What is
 //! compressed is refused: it would be expanded before anybody could count it (I8).
 
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
@@ -18,6 +19,8 @@ use crate::http::problem::{Kind, Problem};
 
 use super::status;
 
+/// Bytes of a stream's dictionaries.
+const DICTIONARIES_BYTES_MAX: usize = 64 << 20;
 /// Messages of a refused stream that are taken in, and for how long.
 const DISCARDED_MAX: usize = 64;
 const DISCARDING_MAX: Duration = Duration::from_secs(5);
@@ -33,8 +36,9 @@ pub(super) async fn discard(messages: impl Stream<Item = Result<FlightData, Stat
 pub(super) fn batches(
     messages: impl Stream<Item = Result<FlightData, Status>> + Send + 'static,
 ) -> impl Stream<Item = Result<RecordBatch, Status>> + Send {
-    let plain = messages.and_then(|message| {
-        let checked = check_plain(&message).map_err(status::from);
+    let mut dictionaries = Dictionaries::default();
+    let plain = messages.and_then(move |message| {
+        let checked = check_plain(&message).and_then(|()| dictionaries.note(&message)).map_err(status::from);
         std::future::ready(checked.map(|()| message))
     });
     let batches = FlightRecordBatchStream::new_from_flight_data(plain.map_err(Into::into));
@@ -74,14 +78,41 @@ fn check_plain(message: &FlightData) -> Result<(), Problem> {
     Ok(())
 }
 
+/// The dictionaries of a stream, which last as long as it does: each message is bounded, and so are all that are kept.
+#[derive(Default)]
+struct Dictionaries {
+    /// Bytes by id.
+    kept: HashMap<i64, usize>,
+}
+
+impl Dictionaries {
+    fn note(&mut self, message: &FlightData) -> Result<(), Problem> {
+        let Ok(header) = root_as_message(&message.data_header) else { return Ok(()) };
+        let Some(dictionary) = header.header_as_dictionary_batch() else { return Ok(()) };
+        let kept = self.kept.entry(dictionary.id()).or_default();
+        // A delta comes to what is there, anything else takes its place.
+        *kept = message.data_body.len() + if dictionary.isDelta() { *kept } else { 0 };
+        let bytes = self.kept.values().fold(0, |sum: usize, bytes| sum.saturating_add(*bytes));
+        if bytes > DICTIONARIES_BYTES_MAX {
+            let detail = format!(
+                "the dictionaries of this stream have {bytes} bytes, at most {DICTIONARIES_BYTES_MAX} are kept; send texts \
+                 that do not repeat as plain texts"
+            );
+            return Err(Kind::TooLarge.with(detail));
+        }
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
-    use arrow::array::{ArrayRef, Int64Array};
+    use arrow::array::{ArrayRef, DictionaryArray, Int64Array};
+    use arrow::datatypes::Int8Type;
     use arrow::ipc::CompressionType;
     use arrow::ipc::writer::IpcWriteOptions;
-    use arrow_flight::encode::FlightDataEncoderBuilder;
+    use arrow_flight::encode::{DictionaryHandling, FlightDataEncoderBuilder};
     use futures::stream;
 
     use super::*;
@@ -119,5 +150,31 @@ mod tests {
         let mut noise = messages(None).await;
         noise[1].data_header = vec![0xff; 64].into();
         check(noise, Err("not an Arrow message")).await;
+    }
+
+    #[tokio::test]
+    async fn the_dictionaries_that_a_stream_keeps_are_bounded_together() {
+        let column: ArrayRef = Arc::new(["a", "b", "a"].into_iter().collect::<DictionaryArray<Int8Type>>());
+        let batch = RecordBatch::try_from_iter([("kind", column)]).unwrap();
+        let encoder = FlightDataEncoderBuilder::new()
+            .with_dictionary_handling(DictionaryHandling::Resend)
+            .build(stream::iter([Ok(batch)]));
+        let sent: Vec<FlightData> = encoder.try_collect().await.unwrap();
+        let is_dictionary = |message: &&FlightData| {
+            root_as_message(&message.data_header).is_ok_and(|header| header.header_as_dictionary_batch().is_some())
+        };
+        let of_half = FlightData {
+            data_body: vec![0; DICTIONARIES_BYTES_MAX / 2 + 1].into(),
+            ..sent.iter().find(is_dictionary).expect("a dictionary").clone()
+        };
+        let mut kept = Dictionaries::default();
+        sent.iter().for_each(|message| kept.note(message).unwrap());
+        for _ in 0..10 {
+            kept.note(&of_half).unwrap();
+        }
+        // As another column's.
+        kept.kept.insert(i64::MAX, DICTIONARIES_BYTES_MAX / 2);
+        let refused = kept.note(&of_half).unwrap_err();
+        assert!(refused.kind == Kind::TooLarge && refused.detail.contains("67108864"), "{}", refused.detail);
     }
 }

@@ -39,6 +39,8 @@ pub struct Limits {
     pub attribute_bytes_max: usize,
     /// Levels of brackets within one event, its own included.
     pub depth_max: usize,
+    /// Bytes of the events of a body of columns when all of them are written out.
+    pub expanded_bytes_max: usize,
 }
 
 impl Default for Limits {
@@ -49,6 +51,7 @@ impl Default for Limits {
             event_bytes_max: 256 << 10,
             attribute_bytes_max: 1024,
             depth_max: 64,
+            expanded_bytes_max: 128 << 20,
         }
     }
 }

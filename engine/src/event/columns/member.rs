@@ -10,11 +10,13 @@ use arrow::compute::{cast, nullif};
 use arrow::datatypes::{DataType, Decimal128Type, Float32Type, Float64Type};
 
 use super::super::batch::SchemaError;
+use super::super::cloudevents::Limits;
 use super::super::instant;
 use super::super::schema::{self, DATA_COLUMNS_MAX};
 use super::super::text_column::TextColumn;
 use super::leftover::{Json, Leftovers, push_decimal, push_float};
-use super::{Refused, attribute, refuse};
+use super::written::Written;
+use super::{Refused, attribute, refuse, too_large};
 use crate::admission::{Reason, Rejection};
 use crate::path::{PATH_BYTES_MAX, push_member};
 use crate::units::{ONE, SCALE, Units};
@@ -27,6 +29,7 @@ pub(super) struct Members<'a> {
     pub(super) found: Vec<(String, ArrayRef)>,
     pub(super) leftovers: &'a mut Leftovers,
     pub(super) refused: &'a mut Refused,
+    pub(super) limits: &'a Limits,
 }
 
 impl Members<'_> {
@@ -57,9 +60,21 @@ impl Members<'_> {
             time if instant::is_time(time) => self.instants(&pointer, instant::micros(column)),
             DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(..) => {
                 let time = |_: &DataType, time_us| instant::rfc3339(time_us);
+                let written = Written::of(column);
                 let json = Json::of(column, &time).or_else(|reason| refuse(name, reason))?;
                 for row in (0..column.len()).filter(|row| column.is_valid(*row)) {
-                    self.leftovers.add(row, &pointer, |out| json.write(row, out));
+                    if written.bytes(row) > self.limits.event_bytes_max as u64 {
+                        self.refused.row(row, || too_large(&pointer, self.limits));
+                    }
+                    // Nothing is written of an event that is refused, whichever column it is refused for.
+                    if self.refused.keeps(row) {
+                        self.leftovers.add(row, &pointer, |out| json.write(row, out));
+                    }
+                    if self.leftovers.bytes() > self.limits.expanded_bytes_max {
+                        let bytes_max = self.limits.expanded_bytes_max;
+                        let reason = format!("and lists before it have more than {bytes_max} bytes as JSON");
+                        return refuse(name, format!("{reason}; send fewer rows at once"));
+                    }
                 }
                 return Ok(());
             }

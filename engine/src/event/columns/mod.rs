@@ -7,7 +7,8 @@
 //! come as JSON.
 //!
 //! A column that can't be taken refuses the whole batch; a row that is no event is a rejection (I5). Numbers are exact:
-//! floats by their shortest decimal form, as JSON writes them (I4). Works by column and allocates by batch.
+//! floats by their shortest decimal form, as JSON writes them (I4). Works by column and allocates by batch. Limits hold for
+//! what columns mean and not for the bytes that they come in ([`written`], I8).
 //!
 //! Not here: where columns come from, admission.
 
@@ -15,13 +16,14 @@ mod attribute;
 mod extension;
 mod leftover;
 mod member;
+mod written;
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, DictionaryArray, Int32Array, RecordBatch, StringArray};
 use arrow::compute::filter;
-use arrow::datatypes::{Field, Int32Type, Schema};
+use arrow::datatypes::{DataType, Field, Int32Type, Schema};
 
 use super::batch::{EventBatch, SchemaError, Texts};
 use super::cloudevents::{Context, Decoded, Limits, Rejected};
@@ -31,10 +33,16 @@ use crate::admission::{Reason, Rejection};
 use crate::path::push_member;
 
 pub use leftover::Json;
+pub use written::Written;
 
 use attribute::Attribute;
 use leftover::Leftovers;
 use member::Members;
+
+/// Bytes that a row takes beside its texts and values.
+const ROW_BYTES: u64 = 32;
+/// Bytes of a number or a time, as columns or as text.
+const PLAIN_BYTES: u64 = 16;
 
 /// Decodes `columns`, all of them or, if one can't be taken, none.
 ///
@@ -47,8 +55,8 @@ pub fn decode(columns: &RecordBatch, context: &Context<'_>, limits: &Limits) -> 
             return refuse(field.name(), "is there twice");
         }
     }
+    check_meaning(columns, limits)?;
     let find = |name: &str| columns.column_by_name(name);
-    // Texts take room, so there are no more rows than bytes, whatever a header says of columns without values.
     let id = attribute::ids(find("id"))?;
     let rows = columns.num_rows();
     let mut refused = Refused::new(rows);
@@ -88,7 +96,7 @@ pub fn decode(columns: &RecordBatch, context: &Context<'_>, limits: &Limits) -> 
             extension::add(field.name(), name, column, limits, &mut leftovers, &mut refused)?;
         }
     }
-    let mut members = Members { found: Vec::new(), leftovers: &mut leftovers, refused: &mut refused };
+    let mut members = Members { found: Vec::new(), leftovers: &mut leftovers, refused: &mut refused, limits };
     for (field, column) in columns.schema_ref().fields().iter().zip(columns.columns()) {
         if field.name().starts_with(extension::PREFIX) {
             continue;
@@ -134,6 +142,11 @@ struct Refused {
 }
 
 impl Refused {
+    /// Whether `row` is an event so far.
+    fn keeps(&self, row: usize) -> bool {
+        self.keep[row]
+    }
+
     fn new(rows: usize) -> Self {
         Self { keep: vec![true; rows], rejections: Vec::new() }
     }
@@ -162,6 +175,60 @@ fn tenants(
     }
 }
 
+/// Refuses a batch that means more than one may, before anything of it is written out.
+fn check_meaning(columns: &RecordBatch, limits: &Limits) -> Result<(), SchemaError> {
+    let rows = columns.num_rows();
+    let fixed = (rows as u64).saturating_mul(ROW_BYTES);
+    let sum = |means: fn(&dyn Array) -> u64| {
+        columns.columns().iter().fold(fixed, |sum, column| sum.saturating_add(means(column)))
+    };
+    let bytes_max = limits.expanded_bytes_max as u64;
+    if sum(means_at_most) <= bytes_max {
+        return Ok(());
+    }
+    let bytes = sum(means);
+    if bytes <= bytes_max {
+        return Ok(());
+    }
+    let largest = columns.schema_ref().fields().iter().zip(columns.columns()).max_by_key(|(_, column)| means(column));
+    let name = largest.map_or("", |(field, _)| field.name());
+    let reason = format!(
+        "has most of the {bytes} bytes that the batch has when all of it is written out, of which {bytes_max} are taken; send \
+         fewer rows at once"
+    );
+    refuse(name, reason)
+}
+
+/// Bytes of a column's values when they are written out.
+fn means(column: &dyn Array) -> u64 {
+    let rows = column.len() as u64;
+    match column.data_type() {
+        DataType::Null => 0,
+        DataType::Boolean => rows,
+        DataType::Struct(_) => {
+            column.as_struct().columns().iter().fold(0, |sum, member| sum.saturating_add(means(member)))
+        }
+        plain if plain.is_primitive() => rows.saturating_mul(PLAIN_BYTES),
+        _ => Written::of(column).total(column.len()),
+    }
+}
+
+/// No less than [`means`], told by the longest value where keys say which values there are.
+fn means_at_most(column: &dyn Array) -> u64 {
+    match column.data_type() {
+        DataType::Struct(_) => {
+            column.as_struct().columns().iter().fold(0, |sum, member| sum.saturating_add(means_at_most(member)))
+        }
+        DataType::Dictionary(..) => {
+            let values = column.as_any_dictionary().values();
+            let written = Written::of(values);
+            let longest = (0..values.len()).map(|at| written.bytes(at)).max().unwrap_or_default();
+            (column.len() as u64).saturating_mul(longest.max(PLAIN_BYTES))
+        }
+        _ => means(column),
+    }
+}
+
 /// Refuses events that are longer than one may be, counting the texts they hold.
 fn check_sizes(
     id: &StringArray,
@@ -185,12 +252,14 @@ fn check_sizes(
     }
     for (row, &bytes) in bytes.iter().enumerate() {
         if bytes > limits.event_bytes_max {
-            refused.row(row, || {
-                let detail = format!("the event is longer than {} bytes; move bulk elsewhere", limits.event_bytes_max);
-                Rejection::new(Reason::TooLarge, "", detail)
-            });
+            refused.row(row, || too_large("", limits));
         }
     }
+}
+
+fn too_large(field: &str, limits: &Limits) -> Rejection {
+    let detail = format!("the event is longer than {} bytes; move bulk elsewhere", limits.event_bytes_max);
+    Rejection::new(Reason::TooLarge, field, detail)
 }
 
 fn assemble(

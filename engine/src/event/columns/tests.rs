@@ -1,8 +1,10 @@
 use arrow::array::{
-    BooleanArray, Date32Array, Decimal128Array, Float32Array, Float64Array, Int64Array, LargeStringArray, ListArray,
-    NullArray, StringViewArray, StructArray, TimestampMillisecondArray, TimestampNanosecondArray, UInt64Array,
+    BooleanArray, Date32Array, Decimal128Array, FixedSizeListArray, Float32Array, Float64Array, Int8Array, Int64Array,
+    LargeListArray, LargeStringArray, ListArray, NullArray, StringViewArray, StructArray, TimestampMillisecondArray,
+    TimestampNanosecondArray, UInt64Array,
 };
-use arrow::datatypes::{DataType, Float64Type};
+use arrow::buffer::OffsetBuffer;
+use arrow::datatypes::{DataType, Float64Type, Int8Type};
 use proptest::prelude::*;
 
 use super::super::cloudevents::{Decoder, Form};
@@ -257,4 +259,74 @@ fn times_that_are_not_held_refuse_their_row_and_never_become_now() {
     let seen = TimestampMillisecondArray::from(vec![0, i64::MAX]);
     let decoded = super::decode(&events(2, vec![("seen", Arc::new(seen))]), &context(Some("acme")), &Limits::default());
     assert_eq!(decoded.unwrap().index, [0]);
+}
+
+/// A list of `items` nulls, which take no room.
+fn nulls(rows: usize, items: usize) -> ArrayRef {
+    let item = Arc::new(Field::new("item", DataType::Null, true));
+    let offsets: Vec<i64> = (0..=rows as i64).map(|row| row * items as i64).collect();
+    Arc::new(LargeListArray::new(item, OffsetBuffer::new(offsets.into()), Arc::new(NullArray::new(rows * items)), None))
+}
+
+fn refusal(columns: &RecordBatch) -> SchemaError {
+    match decode(columns, &context(Some("acme")), &Limits::default()) {
+        Err(refused) => refused,
+        Ok(_) => panic!("it was taken"),
+    }
+}
+
+#[test]
+fn a_batch_that_means_more_than_one_may_is_refused_before_it_is_written_out() {
+    // 712 bytes of Arrow were gigabytes of JSON; written out these would not fit any memory.
+    let fixed = |width: i32| {
+        let nulls = Arc::new(NullArray::new(1000 * width as usize));
+        Arc::new(FixedSizeListArray::new(Arc::new(Field::new("item", DataType::Null, true)), width, nulls, None))
+    };
+    let empty = StructArray::new_empty_fields(1 << 50, None);
+    let item = Arc::new(Field::new("item", empty.data_type().clone(), true));
+    let empties = LargeListArray::new(item, OffsetBuffer::new(vec![0, 1 << 50].into()), Arc::new(empty), None);
+    let keys = Int8Array::from(vec![0; 100_000]);
+    let long = StringArray::from(vec!["y".repeat(100_000)]);
+    let dictionary = || DictionaryArray::<Int8Type>::new(keys.clone(), Arc::new(long.clone()));
+    let item = Arc::new(Field::new("item", dictionary().data_type().clone(), true));
+    let of_keys = LargeListArray::new(item, OffsetBuffer::new(vec![0, 100_000].into()), Arc::new(dictionary()), None);
+    let of_all = StringViewArray::from(vec!["y".repeat(100_000)]);
+    let views = vec![of_all.views()[0]; 100_000];
+    let views = StringViewArray::new(views.into(), of_all.data_buffers().to_vec(), None);
+    for (rows, column) in [
+        (1, nulls(1, 1 << 55)),
+        (1000, nulls(1000, 1 << 40)),
+        (1000, fixed(1 << 30)),
+        (1, Arc::new(empties)),
+        (1, Arc::new(of_keys)),
+        (100_000, Arc::new(dictionary())),
+        (100_000, Arc::new(views.clone())),
+    ] {
+        let refused = refusal(&events(rows, vec![("x", column)]));
+        assert!(refused.column == "x" && refused.reason.contains("134217728"), "{refused:?}");
+    }
+    for column in [Arc::new(dictionary()) as ArrayRef, Arc::new(views)] {
+        assert_eq!(refusal(&events(100_000, vec![("id", column)])).column, "id");
+    }
+}
+
+#[test]
+fn an_event_that_means_more_than_one_may_is_refused_alone() {
+    // Written out, every other row has 500 kB.
+    let item = Arc::new(Field::new("item", DataType::Null, true));
+    let offsets: Vec<i64> = (0..=20).map(|row| (row + 1) / 2 * 100_000).collect();
+    let lists = LargeListArray::new(item, OffsetBuffer::new(offsets.into()), Arc::new(NullArray::new(1_000_000)), None);
+    let decoded = decoded(&events(20, vec![("x", Arc::new(lists))]));
+    assert!(decoded.index.iter().copied().eq((0..20).filter(|row| row % 2 == 1)));
+    let expect = (Reason::TooLarge, "/x");
+    assert!(decoded.rejected.iter().all(|r| (r.rejection.reason, &*r.rejection.field) == expect));
+    assert_eq!(decoded.batch.rest().unwrap().value(0), r#"{"/x":[]}"#);
+}
+
+#[test]
+fn what_repeats_itself_is_taken_as_long_as_it_fits() {
+    let keys = Int8Array::from((0..50_000).map(|row| (row % 3) as i8).collect::<Vec<_>>());
+    let dictionary = DictionaryArray::<Int8Type>::new(keys, texts(["a", "b", "c"]));
+    let columns = events(50_000, vec![("kind", Arc::new(dictionary)), ("x", nulls(50_000, 20))]);
+    assert_eq!(decoded(&columns).batch.len(), 50_000);
 }

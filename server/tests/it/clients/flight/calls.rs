@@ -1,14 +1,18 @@
 //! The door's own rules, call by call, with the Flight SQL client of `arrow-flight`.
 
+use std::sync::Arc;
+
 use actors::Command;
 use actors::facets::keys::KeysCommand;
-use arrow::array::{AsArray, RecordBatch};
-use arrow::datatypes::{Int64Type, Schema};
+use arrow::array::{ArrayRef, AsArray, LargeListArray, NullArray, RecordBatch, StringArray};
+use arrow::buffer::OffsetBuffer;
+use arrow::datatypes::{DataType, Field, Int64Type, Schema};
 use arrow::ipc::writer::IpcWriteOptions;
+use arrow_flight::encode::FlightDataEncoderBuilder;
 use arrow_flight::error::FlightError;
 use arrow_flight::sql::client::FlightSqlServiceClient;
 use arrow_flight::sql::{ProstMessageExt, TicketStatementQuery};
-use arrow_flight::{FlightData, FlightDescriptor, SchemaAsIpc, Ticket};
+use arrow_flight::{FlightData, FlightDescriptor, PutResult, SchemaAsIpc, Ticket};
 use futures::{TryStreamExt, stream};
 use prost::Message;
 use tonic::Code;
@@ -155,5 +159,38 @@ async fn streams_of_events_have_their_number() {
     drop((sender, open));
     let until_free = async { while client.do_put(stream::iter([to_events.clone()])).await.is_err() {} };
     tokio::time::timeout(std::time::Duration::from_secs(30), until_free).await.unwrap();
+    house.serving.drain().await.unwrap();
+}
+
+/// A few hundred bytes that mean gigabytes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_is_held_to_what_it_means() {
+    let house = House::open(&[]).await;
+    let mut client = client(&house, &house.key("acme", 1).await).await;
+    let put = async |client: &mut Client, items: i64| {
+        let text = |text: &str| Arc::new(StringArray::from(vec![text])) as ArrayRef;
+        let item = Arc::new(Field::new("item", DataType::Null, true));
+        let nulls = Arc::new(NullArray::new(usize::try_from(items).unwrap()));
+        let list = LargeListArray::new(item, OffsetBuffer::new(vec![0, items].into()), nulls, None);
+        let columns =
+            [("id", text("1")), ("source", text("/s")), ("type", text("t")), ("x", Arc::new(list) as ArrayRef)];
+        let messages = FlightDataEncoderBuilder::new()
+            .with_flight_descriptor(Some(FlightDescriptor::new_path(vec!["events".into()])))
+            .build(stream::iter([Ok(RecordBatch::try_from_iter(columns).unwrap())]));
+        let messages: Vec<FlightData> = messages.try_collect().await?;
+        let answer: Vec<PutResult> = client.do_put(stream::iter(messages)).await?.try_collect().await?;
+        Ok::<_, FlightError>(String::from_utf8_lossy(&answer[0].app_metadata).into_owned())
+    };
+    match put(&mut client, 1 << 50).await.unwrap_err() {
+        FlightError::Tonic(status) => {
+            assert_eq!(status.code(), Code::InvalidArgument, "{status}");
+            assert!(status.message().contains("x") && status.message().contains("134217728"), "{status}");
+        }
+        other => panic!("{other}"),
+    }
+    let alone = put(&mut client, 100_000).await.unwrap();
+    assert!(alone.contains("\"rejected\":1") && alone.contains("too_large"), "{alone}");
+    let fits = put(&mut client, 1000).await.unwrap();
+    assert!(fits.contains("\"admitted\":1"), "{fits}");
     house.serving.drain().await.unwrap();
 }
