@@ -30,6 +30,7 @@ mod usage;
 mod rows;
 mod health;
 mod gauges;
+mod documented;
 mod openapi;
 pub mod problem;
 mod refusals;

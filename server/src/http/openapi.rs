@@ -4,10 +4,12 @@
 //! their schemas are written here and held against the real types by a test.
 
 use axum::Json;
+use utoipa::openapi::schema::SchemaType;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{ObjectBuilder, RefOr, Schema};
 use utoipa::{Modify, OpenApi, PartialSchema, ToSchema};
 
+use super::documented::Refusals;
 use super::{
     events, gauges, health, keys, meters, offboarding, plans, problem, query, quotas, rejections, tenants, usage,
 };
@@ -33,7 +35,7 @@ use super::{
         (name = "meters", description = "what is counted"),
         (name = "service", description = "the node itself"),
     ),
-    modifiers(&Bearer),
+    modifiers(&Bearer, &Refusals),
 )]
 struct Document;
 
@@ -83,10 +85,13 @@ fn described(
             serde_json::Value::Null => None,
         };
         let mut member = ObjectBuilder::new().description(Some(*meaning)).examples([value.clone()]);
-        // A member that takes more than one type says so in words.
-        if let Some(kind) = kind.filter(|_| *name != "aggregation") {
-            member = member.schema_type(kind);
-        }
+        member = member.schema_type(match kind {
+            Some(kind) if *name == "aggregation" => SchemaType::from_iter([kind, utoipa::openapi::Type::Object]),
+            Some(kind) if required.contains(name) => kind.into(),
+            // One that may be absent is null when it is shown.
+            Some(kind) => SchemaType::from_iter([kind, utoipa::openapi::Type::Null]),
+            None => SchemaType::AnyValue,
+        });
         object = object.property(*name, member);
     }
     for name in required {

@@ -70,6 +70,7 @@ pub(super) struct NewTenant {
 /// Makes a tenant known and active.
 #[utoipa::path(post, path = "/v1/tenants", tag = "tenants", request_body = NewTenant, security(("key" = ["admin"])),
     responses((status = 201, description = "it is", body = Done),
+        (status = 404, description = "no such plan", body = ProblemBody),
         (status = 409, description = "the name is taken", body = ProblemBody),
         (status = 422, description = "not a name", body = ProblemBody)))]
 pub(super) async fn create(

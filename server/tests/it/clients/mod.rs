@@ -14,6 +14,7 @@ mod jdbc;
 mod grafana;
 mod parquet;
 mod flight;
+mod schemathesis;
 
 use std::fmt::Write;
 use std::path::Path;

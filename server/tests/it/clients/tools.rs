@@ -14,6 +14,9 @@ const PACKAGES: [&str; 5] = [
 ];
 /// Says in its name what is in the folder: another set of packages goes to another.
 const VENV: &str = "python-1";
+/// Of the prober of the HTTP API, which wants other versions of what clients want too.
+const PROBER: [&str; 1] = ["schemathesis==4.32.5"];
+const PROBER_VENV: &str = "schemathesis-1";
 const JDBC: &str = "postgresql-42.7.8.jar";
 const JDBC_SHA256: &str = "2a32a9dcbc42d67a50ad3a0de5efd102c8d2be46720045f2cbd6689f160ab7c7";
 /// Fetches and checks a file; Python has what the house's own HTTP client is built without.
@@ -29,17 +32,26 @@ pub(crate) fn has(program: &str) -> bool {
     found || missing(&format!("{program} is not installed"))
 }
 
-/// A Python that has the packages.
+/// A Python that has the clients' packages.
 pub(crate) fn python() -> Option<PathBuf> {
+    venv(VENV, &PACKAGES)
+}
+
+/// A Python that has schemathesis.
+pub(super) fn prober() -> Option<PathBuf> {
+    venv(PROBER_VENV, &PROBER)
+}
+
+fn venv(name: &str, packages: &[&str]) -> Option<PathBuf> {
     if !has("python3") {
         return None;
     }
     let (folder, _lock) = locked();
-    let venv = folder.join(VENV);
+    let venv = folder.join(name);
     let (python, done) = (venv.join("bin/python"), venv.join("complete"));
     let made = done.exists()
         || (run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&venv))
-            && run(Command::new(&python).args(["-m", "pip", "install", "-q"]).args(PACKAGES))
+            && run(Command::new(&python).args(["-m", "pip", "install", "-q"]).args(packages))
             && fs::write(&done, "").is_ok());
     (made || missing("Python's packages can't be installed")).then_some(python)
 }
