@@ -9,6 +9,7 @@ pub mod api_key;
 pub mod scram;
 pub mod tenant;
 pub mod tenants;
+mod time;
 mod claims;
 mod supervisor;
 mod active;

@@ -26,6 +26,11 @@ pub fn is_tenant_name(name: &str) -> bool {
         && bytes.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
 }
 
+/// Whether a new tenant may be called `name`: a tenant's name that nobody takes for the platform's.
+pub fn is_free_name(name: &str) -> bool {
+    is_tenant_name(name) && (name == PLATFORM || !name.eq_ignore_ascii_case(PLATFORM))
+}
+
 /// Everything a tenant is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TenantState {

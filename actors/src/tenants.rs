@@ -34,7 +34,8 @@ use crate::settle::Settler;
 use crate::shell::Shell;
 use crate::snapshots::{Snapshots, SnapshotsError, TenantRecord};
 use crate::supervisor::{Supervisor, SupervisorMessage};
-use crate::tenant::{Change, Command, PLATFORM, Rejected, TenantState, is_tenant_name};
+use crate::tenant::{Change, Command, PLATFORM, Rejected, TenantState, is_free_name, is_tenant_name};
+use crate::time::JournalTime;
 
 /// Tenants created by one journal record at most, which bounds the record.
 const CREATE_AT_ONCE_MAX: usize = 1024;
@@ -98,6 +99,9 @@ pub enum CommandError {
     /// The name can't be a tenant's.
     #[error("{0:?} can't be a tenant's name: use 1 to 128 of A-Z, a-z, 0-9, '.', '_' and '-', not starting with '.'")]
     Name(String),
+    /// The name looks like the platform's.
+    #[error("{0:?} can't be a tenant's name: it is the platform's but for upper and lower case")]
+    Reserved(String),
     /// The name is taken.
     #[error("there is a tenant {0:?} already")]
     Exists(String),
@@ -158,6 +162,7 @@ impl Tenants {
         clock: Arc<dyn Clock>,
     ) -> Result<TenantsHandle, TenantsError> {
         let journal = Arc::new(Journal::new(journal));
+        let clock: Arc<dyn Clock> = Arc::new(JournalTime::new(clock, Arc::clone(&journal)));
         let snapshots: Arc<dyn Snapshots> = Arc::from(snapshots);
         let publisher = Arc::new(Publisher::new(Arc::default(), Arc::default()));
         let restored = {
@@ -208,11 +213,9 @@ impl TenantsHandle {
     /// Makes a tenant known and active.
     ///
     /// # Errors
-    /// [`CommandError::Name`], [`CommandError::Exists`], or why it could not be made durable.
+    /// [`CommandError::Name`], [`CommandError::Reserved`], [`CommandError::Exists`], or why it could not be made durable.
     pub async fn create(&self, name: &str, principal: &str) -> Result<(), CommandError> {
-        if !is_tenant_name(name) {
-            return Err(CommandError::Name(name.to_owned()));
-        }
+        check_name(name)?;
         match self.create_all(&[name.to_owned()], principal).await? {
             0 => Err(CommandError::Exists(name.to_owned())),
             _ => Ok(()),
@@ -224,9 +227,7 @@ impl TenantsHandle {
     /// # Errors
     /// As [`Self::create`]; a name that can't be a tenant's refuses all.
     pub async fn create_many(&self, names: &[String], principal: &str) -> Result<usize, CommandError> {
-        if let Some(name) = names.iter().find(|name| !is_tenant_name(name)) {
-            return Err(CommandError::Name(name.clone()));
-        }
+        names.iter().try_for_each(|name| check_name(name))?;
         self.create_all(names, principal).await
     }
 
@@ -356,6 +357,11 @@ impl TenantsHandle {
         self.directory().still(known, self.inner.clock.now_us())
     }
 
+    /// Now, as far as keys are concerned: the clock's time, but none before what the journal says.
+    pub fn now_us(&self) -> i64 {
+        self.inner.clock.now_us()
+    }
+
     /// The platform's meters, by name.
     pub fn meters(&self) -> Vec<Meter> {
         self.platform().meters.meters.values().cloned().collect()
@@ -455,6 +461,14 @@ impl TenantsHandle {
         if let Ok(Err(error)) = saved {
             tracing::warn!(%error, "the tenants' snapshots could not be saved; the next start reads the journal instead");
         }
+    }
+}
+
+fn check_name(name: &str) -> Result<(), CommandError> {
+    match is_free_name(name) {
+        true => Ok(()),
+        false if is_tenant_name(name) => Err(CommandError::Reserved(name.to_owned())),
+        false => Err(CommandError::Name(name.to_owned())),
     }
 }
 

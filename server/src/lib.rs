@@ -10,6 +10,7 @@ pub mod node;
 pub mod import;
 pub mod demo;
 mod permits;
+mod silence;
 mod ingest;
 pub mod query;
 mod listening;

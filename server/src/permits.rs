@@ -1,6 +1,7 @@
 //! How much may be under way at once, in all and for one tenant (I8): a request gets a permit or an answer, never a queue.
 //!
-//! Used for requests that bring events and for statements. Not here: how long they may take.
+//! Used for requests, statements and sessions. A holder has no more than are free, so that a few that take all they may leave
+//! something for the next one. Not here: how long they may take.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -38,8 +39,8 @@ pub(crate) enum Full {
     /// This tenant has as many as it may.
     #[error("{0} requests of yours are under way, which is the limit; wait for one to end")]
     Tenant(usize),
-    /// The node has.
-    #[error("{0} requests are under way, which is the limit of this node; try again")]
+    /// The node has, or as much of it as this tenant may have beside others.
+    #[error("{0} requests may be under way on this node, and as many are as may be beside yours; try again")]
     Node(usize),
 }
 
@@ -55,9 +56,13 @@ impl Permits {
         if taken.total >= self.0.total_max {
             return Err(Full::Node(self.0.total_max));
         }
+        let free = self.0.total_max - taken.total;
         let mine = taken.by_holder.entry(holder.clone()).or_default();
         if *mine >= self.0.tenant_max {
             return Err(Full::Tenant(self.0.tenant_max));
+        }
+        if *mine > free {
+            return Err(Full::Node(self.0.total_max));
         }
         *mine += 1;
         taken.total += 1;
@@ -93,6 +98,18 @@ impl Drop for Permit {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn however_much_a_few_take_the_next_one_finds_a_place() {
+        let permits = Permits::new(256, 64);
+        let mut held = Vec::new();
+        for greedy in 0..6 {
+            let greedy = Visibility::Tenant(greedy.to_string());
+            held.extend(std::iter::from_fn(|| permits.take(&greedy).ok()));
+        }
+        assert!(permits.take(&Visibility::Platform).is_ok(), "{} of 256 are taken", held.len());
+        assert!(held.len() > 240, "{}", held.len());
+    }
 
     #[test]
     fn a_busy_tenant_leaves_room_for_others() {

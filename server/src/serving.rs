@@ -10,12 +10,17 @@ use engine::clock::Clock;
 
 use crate::config::Config;
 use crate::flight::{Flight, FlightError};
+use crate::http::host::Hosts;
 use crate::http::{self, BindError, HttpServer};
 use crate::node::{Node, NodeError, NodeOptions};
 use crate::postgres::{Postgres, PostgresError};
 use crate::query::Queries;
 use crate::telemetry::metrics::Metrics;
+use crate::tls::{Tls, TlsError};
 use crate::watchdog::{Silences, Watchdog, Wire};
+
+/// What TLS calls HTTP/1.1.
+const ALPN_HTTP: &str = "http/1.1";
 
 /// A node that is being served.
 pub struct Serving {
@@ -35,6 +40,9 @@ pub enum ServeError {
     /// The HTTP door does not open.
     #[error(transparent)]
     Http(#[from] BindError),
+    /// The certificate can't be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The Postgres door does not open.
     #[error(transparent)]
     Postgres(#[from] PostgresError),
@@ -61,7 +69,11 @@ impl Serving {
         let door = http::Door::new(config.http_options(), queries.clone(), Arc::clone(&metrics));
         let http = match config.http.address {
             Some(address) => {
-                Some(HttpServer::bind(address, http::router(Arc::clone(&door)), config.socket_options()).await?)
+                let tls = Tls::configured(&config.tls, ALPN_HTTP)?.map(|tls| tls.acceptor);
+                let router = http::router(Arc::clone(&door));
+                let router = http::host::called(router, Hosts::new(address, &config.http.hosts));
+                let wire = http::server::Wire::Http1(tls);
+                Some(HttpServer::bind_wire(address, router, config.socket_options(), wire).await?)
             }
             None => None,
         };

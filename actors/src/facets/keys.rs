@@ -99,6 +99,8 @@ pub enum KeysCommand {
     },
     /// Replaces a key by another of the same scopes, label and expiry; the old one goes on for a while.
     Rotate {
+        /// What whoever asks may do: it gets no key that may do more.
+        holder: Scopes,
         /// The old key.
         id: String,
         /// Id of the new one.
@@ -193,6 +195,14 @@ pub enum KeysRejection {
         /// By which it was replaced.
         replaced_by: String,
     },
+    /// Whoever rotates it may do less than the key.
+    #[error("key {id} has the scope {}, which the key that rotates it lacks; use one that has it", .scope.as_str())]
+    Beyond {
+        /// Which.
+        id: String,
+        /// What it may do besides.
+        scope: Scope,
+    },
     /// There are too many.
     #[error("there are {KEYS_MAX} keys in use, which is the limit; revoke one first")]
     TooMany,
@@ -276,8 +286,11 @@ impl Facet for Keys {
                 };
                 self.accept(id, key, scram, tenants, now_us)
             }
-            KeysCommand::Rotate { id, new_id, new_hash, new_scram, overlap_us } => {
+            KeysCommand::Rotate { holder, id, new_id, new_hash, new_scram, overlap_us } => {
                 let old = self.known(&id)?;
+                if let Some(scope) = old.scopes.iter().find(|scope| !holder.contains(*scope)) {
+                    return Err(KeysRejection::Beyond { id, scope });
+                }
                 if old.validity(now_us) != Validity::Valid {
                     return Err(KeysRejection::Spent(id));
                 }

@@ -7,6 +7,7 @@
 //! applying changes (`tenant`), caches (`snapshots`), the log itself (`engine::log`).
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use engine::log::{Header, LogError, Offset, Record, Records, SharedLog};
 use serde::{Deserialize, Serialize};
@@ -113,12 +114,30 @@ pub struct Found {
 pub struct Journal {
     log: SharedLog,
     in_flight_bytes: Arc<Semaphore>,
+    /// When the newest durable entry was decided, microseconds.
+    latest_us: Arc<AtomicI64>,
 }
 
 impl Journal {
     /// The journal in `log`, which has nothing else in it.
     pub fn new(log: SharedLog) -> Self {
-        Self { log, in_flight_bytes: Arc::new(Semaphore::new(IN_FLIGHT_BYTES_MAX)) }
+        let in_flight_bytes = Arc::new(Semaphore::new(IN_FLIGHT_BYTES_MAX));
+        let journal = Self { log, in_flight_bytes, latest_us: Arc::new(AtomicI64::new(i64::MIN)) };
+        // Whoever restores the tenants is told of an entry that can't be read; time is no reason to refuse a start.
+        let last = journal.end().checked_sub(1).filter(|last| *last >= journal.start());
+        if let Some(Ok(found)) = last.map(|last| journal.entry(last)) {
+            journal.reached(found.entry.at_us);
+        }
+        journal
+    }
+
+    /// When the newest durable entry was decided, microseconds; the beginning of time if there is none.
+    pub fn latest_us(&self) -> i64 {
+        self.latest_us.load(Ordering::Relaxed)
+    }
+
+    fn reached(&self, at_us: i64) {
+        self.latest_us.fetch_max(at_us, Ordering::Relaxed);
     }
 
     /// Appends entries as one record and waits until they are durable; gives the offset of the first. Appends of many
@@ -152,7 +171,9 @@ impl Journal {
                 let _ = decided.send(result);
             }),
         );
-        Ok(decision.await.map_err(|_| LogError::Closed)??)
+        let offset = decision.await.map_err(|_| LogError::Closed)??;
+        self.reached(last.entry.at_us);
+        Ok(offset)
     }
 
     /// Reads all entries from offset `from` to the end, in order, with the hash that the tenant's next entry must name.

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use actors::api_key::ApiKey;
-use actors::facets::keys::{KeysCommand, Scope};
+use actors::facets::keys::{KeysCommand, Scope, Scopes};
 use actors::facets::lifecycle::LifecycleCommand;
 use actors::facets::meters::MetersCommand;
 use actors::facets::plans::{Plan, PlansCommand};
@@ -103,6 +103,7 @@ fn keys() -> impl Strategy<Value = KeysCommand> {
         }
     });
     let rotate = (key(), key(), -1..10_000_000i64).prop_map(|(old, new, overlap_us)| KeysCommand::Rotate {
+        holder: Scopes::all(),
         id: old.id,
         new_scram: scram(&new),
         new_id: new.id,

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use actors::api_key::ApiKey;
+use actors::facets::keys::{KeysCommand, Scopes};
 use actors::facets::lifecycle::{LifecycleCommand, Status};
 use actors::journal::Journal;
+use actors::scram::ScramVerifier;
 use actors::snapshots::{MemorySnapshots, Snapshots, SnapshotsError, TenantRecord};
-use actors::{Command, CommandError, PLATFORM, Tenants, TenantsHandle, TenantsOptions};
+use actors::{AuthError, Command, CommandError, PLATFORM, Tenants, TenantsHandle, TenantsOptions};
 use engine::clock::ManualClock;
 use engine::log::memory::MemoryLog;
 use engine::log::{Offset, SharedLog};
@@ -39,7 +42,10 @@ impl Snapshots for Kept {
 }
 
 async fn open(log: &SharedLog, snapshots: &Kept) -> TenantsHandle {
-    let clock = Arc::new(ManualClock::new(1_000_000));
+    open_at(log, snapshots, Arc::new(ManualClock::new(1_000_000))).await
+}
+
+async fn open_at(log: &SharedLog, snapshots: &Kept, clock: Arc<ManualClock>) -> TenantsHandle {
     Tenants::open(TenantsOptions::default(), Arc::clone(log), Box::new(snapshots.clone()), clock).await.unwrap()
 }
 
@@ -128,6 +134,58 @@ fn commands_to_many_tenants_at_once_are_all_in_the_audit_trail() {
         assert_eq!(tenants.audit(None).count(), 201);
         let trail = audit(&tenants, "tenant-7");
         assert_eq!(trail.iter().map(|entry| entry.sequence).collect::<Vec<_>>(), [1, 2]);
+        tenants.drain().await;
+    });
+}
+
+#[test]
+fn a_clock_that_is_set_back_gives_no_life_to_a_key_that_has_expired() {
+    let (log, snapshots) = memory();
+    let (key, text) = ApiKey::generate([1; 8], [1; 32]);
+    let create = KeysCommand::Create {
+        id: key.id,
+        hash: key.hash,
+        scram: ScramVerifier::derive("acme", &text),
+        scopes: Scopes::all(),
+        label: String::new(),
+        expires_at_us: Some(2_000_000),
+        tenants: None,
+    };
+    run(async {
+        let clock = Arc::new(ManualClock::new(1_000_000));
+        let tenants = open_at(&log, &snapshots, clock.clone()).await;
+        tenants.create("acme", PLATFORM).await.unwrap();
+        tenants.command("acme", Command::Keys(create), PLATFORM).await.unwrap();
+        let known = tenants.authenticate(&text).unwrap();
+        clock.set(2_000_000);
+        assert_eq!(tenants.authenticate(&text), Err(AuthError::Expired));
+        tenants.command("acme", suspend(), PLATFORM).await.unwrap();
+        clock.set(1_500_000);
+        assert_eq!(tenants.authenticate(&text), Err(AuthError::Expired));
+        assert_eq!(tenants.still(&known), Err(AuthError::Expired));
+        tenants.create("globex", PLATFORM).await.unwrap();
+        assert_eq!(audit(&tenants, "globex")[0].at_us, 2_000_000, "no entry is older than the one before");
+        tenants.drain().await;
+        let again = open_at(&log, &snapshots, clock).await;
+        assert_eq!((again.authenticate(&text), again.now_us()), (Err(AuthError::Expired), 2_000_000));
+        again.drain().await;
+    });
+}
+
+#[test]
+fn nobody_is_called_as_the_platform_is_but_for_case() {
+    let (log, snapshots) = memory();
+    run(async {
+        let tenants = open(&log, &snapshots).await;
+        for name in ["Platform", "PLATFORM", "pLatform"] {
+            let refused = tenants.create(name, PLATFORM).await.unwrap_err();
+            assert!(matches!(&refused, CommandError::Reserved(said) if said == name), "{refused}");
+            let many = tenants.create_many(&["acme".to_owned(), name.to_owned()], PLATFORM).await.unwrap_err();
+            assert!(matches!(many, CommandError::Reserved(_)), "{many}");
+        }
+        assert!(matches!(tenants.create(PLATFORM, PLATFORM).await, Err(CommandError::Exists(_))));
+        assert_eq!(tenants.create_many(&["platforms".to_owned()], PLATFORM).await.unwrap(), 1);
+        assert_eq!(tenants.directory().edition().len(), 2, "nothing of a refused list");
         tenants.drain().await;
     });
 }

@@ -294,4 +294,19 @@ mod tests {
         refused(layers("", &[], &[("--set", "log.format", "xml")]), "flag --set: log.format: ");
         refused(layers("", &[], &[("--set", "tls.key", "k.pem")]), "go together");
     }
+
+    #[test]
+    fn a_door_to_other_machines_wants_tls_or_to_be_told() {
+        for door in ["http", "flight"] {
+            let (address, told) = (format!("{door}.address"), format!("{door}.plaintext_remote"));
+            let open = ("--set", address.as_str(), "0.0.0.0:80");
+            refused(layers("", &[], &[open]), &format!("flag --set: {address}: other machines reach 0.0.0.0:80"));
+            let certified = [open, ("--set", "tls.certificate", "c.pem"), ("--set", "tls.key", "k.pem")];
+            for meant in [&[open, ("--set", &told, "true")][..], &certified] {
+                assert!(layers("", &[], meant).merge().is_ok(), "{meant:?}");
+            }
+            assert!(layers("", &[], &[("--set", &address, "[::1]:80")]).merge().is_ok());
+        }
+        assert!(layers("", &[], &[("--set", "postgres.address", "0.0.0.0:80")]).merge().is_ok(), "it has TLS");
+    }
 }

@@ -28,14 +28,18 @@ pub struct Config {
     pub data: PathBuf,
     /// How long a drain waits for running work, milliseconds.
     pub drain_ms_max: u64,
+    /// Of the doors' clients.
+    pub connections: Connections,
     /// The HTTP API.
     pub http: Http,
     /// The Postgres wire protocol.
     pub postgres: Postgres,
     /// Arrow Flight SQL.
     pub flight: Flight,
-    /// The certificate that the doors for SQL show.
+    /// The certificate that the doors show.
     pub tls: Tls,
+    /// How keys are made.
+    pub keys: Keys,
     /// Shards, log, watermarks, checkpoints.
     pub engine: Engine,
     /// What is accepted as an event.
@@ -48,6 +52,26 @@ pub struct Config {
     pub log: Log,
 }
 
+/// Of the doors' clients.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Connections {
+    /// Longest time from the first byte to a login, or to a request; milliseconds.
+    pub handshake_ms_max: u64,
+    /// Longest time without a byte while the node waits for one to come or to go, milliseconds.
+    pub silence_ms_max: u64,
+}
+
+/// How keys are made.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Keys {
+    /// Keys made or rotated in a minute for one tenant.
+    pub tenant_per_minute_max: u32,
+    /// How long a rotated key may go on, seconds.
+    pub overlap_s_max: u32,
+}
+
 /// The HTTP API.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -57,8 +81,10 @@ pub struct Http {
     pub address: Option<SocketAddr>,
     /// Connections open at once.
     pub connections_max: usize,
-    /// Requests worked on at once.
+    /// Requests worked on at once, those with events and all others counted apart.
     pub in_flight_max: usize,
+    /// Of either, those of one tenant.
+    pub tenant_in_flight_max: usize,
     /// Bytes of a body after decompression.
     pub body_bytes_max: usize,
     /// Events in one body.
@@ -67,6 +93,12 @@ pub struct Http {
     pub event_bytes_max: usize,
     /// Longest request, milliseconds.
     pub request_timeout_ms: u64,
+    /// Whether clients on other machines may do without TLS.
+    pub plaintext_remote: bool,
+    /// Names of the node beside addresses and localhost, separated by commas.
+    pub hosts: String,
+    /// Whether `/metrics` is answered without a key.
+    pub metrics_open: bool,
 }
 
 /// The Postgres wire protocol.
@@ -76,13 +108,23 @@ pub struct Postgres {
     /// Where to listen; `None`: nowhere.
     #[serde(deserialize_with = "address")]
     pub address: Option<SocketAddr>,
-    /// Connections open at once.
+    /// Sessions open at once.
     pub connections_max: usize,
+    /// Of those, sessions of one tenant.
+    pub tenant_connections_max: usize,
+    /// Connections that have not logged in.
+    pub logins_max: usize,
+    /// Bytes of a message with a statement.
+    pub statement_bytes_max: usize,
+    /// Bytes of a message with a statement's parameters.
+    pub values_bytes_max: usize,
+    /// Longest time of a session without a statement, milliseconds.
+    pub idle_ms_max: u64,
     /// Whether clients on other machines may do without TLS.
     pub plaintext_remote: bool,
 }
 
-/// The certificate that the doors for SQL show.
+/// The certificate that the doors show.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tls {
@@ -273,10 +315,16 @@ impl Config {
         let at_least_one = [
             ("http.connections_max", self.http.connections_max),
             ("http.in_flight_max", self.http.in_flight_max),
+            ("http.tenant_in_flight_max", self.http.tenant_in_flight_max),
             ("http.body_bytes_max", self.http.body_bytes_max),
             ("http.batch_events_max", self.http.batch_events_max),
             ("http.event_bytes_max", self.http.event_bytes_max),
             ("postgres.connections_max", self.postgres.connections_max),
+            ("postgres.tenant_connections_max", self.postgres.tenant_connections_max),
+            ("postgres.logins_max", self.postgres.logins_max),
+            ("postgres.statement_bytes_max", self.postgres.statement_bytes_max),
+            ("postgres.values_bytes_max", self.postgres.values_bytes_max),
+            ("keys.tenant_per_minute_max", self.keys.tenant_per_minute_max as usize),
             ("flight.connections_max", self.flight.connections_max),
             ("flight.message_bytes_max", self.flight.message_bytes_max),
             ("flight.expanded_bytes_max", self.flight.expanded_bytes_max),
@@ -298,6 +346,9 @@ impl Config {
             return Some((key, "must be at least 1".into()));
         }
         let intervals = [
+            ("connections.handshake_ms_max", self.connections.handshake_ms_max),
+            ("connections.silence_ms_max", self.connections.silence_ms_max),
+            ("postgres.idle_ms_max", self.postgres.idle_ms_max),
             ("http.request_timeout_ms", self.http.request_timeout_ms),
             ("engine.segment_bytes", self.engine.segment_bytes),
             ("engine.publish_interval_ms", self.engine.publish_interval_ms),
@@ -313,6 +364,24 @@ impl Config {
         }
         if self.tls.certificate.as_os_str().is_empty() != self.tls.key.as_os_str().is_empty() {
             return Some(("tls.key", "certificate and key go together".into()));
+        }
+        if self.tls.certificate.as_os_str().is_empty() {
+            let open = [
+                ("http.address", self.http.address, self.http.plaintext_remote, "http.plaintext_remote"),
+                ("flight.address", self.flight.address, self.flight.plaintext_remote, "flight.plaintext_remote"),
+            ];
+            let is_open = |address: &SocketAddr| !address.ip().to_canonical().is_loopback();
+            for (key, address, is_meant, option) in open {
+                if let Some(address) = address.filter(|address| is_open(address) && !is_meant) {
+                    return Some((
+                        key,
+                        format!(
+                            "other machines reach {address}, and keys would cross the network in clear: give tls.certificate \
+                             and tls.key, or set {option} if the network protects them"
+                        ),
+                    ));
+                }
+            }
         }
         None
     }

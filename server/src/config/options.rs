@@ -68,18 +68,32 @@ impl Config {
     pub fn http_options(&self) -> HttpOptions {
         HttpOptions {
             requests_max: self.http.in_flight_max,
+            tenant_requests_max: self.http.tenant_in_flight_max,
             body_bytes_max: self.http.body_bytes_max,
             batch_events_max: self.http.batch_events_max,
             event_bytes_max: self.http.event_bytes_max,
             request_timeout: Duration::from_millis(self.http.request_timeout_ms),
             past_max: Duration::from_secs(self.events.past_s_max.into()),
             future_max: Duration::from_secs(self.events.future_s_max.into()),
+            metrics_open: self.http.metrics_open,
+            plaintext_remote: self.http.plaintext_remote,
+            keys_per_minute_max: self.keys.tenant_per_minute_max,
+            overlap_s_max: self.keys.overlap_s_max,
             ..HttpOptions::default()
         }
     }
 
     /// Of the HTTP API's sockets.
     pub fn socket_options(&self) -> ServerOptions {
-        ServerOptions { connections_max: self.http.connections_max, ..ServerOptions::default() }
+        self.sockets(self.http.connections_max)
+    }
+
+    /// Of the sockets of a door with so many connections.
+    pub(crate) fn sockets(&self, connections_max: usize) -> ServerOptions {
+        ServerOptions {
+            connections_max,
+            head_timeout: Duration::from_millis(self.connections.handshake_ms_max),
+            silence_max: Duration::from_millis(self.connections.silence_ms_max),
+        }
     }
 }

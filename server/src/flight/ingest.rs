@@ -6,7 +6,7 @@
 //!
 //! Bounded (I8): so many streams at once, so many bytes a message, [`BATCHES_AHEAD`] batches of a stream without an answer;
 //! the next is not read before. While the engine has no room the stream waits, and its sender with it, for as long as
-//! [`PATIENCE`]. Not here: what columns mean (`engine::event::columns`).
+//! [`PATIENCE`]. A key that is revoked or expires ends its streams within a second. Not here: what columns mean (`engine::event::columns`).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,6 +28,7 @@ use tokio::time::{Instant, sleep};
 use tonic::Status;
 
 use crate::http::problem::{Kind, Problem};
+use crate::identity::Identity;
 use crate::ingest::{Answer, ERRORS_MAX, answer, counts};
 use crate::permits::Permit;
 
@@ -45,15 +46,16 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// What became of the batches of a stream, in their order; ends after the first that could not be taken.
 pub(super) type Answers = BoxStream<'static, Result<Answer, Status>>;
 
-/// Takes the batches of `messages` for `visibility`.
+/// Takes the batches of `messages` for `asker`, as long as its key is good.
 pub(super) fn take(
     door: Arc<Door>,
-    visibility: Visibility,
+    asker: &Identity,
     messages: impl Stream<Item = Result<FlightData, Status>> + Send + 'static,
 ) -> Result<Answers, Status> {
+    let visibility = asker.visibility();
     let permit = Arc::new(door.puts.take(&visibility).map_err(status::from)?);
     let metrics = Arc::clone(&door.metrics);
-    let sent = messages.inspect_ok(move |message| {
+    let sent = messages::while_good(messages, asker.gone(&door.node.tenants)).inspect_ok(move |message| {
         metrics.body_bytes.inc_by(message.data_body.len() as u64);
     });
     let submitted = messages::batches(sent).enumerate().then(move |(number, batch)| {

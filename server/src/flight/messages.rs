@@ -12,10 +12,11 @@ use arrow::ipc::root_as_message;
 use arrow_flight::FlightData;
 use arrow_flight::decode::FlightRecordBatchStream;
 use arrow_flight::utils::flight_data_to_batches;
-use futures::{Stream, StreamExt, TryStreamExt};
+use futures::{FutureExt, Stream, StreamExt, TryStreamExt, stream};
 use tonic::Status;
 
 use crate::http::problem::{Kind, Problem};
+use crate::identity::Refusal;
 
 use super::status;
 
@@ -30,6 +31,22 @@ pub(super) async fn discard(messages: impl Stream<Item = Result<FlightData, Stat
     let some = messages.take(DISCARDED_MAX).for_each(|_| std::future::ready(()));
     // Who takes longer sees the break.
     let _ = tokio::time::timeout(DISCARDING_MAX, some).await;
+}
+
+/// `messages` until the key of who sends them is `gone`, which is then the last thing in them.
+pub(super) fn while_good(
+    messages: impl Stream<Item = Result<FlightData, Status>> + Send + 'static,
+    gone: impl Future<Output = Refusal> + Send + 'static,
+) -> impl Stream<Item = Result<FlightData, Status>> + Send + 'static {
+    let begun = Some((messages.boxed(), gone.boxed()));
+    stream::unfold(begun, |going_on| async move {
+        let (mut messages, mut gone) = going_on?;
+        tokio::select! {
+            biased;
+            refusal = &mut gone => Some((Err(status::from(refusal)), None)),
+            message = messages.next() => message.map(|message| (message, Some((messages, gone)))),
+        }
+    })
 }
 
 /// The batches of a stream of `messages`.
@@ -113,7 +130,6 @@ mod tests {
     use arrow::ipc::CompressionType;
     use arrow::ipc::writer::IpcWriteOptions;
     use arrow_flight::encode::{DictionaryHandling, FlightDataEncoderBuilder};
-    use futures::stream;
 
     use super::*;
 

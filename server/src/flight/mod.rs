@@ -42,7 +42,7 @@ use tower_http::timeout::RequestBodyTimeoutLayer;
 
 use crate::config::{self, Config};
 use crate::http::HttpServer;
-use crate::http::server::{ServerOptions, Wire};
+use crate::http::server::Wire;
 use crate::node::Node;
 use crate::permits;
 use crate::query::Queries;
@@ -60,8 +60,6 @@ const ALPN: &str = "h2";
 const CALLS_MAX: usize = 128;
 /// Of those, calls of one tenant.
 const TENANT_CALLS_MAX: usize = 32;
-/// How long a client may say nothing within a call.
-const SILENCE_MAX: Duration = Duration::from_secs(60);
 
 /// Why the door can't be opened.
 #[derive(Debug, thiserror::Error)]
@@ -114,7 +112,7 @@ impl Flight {
         let limits = config.flight.clone();
         let tls = Tls::configured(&config.tls, ALPN)?;
         let wire = Wire::Http2(tls.map(|tls| tls.acceptor));
-        let sockets = ServerOptions { connections_max: limits.connections_max, ..ServerOptions::default() };
+        let sockets = config.sockets(limits.connections_max);
         let message_bytes_max = limits.message_bytes_max;
         let door = Door {
             node,
@@ -132,7 +130,7 @@ impl Flight {
         let service =
             FlightServiceServer::new(Calls(Service(Arc::clone(&door)))).max_decoding_message_size(message_bytes_max);
         let router = Routes::new(InterceptedService::new(service, Entrance(door))).into_axum_router();
-        let router = router.layer(RequestBodyTimeoutLayer::new(SILENCE_MAX));
+        let router = router.layer(RequestBodyTimeoutLayer::new(sockets.silence_max));
         let bound = HttpServer::bind_wire(address, router, sockets, wire).await;
         let server = bound.map_err(|error| FlightError::Bind { address: error.address, source: error.source })?;
         Ok(Self { server })

@@ -21,6 +21,7 @@ use tokio::time::timeout_at;
 use tonic::{Response, Status};
 
 use crate::http::problem::{Kind, Problem};
+use crate::identity::Refusal;
 use crate::query::Query;
 
 use super::running::Fetch;
@@ -34,20 +35,31 @@ const MESSAGE_BYTES: usize = 2 << 20;
 /// An answer's messages.
 pub(super) type Messages = Pin<Box<dyn Stream<Item = Result<FlightData, Status>> + Send>>;
 
+/// Ends when `fetch` is cancelled or the key of who fetches is `gone`, with the status that tells so.
+pub(super) async fn stopped(query: Arc<Query>, fetch: Fetch, gone: impl Future<Output = Refusal>) -> Status {
+    tokio::select! {
+        () = fetch.cancelled() => status::cancelled(&query),
+        refusal = gone => {
+            query.fail("28P01");
+            status::from(refusal)
+        }
+    }
+}
+
 /// Answers with `batches` of `query`, announced as `schema`, all of which must have been taken before its time is up, or
-/// `fetch` is cancelled.
+/// it is `stopped`.
 pub(super) fn answer(
     batches: SendableRecordBatchStream,
     schema: SchemaRef,
     query: Arc<Query>,
-    fetch: Fetch,
+    mut stopped: Pin<Box<impl Future<Output = Status> + Send + 'static>>,
 ) -> Response<Messages> {
     let (sender, receiver) = channel(BATCHES_AHEAD);
     let mut task = JoinSet::new();
     task.spawn(async move {
         let ended = tokio::select! {
             biased;
-            () = fetch.cancelled() => Err(status::cancelled(&query)),
+            status = &mut stopped => Err(status),
             ended = timeout_at(query.deadline().into(), forward(batches, &query, &sender)) => ended.map_err(|_| {
                 let late = Problem::from(query.out_of_time());
                 query.fail(late.sqlstate());
@@ -56,7 +68,7 @@ pub(super) fn answer(
         };
         if let Err(reason) = ended {
             // The next may run, whoever still has to read why this one ended; a reader that has gone needs no reason.
-            drop((query, fetch));
+            drop((query, stopped));
             let _ = sender.send(Err(reason.into())).await;
         }
     });

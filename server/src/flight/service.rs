@@ -23,7 +23,7 @@ use arrow_flight::{
     HandshakeResponse, PutResult, Ticket,
 };
 use futures::{Stream, StreamExt, stream};
-use pipelines::catalog::{CatalogError, Visibility};
+use pipelines::catalog::CatalogError;
 use prost::Message;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -46,8 +46,8 @@ impl Service {
         caller::identify(request, Scope::Query).cloned()
     }
 
-    fn producer<T>(request: &Request<T>) -> Result<Visibility, Status> {
-        caller::identify(request, Scope::Ingest).map(|identity| identity.visibility())
+    fn producer<T>(request: &Request<T>) -> Result<Identity, Status> {
+        caller::identify(request, Scope::Ingest).cloned()
     }
 
     /// Announces a list that [`Service::list`] gives: the ticket is the question.
@@ -139,9 +139,10 @@ impl FlightSqlService for Service {
         asked: CommandPreparedStatementQuery,
         request: Request<PeekableFlightDataStream>,
     ) -> Result<DoPutPreparedStatementResult, Status> {
-        Self::asker(&request)?;
+        let asker = Self::asker(&request)?;
         let handle = Handle::read(&asked.prepared_statement_handle)?;
-        let bound = statements::bind(handle, messages::batches(request.into_inner())).await?;
+        let sent = messages::while_good(request.into_inner(), asker.gone(&self.0.node.tenants));
+        let bound = statements::bind(handle, messages::batches(sent)).await?;
         Ok(DoPutPreparedStatementResult { prepared_statement_handle: Some(bound.encode_to_vec().into()) })
     }
 
@@ -186,7 +187,7 @@ impl FlightSqlService for Service {
             messages::discard(request.into_inner()).await;
             return Err(refused);
         }
-        ingest::total(ingest::take(Arc::clone(&self.0), asker, request.into_inner())?).await
+        ingest::total(ingest::take(Arc::clone(&self.0), &asker, request.into_inner())?).await
     }
 
     async fn do_put_fallback(
@@ -201,7 +202,7 @@ impl FlightSqlService for Service {
             let detail = "batches are put to the path events, or ingested into the table events";
             return Err(status::from(Kind::NotFound.with(detail)));
         }
-        let answers = ingest::take(Arc::clone(&self.0), asker, request.into_inner())?;
+        let answers = ingest::take(Arc::clone(&self.0), &asker, request.into_inner())?;
         let results = answers.map(|answer| {
             let json =
                 serde_json::to_vec(&answer?).map_err(|error| status::from(Kind::Internal.with(error.to_string())))?;

@@ -47,13 +47,15 @@ pub(super) async fn run(door: &Door, asker: &Identity, handle: &Handle) -> Resul
     let begun = door.queries.begin(query::Door::Flight, named, &handle.sql);
     let query = Arc::new(begun.map_err(status::from)?);
     let fetch = door.running.begin(asker.principal(), handle);
+    let stopped = rows::stopped(Arc::clone(&query), fetch, asker.gone(&door.node.tenants));
+    let mut stopped = Box::pin(stopped);
     let executed = tokio::select! {
         biased;
-        () = fetch.cancelled() => return Err(status::cancelled(&query)),
+        status = &mut stopped => return Err(status),
         executed = executed(door, &visibility, handle, &query) => executed,
     };
     match executed {
-        Ok((batches, schema)) => Ok(rows::answer(batches, schema, query, fetch)),
+        Ok((batches, schema)) => Ok(rows::answer(batches, schema, query, stopped)),
         Err(problem) => {
             query.fail(problem.sqlstate());
             Err(status::from(problem))

@@ -3,6 +3,7 @@
 //! A body is never trusted about its size: bytes are counted as they arrive and as they come out of the decompressor, so
 //! that neither a missing length nor a decompression bomb costs more than the limit. Not here: what the bytes mean.
 
+use std::error::Error;
 use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +13,9 @@ use axum::http::{HeaderMap, header};
 use futures::StreamExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::identity::Refusal;
+
+use super::places::Silent;
 use super::problem::{Kind, Problem};
 
 /// Largest window a zstd frame may ask for (8 MiB, what RFC 8878 tells every decoder to support).
@@ -109,7 +113,7 @@ pub(super) async fn read(
         let mut bytes = Vec::with_capacity(announced.unwrap_or_default() as usize);
         let mut chunks = body.into_data_stream();
         while let Some(chunk) = chunks.next().await {
-            let chunk: Bytes = chunk.map_err(|error| Kind::Malformed.with(format!("the body broke off: {error}")))?;
+            let chunk: Bytes = chunk.map_err(|error| broken_off(&error))?;
             if bytes.len() + chunk.len() > bytes_max {
                 return Err(too_large(bytes_max));
             }
@@ -120,6 +124,21 @@ pub(super) async fn read(
     };
     let late = |_| Kind::RequestTimeout.with(format!("the body took longer than {} ms", timeout.as_millis()));
     tokio::time::timeout(timeout, all).await.map_err(late)?
+}
+
+/// Why a body did not come to its end.
+pub(super) fn broken_off(error: &(dyn Error + 'static)) -> Problem {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(refusal) = error.downcast_ref::<Refusal>() {
+            return refusal.clone().into();
+        }
+        if let Some(silent) = error.downcast_ref::<Silent>() {
+            return Kind::RequestTimeout.with(silent.to_string());
+        }
+        cause = error.source();
+    }
+    Kind::Malformed.with(format!("the body broke off: {error}"))
 }
 
 /// Undoes the coding; blocks while it computes. The result has at most `bytes_max` bytes.

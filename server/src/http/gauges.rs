@@ -14,6 +14,8 @@ use crate::node::Node;
 use crate::telemetry::metrics::{Metrics, UnsignedGauge};
 
 use super::Door;
+use super::caller::MayWatch;
+use super::problem::ProblemBody;
 
 /// OpenMetrics, which Prometheus asks for.
 const TEXT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -127,10 +129,13 @@ impl Gauges {
     }
 }
 
-/// Metrics for Prometheus; no tenant's figures are in them.
-#[utoipa::path(get, path = "/metrics", tag = "service",
-    responses((status = 200, description = "OpenMetrics text", content_type = "application/openmetrics-text")))]
-pub(super) async fn metrics(State(door): State<Arc<Door>>) -> ([(HeaderName, &'static str); 1], String) {
+/// Metrics for Prometheus; no tenant's figures are in them. Wants a key of the platform with the scope `query`, unless
+/// `http.metrics_open` is set.
+#[utoipa::path(get, path = "/metrics", tag = "service", security(("key" = ["query"])),
+    responses((status = 200, description = "OpenMetrics text", content_type = "application/openmetrics-text"),
+        (status = 401, description = "no valid key", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "not the platform's", body = ProblemBody, content_type = "application/problem+json")))]
+pub(super) async fn metrics(State(door): State<Arc<Door>>, MayWatch: MayWatch) -> ([(HeaderName, &'static str); 1], String) {
     if let Some(node) = door.node.get() {
         door.gauges.read(node);
     }

@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use super::body::broken_off;
 use super::problem::{Kind, Problem};
 
 /// A JSON body.
@@ -27,7 +28,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
         }
         let unread = |error: BytesRejection| match error.status() {
             StatusCode::PAYLOAD_TOO_LARGE => Kind::TooLarge.with(error.body_text()),
-            _ => Kind::Malformed.with(error.body_text()),
+            _ => broken_off(&error),
         };
         let bytes = Bytes::from_request(request, state).await.map_err(unread)?;
         let mut json = serde_json::Deserializer::from_slice(&bytes);

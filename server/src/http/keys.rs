@@ -105,7 +105,7 @@ pub(super) async fn list(
 ) -> Result<Json<Vec<KeyInfo>>, Problem> {
     identity.require_tenant(&tenant)?;
     let node = door.node()?;
-    let now_us = node.clock.now_us();
+    let now_us = node.tenants.now_us();
     let state = node.tenants.state(&tenant);
     let state = state.ok_or_else(|| Kind::NotFound.with(format!("no tenant is called {tenant:?}")))?;
     let keys = &state.keys;
@@ -135,7 +135,8 @@ pub(super) struct KeyRequest {
     responses((status = 201, description = "the key, shown this once", body = NewKey),
         (status = 403, description = "a key can't give scopes or tenants that it does not have", body = ProblemBody),
         (status = 404, description = "no such tenant, or not yours", body = ProblemBody),
-        (status = 422, description = "a field is not acceptable", body = ProblemBody)))]
+        (status = 422, description = "a field is not acceptable", body = ProblemBody),
+        (status = 429, description = "too many keys made in a minute", body = ProblemBody)))]
 pub(super) async fn create(
     State(door): State<Arc<Door>>,
     MayAdminister(identity): MayAdminister,
@@ -162,6 +163,7 @@ pub(super) async fn create(
     if let Some(unknown) = request.tenants.iter().flatten().find(unknown) {
         return Err(Problem::invalid_field("tenants", format!("no tenant is called {unknown:?}")));
     }
+    door.keys.take(&tenant)?;
     let (key, text) = generate()?;
     let command = KeysCommand::Create {
         id: key.id,
@@ -180,17 +182,20 @@ pub(super) async fn create(
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Rotation {
-    /// How long the old key goes on, seconds; a day if absent.
+    /// How long the old key goes on, seconds; a day if absent, at most a week unless the node is told otherwise.
     overlap_s: Option<u32>,
 }
 
-/// Makes a key's successor, of the same scopes; the old one goes on for a while.
+/// Makes a key's successor, of the same scopes, which the key that asks must have too; the old one goes on for a while.
 #[utoipa::path(post, path = "/v1/tenants/{tenant}/keys/{key}/rotate", tag = "keys", request_body = Rotation,
     security(("key" = ["admin"])),
     params(("tenant" = String, Path, description = "its name"), ("key" = String, Path, description = "id of the old key")),
     responses((status = 201, description = "the successor, shown this once", body = NewKey),
         (status = 404, description = "no such tenant or key", body = ProblemBody),
-        (status = 409, description = "revoked, expired or rotated already", body = ProblemBody)))]
+        (status = 403, description = "the key has a scope that the one that asks lacks", body = ProblemBody),
+        (status = 409, description = "revoked, expired or rotated already", body = ProblemBody),
+        (status = 422, description = "a field is not acceptable", body = ProblemBody),
+        (status = 429, description = "too many keys made in a minute", body = ProblemBody)))]
 pub(super) async fn rotate(
     State(door): State<Arc<Door>>,
     MayAdminister(identity): MayAdminister,
@@ -198,10 +203,17 @@ pub(super) async fn rotate(
     Body(rotation): Body<Rotation>,
 ) -> Result<(StatusCode, [(HeaderName, &'static str); 1], Json<NewKey>), Problem> {
     identity.require_tenant(&tenant)?;
+    let longest_s = door.options.overlap_s_max;
+    let overlap_s = rotation.overlap_s.unwrap_or(OVERLAP_S_DEFAULT.min(longest_s));
+    if overlap_s > longest_s {
+        return Err(Problem::invalid_field("overlap_s", format!("at most {longest_s} seconds (keys.overlap_s_max)")));
+    }
+    door.keys.take(&tenant)?;
     let (key, text) = generate()?;
-    let overlap_us = i64::from(rotation.overlap_s.unwrap_or(OVERLAP_S_DEFAULT)) * 1_000_000;
+    let overlap_us = i64::from(overlap_s) * 1_000_000;
+    let holder = identity.scopes();
     let new_scram = ScramVerifier::derive(&tenant, &text);
-    let command = KeysCommand::Rotate { id, new_id: key.id, new_hash: key.hash, new_scram, overlap_us };
+    let command = KeysCommand::Rotate { holder, id, new_id: key.id, new_hash: key.hash, new_scram, overlap_us };
     let changes = door.command(&tenant, Command::Keys(command), &identity).await?;
     made(&door, tenant, &changes, text)
 }
@@ -243,6 +255,6 @@ fn made(door: &Door, tenant: String, changes: &[Change], text: String) -> Result
         _ => None,
     });
     let (id, key) = created.ok_or_else(|| Kind::Internal.with("no key was made"))?;
-    let info = KeyInfo::new(id, key, tenants, door.node()?.clock.now_us());
+    let info = KeyInfo::new(id, key, tenants, door.node()?.tenants.now_us());
     Ok((StatusCode::CREATED, [NO_STORE], Json(NewKey { key: text, tenant, info })))
 }

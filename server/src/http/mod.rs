@@ -1,13 +1,17 @@
 //! The HTTP door: events in, administration, queries, exports, the node's own state. OpenAPI 3.1 at `/openapi.json`.
 //!
-//! A request passes: socket limits ([`server`]) → in-flight limit and observation ([`observe`]) → who asks ([`caller`]) →
-//! one handler per route → answer or [`problem`]. Handlers translate and nothing more: rules live in `actors` and
+//! A request passes: socket limits ([`server`]) → what the node is called ([`host`]) → observation, who asks and how much of it is
+//! under way ([`observe`]) → one handler per route → answer or [`problem`]; all of it only as long as its key is good ([`stay`]). Handlers translate and nothing more: rules live in `actors` and
 //! `pipelines`. Keeps I1 (2xx only after durability), I5 (refusals at the door are made durable too), I6 (every handler
 //! works with the caller's visibility), I8 (every limit is in [`HttpOptions`]) and I12.
 
 pub mod server;
-mod places;
+pub(crate) mod places;
 mod observe;
+mod stay;
+pub mod host;
+mod headers;
+mod brake;
 mod linger;
 mod whole;
 mod caller;
@@ -41,6 +45,7 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::middleware::map_response;
 use axum::routing::{MethodRouter, get, post, put};
 use engine::lock::Lock;
 use tokio::sync::Semaphore;
@@ -63,10 +68,10 @@ const STORAGE_TROUBLE_LASTS: Duration = Duration::from_secs(5);
 /// Limits of the door.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpOptions {
-    /// Requests worked on at once.
+    /// Requests worked on at once, those with events and all others counted apart.
     pub requests_max: usize,
-    /// Of those, requests with events of one tenant.
-    pub tenant_ingest_max: usize,
+    /// Of either, those of one tenant.
+    pub tenant_requests_max: usize,
     /// Bytes of a body with events, after decompression.
     pub body_bytes_max: usize,
     /// Bytes of all bodies in memory.
@@ -83,13 +88,21 @@ pub struct HttpOptions {
     pub past_max: Duration,
     /// Newest event time accepted, after now.
     pub future_max: Duration,
+    /// Whether `/metrics` is answered without a key.
+    pub metrics_open: bool,
+    /// Whether clients on other machines may send their key without TLS.
+    pub plaintext_remote: bool,
+    /// Keys made or rotated in a minute for one tenant.
+    pub keys_per_minute_max: u32,
+    /// How long a rotated key may go on, seconds.
+    pub overlap_s_max: u32,
 }
 
 impl Default for HttpOptions {
     fn default() -> Self {
         Self {
             requests_max: 256,
-            tenant_ingest_max: 64,
+            tenant_requests_max: 64,
             body_bytes_max: 16 << 20,
             bodies_bytes_max: 256 << 20,
             decoders_max: std::thread::available_parallelism().map_or(1, usize::from),
@@ -98,6 +111,10 @@ impl Default for HttpOptions {
             request_timeout: Duration::from_secs(30),
             past_max: Duration::from_secs(315_576_000),
             future_max: Duration::from_secs(3600),
+            metrics_open: false,
+            plaintext_remote: false,
+            keys_per_minute_max: 60,
+            overlap_s_max: 604_800,
         }
     }
 }
@@ -108,8 +125,10 @@ pub struct Door {
     options: HttpOptions,
     metrics: Arc<Metrics>,
     gauges: gauges::Gauges,
-    requests: Semaphore,
+    /// Requests without events; those have their own, so that they never wait behind queries.
+    requests: permits::Permits,
     ingest: permits::Permits,
+    keys: brake::Brake,
     bodies: body::Budget,
     decoders: Arc<Semaphore>,
     queries: Queries,
@@ -124,8 +143,9 @@ impl Door {
         Arc::new(Self {
             node: OnceLock::new(),
             gauges: gauges::Gauges::register(&metrics),
-            requests: Semaphore::new(options.requests_max),
-            ingest: permits::Permits::new(options.requests_max, options.tenant_ingest_max),
+            requests: permits::Permits::new(options.requests_max, options.tenant_requests_max),
+            ingest: permits::Permits::new(options.requests_max, options.tenant_requests_max),
+            keys: brake::Brake::new(options.keys_per_minute_max),
             bodies: body::Budget::new(options.bodies_bytes_max),
             decoders: Arc::new(Semaphore::new(options.decoders_max)),
             metrics,
@@ -205,5 +225,6 @@ pub fn router(door: Arc<Door>) -> Router {
     all.fallback(observe::no_such_route)
         .method_not_allowed_fallback(observe::no_such_method)
         .layer(DefaultBodyLimit::max(ADMIN_BODY_BYTES_MAX))
+        .layer(map_response(headers::with_all))
         .with_state(door)
 }

@@ -1,4 +1,5 @@
-//! What happens around every request: the in-flight limit, the time limit, the measurement, and answers for no route.
+//! What happens around every request: whose it is, the in-flight limit, the time limit, the measurement, and answers for no
+//! route.
 //!
 //! Not here: limits of sockets (`server`) and of single kinds of requests (their handlers).
 
@@ -16,12 +17,18 @@ use futures::FutureExt;
 use crate::watchdog::doing::doing;
 
 use super::Door;
+use super::caller;
 use super::linger;
 use super::problem::{Kind, Problem};
+use super::stay::Stay;
 use super::whole;
 
 /// Routes that must answer even when the node is at its limit.
 const ALWAYS: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
+/// The route that brings events, whose handler takes a permit of those that are for them.
+const EVENTS: &str = "/v1/events";
+/// The route beside those of `GET` that only reads, or whose command goes on by itself.
+const SQL: &str = "/v1/sql";
 
 #[derive(Clone)]
 struct Route {
@@ -41,8 +48,9 @@ pub(super) fn measured(
 async fn around(State(Route { path, door }): State<Route>, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let (method, version) = (request.method().clone(), request.version());
-    let (request, rest) = linger::lend(request);
-    let response = match AssertUnwindSafe(doing(path, bounded(path, &door, request, next))).catch_unwind().await {
+    let (mut request, rest) = linger::lend(request);
+    let stay = known(&mut request, &door);
+    let response = match AssertUnwindSafe(doing(path, bounded(path, &door, request, next, stay))).catch_unwind().await {
         Ok(response) => response,
         Err(_) => Kind::Internal.with("answering panicked; the node's log says where").into_response(),
     };
@@ -64,23 +72,50 @@ async fn around(State(Route { path, door }): State<Route>, request: Request, nex
     response
 }
 
-async fn bounded(path: &'static str, door: &Door, request: Request, next: Next) -> Response {
+/// Whose request it is, if it has a good key; handlers need not look it up again, and refuse it if there is none.
+fn known(request: &mut Request, door: &Door) -> Option<Stay> {
+    let identity = caller::known(request.headers(), request.extensions(), door).ok()?;
+    request.extensions_mut().insert(identity.clone());
+    Some(Stay::new(identity, Arc::clone(door.node().ok()?)))
+}
+
+async fn bounded(
+    path: &'static str,
+    door: &Door,
+    request: Request,
+    next: Next,
+    stay: Option<Stay>,
+) -> Response {
     if ALWAYS.contains(&path) {
         return next.run(request).await;
     }
-    let Ok(_place) = door.requests.try_acquire() else {
-        let limit = door.options.requests_max;
-        return Kind::Overloaded.with(format!("{limit} requests are under way; try again")).into_response();
+    // Whoever shows no good key is refused before anything is read of it, or asks for what costs nothing.
+    let place = match &stay {
+        Some(stay) if path != EVENTS => door.requests.take(&stay.visibility()).map(Some),
+        _ => Ok(None),
     };
-    match tokio::time::timeout(door.options.request_timeout, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => {
-            let limit_ms = door.options.request_timeout.as_millis();
-            let detail = format!(
-                "no answer within {limit_ms} ms; what was sent may have taken effect, sending it again is safe"
-            );
-            Kind::Overloaded.with(detail).into_response()
+    let _place = match place {
+        Ok(place) => place,
+        Err(full) => return Problem::from(full).into_response(),
+    };
+    let only_reads = request.method() == Method::GET || path == SQL;
+    let request = stay.iter().fold(request, |request, stay| stay.during(request));
+    let work = async {
+        match tokio::time::timeout(door.options.request_timeout, next.run(request)).await {
+            Ok(response) => response,
+            Err(_) => {
+                let limit_ms = door.options.request_timeout.as_millis();
+                let detail = format!(
+                    "no answer within {limit_ms} ms; what was sent may have taken effect, sending it again is safe"
+                );
+                Kind::Overloaded.with(detail).into_response()
+            }
         }
+    };
+    match stay {
+        Some(stay) if only_reads => stay.answer(work).await,
+        Some(stay) => stay.after(work.await),
+        None => work.await,
     }
 }
 

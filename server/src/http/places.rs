@@ -1,24 +1,36 @@
-//! Places for connections (I8). When all are taken, a new connection gets the place of the one that has been idle longest, so
-//! that nobody can shut others out by connecting and keeping still.
+//! Places for connections (I8). When all are taken, a new connection gets that of one whose client does nothing, so that nobody
+//! can shut others out by connecting and keeping still, by sending half of something, or by reading no answers (I13).
 //!
 //! A connection is idle while nothing of it is being answered: before its first request, between requests, and for as long
-//! as a request's head takes to arrive. If all are busy, new ones wait in the kernel's queue. Not here: sockets.
+//! as a request's head takes to arrive. It is stuck while the node waits for its client: to take what is written, or to go on
+//! with a body. Who has to go is of the address that has most places: the longest idle one, or else the longest stuck. If
+//! there is none, new ones wait in the kernel's queue. Not here: sockets.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::response::Response;
 use engine::lock::Lock;
 use http_body::{Frame, SizeHint};
 use tokio::sync::Notify;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+
+use crate::silence::{Silence, Waiting};
+
+/// How long a client has the node wait before it counts as stuck; one on a slow line moves within it.
+const STUCK_AFTER: Duration = Duration::from_secs(1);
+/// Between two looks whether one is stuck, while somebody wants to come in.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// As many places as there are.
 #[derive(Debug)]
-pub(super) struct Places {
+pub(crate) struct Places {
     places_max: usize,
     taken: Lock<Taken>,
     /// A place has become free or idle.
@@ -29,34 +41,61 @@ pub(super) struct Places {
 struct Taken {
     /// By number.
     open: HashMap<u64, Usage>,
+    /// Those among them that have given up theirs and are about to end.
+    leaving: usize,
     /// Counts how often a connection came or became idle.
     turn: u64,
-    /// The idle ones, the longest first.
-    idle: BTreeMap<u64, CancellationToken>,
+}
+
+/// What counts as one address: that of IPv4, and the half of IPv6 that names a network, whose other half its owner may choose.
+fn network(peer: IpAddr) -> IpAddr {
+    match peer.to_canonical() {
+        IpAddr::V6(address) => IpAddr::V6((address.to_bits() >> 64 << 64).into()),
+        address => address,
+    }
 }
 
 /// One connection's place, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(crate) struct Place {
     places: Arc<Places>,
     number: u64,
     given_up: CancellationToken,
+    waits: Arc<Waits>,
+}
+
+/// What the node waits for.
+#[derive(Debug, Default)]
+struct Waits {
+    to_take: Arc<Waiting>,
+    to_send: Arc<Waiting>,
+}
+
+impl Waits {
+    /// For how long the client has been stuck.
+    fn stuck(&self) -> Option<Duration> {
+        self.to_take.lasts().max(self.to_send.lasts()).filter(|lasts| *lasts >= STUCK_AFTER)
+    }
 }
 
 #[derive(Debug)]
 struct Usage {
+    network: IpAddr,
+    leaving: bool,
     /// Requests being answered; over HTTP/1.1 at most one.
     answering: usize,
     /// When it became idle; none while it is being answered.
     idle_since: Option<u64>,
+    given_up: CancellationToken,
+    waits: Arc<Waits>,
 }
 
 /// Held while a request is being answered.
 #[derive(Debug)]
-pub(super) struct Answering(Arc<Place>);
+pub(crate) struct Answering(Arc<Place>);
 
 impl Places {
-    pub(super) fn new(places_max: usize) -> Arc<Self> {
+    pub(crate) fn new(places_max: usize) -> Arc<Self> {
         Arc::new(Self { places_max, taken: Lock::default(), changed: Notify::new() })
     }
 
@@ -66,27 +105,37 @@ impl Places {
             let changed = self.changed.notified();
             {
                 let taken = self.taken.lock();
-                if taken.open.len() < self.places_max || !taken.idle.is_empty() {
+                if taken.used() < self.places_max || taken.dispensable().is_some() {
                     return;
                 }
             }
-            changed.await;
+            // Who becomes stuck tells nobody, so it is looked again even if nothing has changed.
+            let _ = timeout(LOOK_EVERY, changed).await;
         }
     }
 
-    /// A place for a new connection, if need be that of the longest idle one.
-    pub(super) fn enter(self: &Arc<Self>) -> Arc<Place> {
-        let given_up = CancellationToken::new();
+    /// A place for a new connection from `peer`, if need be one that another has to give up.
+    pub(crate) fn enter(self: &Arc<Self>, peer: IpAddr) -> Arc<Place> {
+        let (given_up, waits) = (CancellationToken::new(), Arc::<Waits>::default());
         let mut taken = self.taken.lock();
-        let longest = if taken.open.len() >= self.places_max { taken.idle.pop_first() } else { None };
+        let full = taken.used() >= self.places_max;
+        let other = if full { taken.dispensable() } else { None };
+        let other = other.and_then(|number| taken.leaves(number));
         let number = taken.next();
-        let since = taken.idles(&given_up);
-        taken.open.insert(number, Usage { answering: 0, idle_since: Some(since) });
+        let usage = Usage {
+            network: network(peer),
+            leaving: false,
+            answering: 0,
+            idle_since: Some(number),
+            given_up: given_up.clone(),
+            waits: Arc::clone(&waits),
+        };
+        taken.open.insert(number, usage);
         drop(taken);
-        if let Some((_, longest)) = longest {
-            longest.cancel();
+        if let Some(other) = other {
+            other.cancel();
         }
-        Arc::new(Place { places: Arc::clone(self), number, given_up })
+        Arc::new(Place { places: Arc::clone(self), number, given_up, waits })
     }
 }
 
@@ -96,22 +145,56 @@ impl Taken {
         self.turn
     }
 
-    fn idles(&mut self, given_up: &CancellationToken) -> u64 {
-        let since = self.next();
-        self.idle.insert(since, given_up.clone());
-        since
+    fn used(&self) -> usize {
+        self.open.len() - self.leaving
+    }
+
+    fn leaves(&mut self, number: u64) -> Option<CancellationToken> {
+        let usage = self.open.get_mut(&number)?;
+        usage.leaving = true;
+        self.leaving += 1;
+        Some(usage.given_up.clone())
+    }
+
+    /// Who would have to go.
+    fn dispensable(&self) -> Option<u64> {
+        let staying = || self.open.iter().filter(|(_, usage)| !usage.leaving);
+        let mut by_network = HashMap::<IpAddr, usize>::new();
+        staying().for_each(|(_, usage)| *by_network.entry(usage.network).or_default() += 1);
+        let candidates = staying().filter_map(|(number, usage)| {
+            let stuck = usage.waits.stuck();
+            // A smaller rank goes first: idle ones before stuck ones, each the longest first.
+            let rank = match (usage.idle_since, stuck) {
+                (Some(since), _) => (0, since),
+                (None, Some(lasts)) => (1, u64::MAX - lasts.as_millis() as u64),
+                (None, None) => return None,
+            };
+            Some((usize::MAX - by_network[&usage.network], rank, *number))
+        });
+        candidates.min().map(|(_, _, number)| number)
     }
 }
 
 impl Place {
     /// When somebody else has got the place.
-    pub(super) async fn given_up(&self) {
+    pub(crate) async fn given_up(&self) {
         self.given_up.cancelled().await;
     }
 
-    /// Whether nothing is being answered.
-    pub(super) fn is_idle(&self) -> bool {
-        self.places.taken.lock().open.get(&self.number).is_none_or(|usage| usage.answering == 0)
+    /// Whether nobody would miss the connection: nothing is being answered, or its client is stuck.
+    pub(super) fn is_dispensable(&self) -> bool {
+        let taken = self.places.taken.lock();
+        taken.open.get(&self.number).is_none_or(|usage| usage.answering == 0) || self.waits.stuck().is_some()
+    }
+
+    /// Told of the client that takes nothing of what is written.
+    pub(super) fn to_take(&self) -> Arc<Waiting> {
+        Arc::clone(&self.waits.to_take)
+    }
+
+    /// Told of the client that does not go on with a body.
+    pub(super) fn to_send(&self) -> Arc<Waiting> {
+        Arc::clone(&self.waits.to_send)
     }
 
     /// From a request's head to the last byte of its answer.
@@ -119,9 +202,7 @@ impl Place {
         let mut taken = self.places.taken.lock();
         if let Some(usage) = taken.open.get_mut(&self.number) {
             usage.answering += 1;
-            if let Some(since) = usage.idle_since.take() {
-                taken.idle.remove(&since);
-            }
+            usage.idle_since = None;
         }
         Answering(Arc::clone(self))
     }
@@ -130,8 +211,8 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         let mut taken = self.places.taken.lock();
-        if let Some(since) = taken.open.remove(&self.number).and_then(|usage| usage.idle_since) {
-            taken.idle.remove(&since);
+        if taken.open.remove(&self.number).is_some_and(|usage| usage.leaving) {
+            taken.leaving -= 1;
         }
         drop(taken);
         self.places.changed.notify_one();
@@ -142,16 +223,15 @@ impl Drop for Answering {
     fn drop(&mut self) {
         let Self(place) = self;
         let mut taken = place.places.taken.lock();
-        let answering = taken.open.get_mut(&place.number).map(|usage| {
+        let turn = taken.next();
+        let usage = taken.open.get_mut(&place.number);
+        let is_idle = usage.is_some_and(|usage| {
             usage.answering -= 1;
-            usage.answering
+            usage.idle_since = (usage.answering == 0).then_some(turn);
+            usage.answering == 0
         });
-        if answering == Some(0) {
-            let since = taken.idles(&place.given_up);
-            taken.open.entry(place.number).and_modify(|usage| usage.idle_since = Some(since));
-        }
         drop(taken);
-        if answering == Some(0) {
+        if is_idle {
             place.places.changed.notify_one();
         }
     }
@@ -188,16 +268,67 @@ impl HttpBody for Held {
     }
 }
 
+/// A request's body whose sender may keep still for so long.
+struct Awaited {
+    body: Body,
+    silence: Silence,
+}
+
+/// The client has begun a body and does not go on.
+#[derive(Debug, thiserror::Error)]
+#[error("no byte of the body has come for {0} ms (connections.silence_ms_max)")]
+pub(super) struct Silent(u128);
+
+/// `body`, as long as its sender goes on with it.
+pub(super) fn awaited(body: Body, place: &Place, longest: Duration) -> Body {
+    if body.is_end_stream() {
+        return body;
+    }
+    Body::new(Awaited { body, silence: Silence::new(longest, place.to_send()) })
+}
+
+impl HttpBody for Awaited {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(context);
+        if frame.is_ready() {
+            self.silence.broken();
+            return frame;
+        }
+        let longest_ms = self.silence.longest().as_millis();
+        self.silence.poll(context).map(|()| Some(Err(axum::Error::new(Silent(longest_ms)))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+    use std::task::Waker;
+
     use super::*;
+
+    const ONE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+    const OTHER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2));
 
     #[tokio::test]
     async fn the_longest_idle_one_gives_up_its_place() {
         let places = Places::new(2);
-        let (first, second) = (places.enter(), places.enter());
+        let (first, second) = (places.enter(ONE), places.enter(ONE));
         drop(first.answering());
-        let third = places.enter();
+        let third = places.enter(ONE);
         assert!(second.given_up.is_cancelled());
         assert!(!first.given_up.is_cancelled() && !third.given_up.is_cancelled());
     }
@@ -205,7 +336,7 @@ mod tests {
     #[tokio::test]
     async fn who_is_being_answered_keeps_it() {
         let places = Places::new(1);
-        let place = places.enter();
+        let place = places.enter(ONE);
         let answering = place.answering();
         drop(place.answering());
         let room = places.room();
@@ -213,10 +344,32 @@ mod tests {
         assert!(futures::poll!(room.as_mut()).is_pending());
         drop(answering);
         room.await;
-        let other = places.enter();
-        assert!(place.given_up.is_cancelled() && place.is_idle());
+        let other = places.enter(ONE);
+        assert!(place.given_up.is_cancelled() && place.is_dispensable());
         drop((place, other));
         let taken = places.taken.lock();
-        assert_eq!((taken.open.len(), taken.idle.len()), (0, 0));
+        assert_eq!((taken.open.len(), taken.leaving), (0, 0));
+    }
+
+    #[tokio::test]
+    async fn an_address_with_many_makes_room_before_one_with_few() {
+        let places = Places::new(4);
+        let quiet = places.enter(OTHER);
+        let many: Vec<_> = (0..20).map(|_| places.enter(ONE)).collect();
+        assert!(!quiet.given_up.is_cancelled());
+        assert_eq!(many.iter().filter(|place| !place.given_up.is_cancelled()).count(), 3);
+    }
+
+    #[tokio::test]
+    async fn who_is_answered_and_takes_nothing_makes_room_after_a_while() {
+        let places = Places::new(2);
+        let (busy, stuck) = (places.enter(ONE), places.enter(ONE));
+        let _answering = (busy.answering(), stuck.answering());
+        let mut silence = Silence::new(Duration::from_secs(60), stuck.to_take());
+        assert!(silence.poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        timeout(Duration::from_millis(100), places.room()).await.unwrap_err();
+        timeout(STUCK_AFTER * 5, places.room()).await.unwrap();
+        let _other = places.enter(ONE);
+        assert!(stuck.given_up.is_cancelled() && !busy.given_up.is_cancelled());
     }
 }

@@ -42,6 +42,8 @@ pub enum Kind {
     TooLarge,
     /// A media type or content coding that is not spoken here.
     UnsupportedMedia,
+    /// The node is not called what the client calls it.
+    Misdirected,
     /// Readable but not acceptable: a field has a wrong value.
     Invalid,
     /// SQL that can't be planned or run.
@@ -65,7 +67,7 @@ pub enum Kind {
 }
 
 /// All kinds, in the order of their status.
-pub const KINDS: [Kind; 20] = [
+pub const KINDS: [Kind; 21] = [
     Kind::Malformed,
     Kind::Query,
     Kind::Unauthenticated,
@@ -77,6 +79,7 @@ pub const KINDS: [Kind; 20] = [
     Kind::Conflict,
     Kind::TooLarge,
     Kind::UnsupportedMedia,
+    Kind::Misdirected,
     Kind::Invalid,
     Kind::QuotaExceeded,
     Kind::TooMany,
@@ -109,6 +112,7 @@ impl Kind {
             Self::UnsupportedMedia => {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media", "Media type or coding not supported", None)
             }
+            Self::Misdirected => (StatusCode::MISDIRECTED_REQUEST, "misdirected", "Another host is meant", None),
             Self::Invalid => (StatusCode::UNPROCESSABLE_ENTITY, "invalid", "A value is not acceptable", None),
             Self::QuotaExceeded => {
                 (StatusCode::TOO_MANY_REQUESTS, "quota-exceeded", "A hard quota is used up", Some(60))

@@ -153,6 +153,7 @@ impl From<Rejected> for Problem {
                     return Kind::Invalid.with(&text).field(*field, "invalid", text);
                 }
                 KeysRejection::Unknown(_) => Kind::NotFound,
+                KeysRejection::Beyond { .. } => Kind::Forbidden,
                 KeysRejection::Taken(_)
                 | KeysRejection::Spent(_)
                 | KeysRejection::Rotated { .. }
@@ -198,7 +199,7 @@ impl From<CommandError> for Problem {
     fn from(error: CommandError) -> Self {
         let kind = match error {
             CommandError::Rejected(rejected) => return rejected.into(),
-            CommandError::Name(_) => return Self::invalid_field("tenant", error.to_string()),
+            CommandError::Name(_) | CommandError::Reserved(_) => return Self::invalid_field("tenant", error.to_string()),
             CommandError::Unknown(_) => Kind::NotFound,
             CommandError::Exists(_) => Kind::Conflict,
             CommandError::Busy => Kind::TooMany,

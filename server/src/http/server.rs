@@ -1,8 +1,8 @@
 //! Sockets of the doors that speak HTTP: accepts, bounds, drains. Knows nothing of what is served.
 //!
-//! Limits (I8): so many connections at once ([`places`](super::places) says who makes room), so long for a request's head
-//! (a slow sender can't hold a connection), so long for a drain. Each door speaks one version, [`Wire`]: a protocol that is
-//! not there needs no limits.
+//! Limits (I8): so many connections at once ([`places`](super::places) says who makes room), so long for TLS and for a request's
+//! head (a slow sender can't hold a connection), so long without a byte of a body or of an answer, so long for a drain. Each
+//! door speaks one version, [`Wire`]: a protocol that is not there needs no limits.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::Request;
-use axum::{Extension, Router};
+use axum::Router;
 use datafusion_postgres::pgwire::tokio::TlsAcceptor;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -23,6 +23,7 @@ use tokio::time::timeout;
 use tower::ServiceExt;
 
 use crate::listening::listen;
+use crate::silence::{Patient, Silence};
 use crate::watchdog::doing::doing;
 
 use super::places::{self, Place, Places};
@@ -36,32 +37,36 @@ const PING_EVERY: Duration = Duration::from_secs(30);
 const PONG_WITHIN: Duration = Duration::from_secs(20);
 /// Calls at once on one HTTP/2 connection.
 const STREAMS_MAX: u32 = 128;
+/// The first byte of a client that begins TLS.
+const TLS_HANDSHAKE: u8 = 0x16;
 
 /// Limits of the sockets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerOptions {
     /// Connections at once.
     pub connections_max: usize,
-    /// Longest time for the head of a request to arrive; also how long an idle connection is kept.
+    /// Longest time for TLS, and for the head of a request to arrive; also how long an idle connection is kept.
     pub head_timeout: Duration,
+    /// Longest time without a byte while the node waits for the client to take or to send one.
+    pub silence_max: Duration,
 }
 
 impl Default for ServerOptions {
     fn default() -> Self {
-        Self { connections_max: 1024, head_timeout: Duration::from_secs(15) }
+        Self { connections_max: 1024, head_timeout: Duration::from_secs(15), silence_max: Duration::from_secs(60) }
     }
 }
 
 /// What is spoken.
 #[derive(Clone)]
 pub enum Wire {
-    /// HTTP/1.1 in clear.
-    Http1,
+    /// HTTP/1.1 in clear, and within TLS with clients that begin it if there is an acceptor.
+    Http1(Option<TlsAcceptor>),
     /// HTTP/2 from the first byte, as gRPC wants it; within TLS if there is an acceptor.
     Http2(Option<TlsAcceptor>),
 }
 
-/// Who is at the other end; an extension of every request over [`Wire::Http2`].
+/// Who is at the other end; an extension of every request.
 #[derive(Debug, Clone, Copy)]
 pub struct Peer {
     /// From where.
@@ -91,7 +96,7 @@ pub struct HttpServer {
 impl HttpServer {
     /// Listens on `address` (port 0: a free one) and serves `router` over HTTP/1.1.
     pub async fn bind(address: SocketAddr, router: Router, options: ServerOptions) -> Result<Self, BindError> {
-        Self::bind_wire(address, router, options, Wire::Http1).await
+        Self::bind_wire(address, router, options, Wire::Http1(None)).await
     }
 
     /// The same over `wire`.
@@ -150,17 +155,18 @@ async fn accept(
             _ = drain.changed() => break,
             Some(ended) = connections.join_next() => report(ended),
             (stream, peer) = next(&listener, &places) => {
-                let (place, router, head_timeout) = (places.enter(), router.clone(), options.head_timeout);
+                let place = places.enter(peer.ip());
+                let one_at_a_time = matches!(wire, Wire::Http1(_));
+                let (router, options, stopped) = (router.clone(), options.clone(), stopped.clone());
+                let served = Served { router, options, one_at_a_time, stopped };
                 match wire.clone() {
-                    Wire::Http1 => {
-                        let speak = speak(stream, http1(head_timeout), place, router, stopped.clone());
-                        connections.spawn(doing("a connection over HTTP/1.1", speak))
-                    },
+                    Wire::Http1(tls) => {
+                        let begin = begin_http1(stream, tls, peer, place, served);
+                        connections.spawn(doing("a connection over HTTP/1.1", begin))
+                    }
                     Wire::Http2(tls) => {
-                        let peer = Peer { address: peer, encrypted: tls.is_some() };
-                        let router = router.layer(Extension(peer));
-                        let speak = begin_http2(stream, tls, head_timeout, place, router, stopped.clone());
-                        connections.spawn(doing("a connection over HTTP/2", speak))
+                        let begin = begin_http2(stream, tls, peer, place, served);
+                        connections.spawn(doing("a connection over HTTP/2", begin))
                     }
                 };
             }
@@ -227,24 +233,61 @@ fn http2() -> auto::Builder<TokioExecutor> {
     builder
 }
 
+/// What a connection is served with.
+struct Served {
+    router: Router,
+    options: ServerOptions,
+    /// Whether a client that does not go on with a request has nothing else under way.
+    one_at_a_time: bool,
+    stopped: watch::Receiver<Option<Duration>>,
+}
+
+/// Speaks HTTP/1.1, within TLS if that is how the client begins.
+async fn begin_http1(
+    stream: TcpStream,
+    tls: Option<TlsAcceptor>,
+    peer: SocketAddr,
+    place: Arc<Place>,
+    served: Served,
+) {
+    let head_timeout = served.options.head_timeout;
+    let mut first = [0];
+    let begins_tls = match &tls {
+        None => false,
+        Some(_) => match begun(stream.peek(&mut first), head_timeout, &place).await {
+            Some(1) => first[0] == TLS_HANDSHAKE,
+            _ => return,
+        },
+    };
+    match tls.filter(|_| begins_tls) {
+        None => speak(stream, http1(head_timeout), Peer { address: peer, encrypted: false }, place, served).await,
+        Some(tls) => {
+            if let Some(stream) = begun(tls.accept(stream), head_timeout, &place).await {
+                speak(stream, http1(head_timeout), Peer { address: peer, encrypted: true }, place, served).await;
+            }
+        }
+    }
+}
+
 /// Speaks HTTP/2 with who says something at all, and says it well if it is to be TLS.
 async fn begin_http2(
     stream: TcpStream,
     tls: Option<TlsAcceptor>,
-    head_timeout: Duration,
+    peer: SocketAddr,
     place: Arc<Place>,
-    router: Router,
-    stopped: watch::Receiver<Option<Duration>>,
+    served: Served,
 ) {
+    let peer = Peer { address: peer, encrypted: tls.is_some() };
+    let head_timeout = served.options.head_timeout;
     match tls {
         None => {
             if begun(stream.readable(), head_timeout, &place).await.is_some() {
-                speak(stream, http2(), place, router, stopped).await;
+                speak(stream, http2(), peer, place, served).await;
             }
         }
         Some(tls) => {
             if let Some(stream) = begun(tls.accept(stream), head_timeout, &place).await {
-                speak(stream, http2(), place, router, stopped).await;
+                speak(stream, http2(), peer, place, served).await;
             }
         }
     }
@@ -267,21 +310,28 @@ async fn begun<T>(begin: impl Future<Output = std::io::Result<T>>, head_timeout:
 async fn speak(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     builder: auto::Builder<TokioExecutor>,
+    peer: Peer,
     place: Arc<Place>,
-    router: Router,
-    mut stopped: watch::Receiver<Option<Duration>>,
+    Served { router, options, one_at_a_time, mut stopped }: Served,
 ) {
     let seat = Arc::clone(&place);
+    let silence_max = options.silence_max;
     let service = tower::service_fn(move |request: Request<_>| {
         let (answering, router) = (seat.answering(), router.clone());
-        async move { router.oneshot(request.map(Body::new)).await.map(|response| places::hold(response, answering)) }
+        let mut request = request.map(|body| match one_at_a_time {
+            true => places::awaited(Body::new(body), &seat, silence_max),
+            false => Body::new(body),
+        });
+        request.extensions_mut().insert(peer);
+        async move { router.oneshot(request).await.map(|response| places::hold(response, answering)) }
     });
+    let stream = Patient::new(stream, Silence::new(options.silence_max, place.to_take()));
     let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         () = place.given_up() => {
-            if place.is_idle() {
+            if place.is_dispensable() {
                 return;
             }
             connection.as_mut().graceful_shutdown();
@@ -366,7 +416,7 @@ mod tests {
             "slow"
         };
         let router = Router::new().route("/", get(slow)).route("/quick", get(async || "quick"));
-        let options = ServerOptions { connections_max: 2, head_timeout: Duration::from_secs(3600) };
+        let options = ServerOptions { connections_max: 2, head_timeout: Duration::from_secs(3600), ..ServerOptions::default() };
         let server = HttpServer::bind(ANYWHERE, router, options).await.unwrap();
         let mut answered = ask(server.address()).await;
         entered.notified().await;

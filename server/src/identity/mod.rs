@@ -5,15 +5,19 @@
 //! and where they are kept (`actors`), how a door carries them. Keys never get into errors or logs (I12).
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use actors::scram::PROOF_BYTES;
 use actors::{AuthError, PLATFORM, TenantsHandle};
 use pipelines::catalog::Visibility;
+use tokio::time::sleep;
 
 pub use actors::facets::keys::{Scope, Scopes};
 
 /// In place of a key's id in the audit trail.
 const OPERATOR: &str = "operator";
+/// Between two looks whether a key is still good.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// The caller that `key` belongs to, if it is good now.
 ///
@@ -99,7 +103,24 @@ impl Identity {
     /// # Errors
     /// If its key has been revoked or has expired.
     pub fn still(&self, tenants: &TenantsHandle) -> Result<Self, Refusal> {
+        // The operator has no key that could go.
+        if self.known.key_id == OPERATOR {
+            return Ok(self.clone());
+        }
         Ok(Self::from(tenants.still(&self.known)?))
+    }
+
+    /// Ends within a second of when its key opens nothing any more, and says why: what is open for a caller lives no longer.
+    pub fn gone(&self, tenants: &TenantsHandle) -> impl Future<Output = Refusal> + Send + use<> {
+        let (identity, tenants) = (self.clone(), tenants.clone());
+        async move {
+            loop {
+                if let Err(refusal) = identity.still(&tenants) {
+                    return refusal;
+                }
+                sleep(LOOK_EVERY).await;
+            }
+        }
     }
 
     /// The tenant whose key it has.
@@ -119,6 +140,11 @@ impl Identity {
     /// Name for the audit trail: tenant and id of the key, for instance `acme/0123456789abcdef`.
     pub fn principal(&self) -> &str {
         &self.principal
+    }
+
+    /// What it may do.
+    pub fn scopes(&self) -> Scopes {
+        self.known.scopes
     }
 
     /// Refuses a caller without `scope`.

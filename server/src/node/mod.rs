@@ -20,7 +20,7 @@ use actors::facets::lifecycle::{LifecycleCommand, Status};
 use actors::gate::ShardGate;
 use actors::journal::SEGMENT_BYTES_MAX;
 use actors::snapshots::{SledSnapshots, SnapshotsError};
-use actors::tenant::is_tenant_name;
+use actors::tenant::is_free_name;
 use actors::{Change, Command, CommandError, TenantState, Tenants, TenantsError, TenantsHandle};
 use engine::checkpoint::folder::{self, DataFolder, FolderError};
 use engine::checkpoint::manifest::Manifests;
@@ -255,7 +255,7 @@ impl Node {
         let directory = self.tenants.directory();
         let names: BTreeSet<&str> = batch.tenants().values.iter().flatten().collect();
         // A name that can't be a tenant's stays unknown, and the gate refuses its events one by one.
-        let is_missing = |name: &&str| directory.get(name).is_none() && is_tenant_name(name);
+        let is_missing = |name: &&str| directory.get(name).is_none() && is_free_name(name);
         names.into_iter().filter(is_missing).map(str::to_owned).collect()
     }
 

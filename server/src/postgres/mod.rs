@@ -3,13 +3,18 @@
 //! **Who may come in.** The password is an API key with the scope `query`; the user name must be the key's tenant, or
 //! `platform`, so that a key pasted into the wrong connection is an error and not other data. Clients prove the key by SCRAM
 //! and never send it. Connections from other machines need TLS unless `postgres.plaintext_remote` allows otherwise. A
-//! revoked key is refused at its next statement, not only at its next connection.
+//! key that is revoked or expires ends its connections within a second, whatever they are at.
+//!
+//! **How many.** Who has not logged in has one of few places, which the one that has waited longest gives up to a newcomer, of
+//! the address that has most of them; so strangers keep out only strangers. Sessions are shared out by tenant.
 //!
 //! **What a statement sees.** One consistent cut, taken when it is executed; so does each execution of a prepared one. A
 //! transaction block groups statements but holds no cut.
 //!
 //! Not here: what the views are (`pipelines`), the limits' values (`config`), how many statements run at once (`query`).
 
+mod connection;
+mod lengths;
 mod session;
 mod startup;
 mod statements;
@@ -40,33 +45,28 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use datafusion_postgres::pgwire::api::auth::StartupHandler;
-use datafusion_postgres::pgwire::api::cancel::CancelHandler;
-use datafusion_postgres::pgwire::api::query::{ExtendedQueryHandler, SimpleQueryHandler};
-use datafusion_postgres::pgwire::api::{ErrorHandler, PgWireServerHandlers};
-use datafusion_postgres::pgwire::tokio::{TlsAcceptor, process_socket};
+use datafusion_postgres::pgwire::tokio::TlsAcceptor;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::config::Config;
+use crate::http::places::Places;
 use crate::listening::listen;
 use crate::node::Node;
+use crate::permits::Permits;
 use crate::query::Queries;
 use crate::tls::{Tls, TlsError};
 use crate::watchdog::doing::doing;
 
-use cancel::{CancelStatements, Registry};
+use cancel::Registry;
+use connection::Limits;
 use dialect::Dialect;
+use lengths::Lengths;
 use session::{PgCatalog, Session};
-use sqlstate::SqlStates;
-use startup::Startup;
-use statements::Statements;
 
 /// What libpq's direct TLS (sslnegotiation=direct) calls the protocol.
 const ALPN: &str = "postgresql";
-/// Connections beyond the limit that are told so; further ones are closed without a word.
-const REFUSALS_MAX: usize = 64;
 /// Between two looks whether statements are still running, while draining.
 const DRAIN_POLL: Duration = Duration::from_millis(20);
 /// Between two attempts to accept when the machine is out of file descriptors.
@@ -108,6 +108,8 @@ struct Door {
     registry: Arc<Registry>,
     plaintext_remote: bool,
     end_point: Option<Vec<u8>>,
+    sessions: Permits,
+    limits: Limits,
 }
 
 impl Postgres {
@@ -127,18 +129,30 @@ impl Postgres {
         let failed = |source| PostgresError::Bind { address, source };
         let listener = listen(address).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
+        let options = &config.postgres;
+        let limits = Limits {
+            handshake_max: Duration::from_millis(config.connections.handshake_ms_max),
+            silence_max: Duration::from_millis(config.connections.silence_ms_max),
+            idle_max: Duration::from_millis(options.idle_ms_max),
+            lengths: Lengths {
+                statement_bytes_max: options.statement_bytes_max,
+                values_bytes_max: options.values_bytes_max,
+            },
+        };
         let door = Arc::new(Door {
             node,
             queries,
             pg_catalog,
             dialect: Dialect::default(),
             registry: Arc::default(),
-            plaintext_remote: config.postgres.plaintext_remote,
+            plaintext_remote: options.plaintext_remote,
             end_point: tls.end_point,
+            sessions: Permits::new(options.connections_max, options.tenant_connections_max),
+            limits,
         });
         let (stop, stopped) = watch::channel(None);
         // Owned: `closed` and `drain` notice its end, dropping the door aborts it.
-        let task = tokio::spawn(accept(listener, tls.acceptor, door, config.postgres.connections_max, stopped));
+        let task = tokio::spawn(accept(listener, tls.acceptor, door, Places::new(options.logins_max), stopped));
         Ok(Self { address, stop, task })
     }
 
@@ -172,7 +186,7 @@ async fn accept(
     listener: TcpListener,
     tls: TlsAcceptor,
     door: Arc<Door>,
-    connections_max: usize,
+    logins: Arc<Places>,
     mut stopped: watch::Receiver<Option<Duration>>,
 ) -> usize {
     let mut connections = JoinSet::new();
@@ -181,13 +195,10 @@ async fn accept(
             _ = stopped.changed() => break,
             Some(ended) = connections.join_next() => report(ended),
             (socket, peer) = next(&listener) => {
-                let open = connections.len();
-                if open >= connections_max + REFUSALS_MAX {
-                    tracing::warn!(%peer, open, "postgres connection dropped: too many");
-                    continue;
-                }
-                let full = open >= connections_max;
-                connections.spawn(serve(socket, tls.clone(), Arc::clone(&door), full));
+                let place = logins.enter(peer.ip());
+                let session = Arc::new(Session::new(Arc::clone(&door)));
+                let serve = connection::serve(socket, tls.clone(), session, place, door.limits);
+                connections.spawn(doing("a Postgres connection", serve));
             }
         }
     }
@@ -222,35 +233,5 @@ fn report(ended: Result<std::io::Result<()>, tokio::task::JoinError>) {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::debug!(%error, "postgres connection ended"),
         Err(death) => tracing::error!(%death, "postgres connection died"),
-    }
-}
-
-async fn serve(socket: TcpStream, tls: TlsAcceptor, door: Arc<Door>, full: bool) -> std::io::Result<()> {
-    let connection = Connection(Arc::new(Session::new(door, full)));
-    doing("a Postgres connection", process_socket(socket, Some(tls), connection)).await
-}
-
-/// The handlers of one connection; all work on its [`Session`].
-struct Connection(Arc<Session>);
-
-impl PgWireServerHandlers for Connection {
-    fn simple_query_handler(&self) -> Arc<impl SimpleQueryHandler> {
-        Arc::new(Statements(Arc::clone(&self.0)))
-    }
-
-    fn extended_query_handler(&self) -> Arc<impl ExtendedQueryHandler> {
-        Arc::new(Statements(Arc::clone(&self.0)))
-    }
-
-    fn startup_handler(&self) -> Arc<impl StartupHandler> {
-        Arc::new(Startup::new(Arc::clone(&self.0)))
-    }
-
-    fn cancel_handler(&self) -> Arc<impl CancelHandler> {
-        Arc::new(CancelStatements(Arc::clone(&self.0.door.registry)))
-    }
-
-    fn error_handler(&self) -> Arc<impl ErrorHandler> {
-        Arc::new(SqlStates)
     }
 }

@@ -30,7 +30,8 @@ use futures::Sink;
 use pipelines::catalog::{CATALOG, Catalog, Visibility};
 use tokio_util::sync::CancellationToken;
 
-use crate::identity::Identity;
+use crate::identity::{Identity, Refusal};
+use crate::permits::Permit;
 use crate::query;
 
 use super::Door;
@@ -46,8 +47,6 @@ use super::{commands, functions};
 /// One connection.
 pub(super) struct Session {
     pub(super) door: Arc<Door>,
-    /// Whether the connection came beyond the limit and is only to be told so.
-    pub(super) full: bool,
     asker: OnceLock<Asker>,
     /// Cancels the statement that runs now.
     running: Arc<Lock<CancellationToken>>,
@@ -64,17 +63,19 @@ pub(super) struct Asker {
     pub(super) cursors: Cursors,
     pub(super) changes: Changes,
     _registration: Registration,
+    _place: Permit,
 }
 
 impl Session {
-    pub(super) fn new(door: Arc<Door>, full: bool) -> Self {
-        Self { door, full, asker: OnceLock::new(), running: Arc::default() }
+    pub(super) fn new(door: Arc<Door>) -> Self {
+        Self { door, asker: OnceLock::new(), running: Arc::default() }
     }
 
-    /// Lets `identity` in with a SQL session of its own.
+    /// Lets `identity` in with a SQL session of its own; `place` is its place among the sessions.
     pub(super) fn admit(
         &self,
         identity: Identity,
+        place: Permit,
         registration: impl FnOnce(Arc<Lock<CancellationToken>>) -> Registration,
     ) -> PgWireResult<()> {
         let visibility = identity.visibility();
@@ -98,12 +99,25 @@ impl Session {
             cursors: Cursors::default(),
             changes: Changes::default(),
             _registration: registration,
+            _place: place,
         };
         self.asker.set(asker).map_err(|_| sqlstate::fatal("08P01", "this connection is already authenticated"))
     }
 
-    /// Who is asking, if the key is still good. pgwire goes on reading after a failed login, so this is also what keeps
-    /// strangers out.
+    /// Whether somebody has logged in.
+    pub(super) fn is_admitted(&self) -> bool {
+        self.asker.get().is_some()
+    }
+
+    /// Ends when the key of who has logged in opens nothing any more.
+    pub(super) async fn key_gone(&self) -> Refusal {
+        match self.asker.get() {
+            Some(asker) => asker.identity.gone(&self.door.node.tenants).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Who is asking, if the key is still good; also what keeps strangers out.
     pub(super) fn asker(&self) -> PgWireResult<&Asker> {
         self.admitted().map(|(asker, _)| asker)
     }

@@ -22,6 +22,7 @@ use engine::lock::Lock;
 use futures::{Sink, SinkExt};
 
 use crate::identity::{self, Identity, Refusal, Scope};
+use crate::permits::Full;
 
 use super::scram::{self, Challenge, SCRAM, SCRAM_PLUS};
 use super::session::Session;
@@ -64,9 +65,6 @@ impl StartupHandler for Startup {
     {
         match message {
             PgWireFrontendMessage::Startup(ref startup) => {
-                if self.session.full {
-                    return Err(fatal("53300", "too many connections (postgres.connections_max); try again later"));
-                }
                 protocol_negotiation(client, startup).await?;
                 save_startup_parameters_to_metadata(client, startup);
                 self.refuse_open_wire(client)?;
@@ -155,10 +153,11 @@ impl Startup {
         PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
     {
         may_ask(&identity)?;
+        let place = self.session.door.sessions.take(&identity.visibility()).map_err(no_room)?;
         let registry = Arc::clone(&self.session.door.registry);
         let (pid, secret) = registry.issue(&*client);
         client.set_pid_and_secret_key(pid, secret.clone());
-        self.session.admit(identity, |running| registry.register(pid, secret, running))?;
+        self.session.admit(identity, place, |running| registry.register(pid, secret, running))?;
         let mut parameters = DefaultServerParameterProvider::default();
         parameters.server_version = SERVER_VERSION.to_owned();
         parameters.is_superuser = false;
@@ -175,6 +174,17 @@ pub(super) fn may_ask(identity: &Identity) -> PgWireResult<()> {
 /// A caller without a good key.
 pub(super) fn refuse(refusal: &Refusal) -> PgWireError {
     fatal("28P01", refusal.to_string())
+}
+
+/// There are as many sessions as there may be.
+fn no_room(full: Full) -> PgWireError {
+    let told = match full {
+        Full::Tenant(limit) => format!(
+            "too many connections: {limit} of this tenant are open, which is its share (postgres.tenant_connections_max)"
+        ),
+        Full::Node(_) => "too many connections (postgres.connections_max); try again later".to_owned(),
+    };
+    fatal("53300", told)
 }
 
 fn refuse_exchange(error: scram::ScramError) -> PgWireError {

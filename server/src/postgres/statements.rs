@@ -38,7 +38,7 @@ use super::session::{Asker, Session};
 use super::{commands, copy, cursors, dialect, reading, results, sqlstate, texts, views};
 
 /// Text and plan of a prepared statement, as the library keeps them.
-type Prepared = (String, Option<(Statement, LogicalPlan)>);
+pub(super) type Prepared = (String, Option<(Statement, LogicalPlan)>);
 
 /// Answers the statements of a [`Session`].
 pub(super) struct Statements(pub(super) Arc<Session>);

@@ -24,7 +24,7 @@ pub(super) fn ask(wire: Wire, address: SocketAddr, patience: Duration) -> io::Re
     stream.set_read_timeout(Some(patience))?;
     stream.set_write_timeout(Some(patience))?;
     let question: &[u8] = match wire {
-        Wire::Http => b"GET /healthz HTTP/1.1\r\nhost: watchdog\r\nconnection: close\r\n\r\n",
+        Wire::Http => b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n",
         Wire::Postgres => &[0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f],
         Wire::Http2 => b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00",
     };

@@ -28,7 +28,7 @@ fn create(n: u8, expires_at_us: Option<i64>) -> KeysCommand {
 
 fn rotate(old: u8, new: u8, overlap_us: i64) -> KeysCommand {
     let (new_id, new_hash) = issue(new);
-    KeysCommand::Rotate { id: issue(old).0, new_id, new_hash, new_scram: scram(new), overlap_us }
+    KeysCommand::Rotate { holder: Scopes::all(), id: issue(old).0, new_id, new_hash, new_scram: scram(new), overlap_us }
 }
 
 fn revoke(n: u8) -> KeysCommand {
@@ -57,6 +57,23 @@ fn a_rotated_key_works_until_the_overlap_ends() {
     assert_eq!(keys.verifiers[&issue(2).0], scram(2));
     let again = run(&mut keys, 21, rotate(1, 3, 5));
     assert_eq!(again, Err(KeysRejection::Rotated { id: issue(1).0, replaced_by: issue(2).0 }));
+}
+
+#[test]
+fn nobody_rotates_a_key_that_may_do_more() {
+    let mut keys = Keys::default();
+    run(&mut keys, 10, create(1, None)).unwrap();
+    let with = |scopes: &[Scope]| match rotate(1, 2, 5) {
+        KeysCommand::Rotate { id, new_id, new_hash, new_scram, overlap_us, .. } => {
+            let holder = scopes.iter().copied().collect();
+            KeysCommand::Rotate { holder, id, new_id, new_hash, new_scram, overlap_us }
+        }
+        other => other,
+    };
+    let beyond = |scope| Err(KeysRejection::Beyond { id: issue(1).0, scope });
+    assert_eq!(run(&mut keys, 20, with(&[Scope::Admin])), beyond(Scope::Ingest));
+    assert_eq!(run(&mut keys, 20, with(&[Scope::Ingest, Scope::Admin])), beyond(Scope::Query));
+    assert_eq!(run(&mut keys, 20, with(&Scope::ALL)), Ok(3));
 }
 
 #[test]
