@@ -48,7 +48,9 @@ pub(super) fn of_flight(error: FlightError) -> Status {
 /// The table.
 fn code(kind: Kind) -> Code {
     match kind {
-        Kind::Malformed | Kind::Query | Kind::UnsupportedMedia | Kind::Misdirected | Kind::Invalid => Code::InvalidArgument,
+        Kind::Malformed | Kind::Query | Kind::UnsupportedMedia | Kind::Misdirected | Kind::Invalid => {
+            Code::InvalidArgument
+        }
         Kind::Unauthenticated => Code::Unauthenticated,
         Kind::Forbidden | Kind::TenantInactive => Code::PermissionDenied,
         Kind::NotFound => Code::NotFound,

@@ -15,7 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::identity::Refusal;
 
-use super::places::Silent;
+use super::held::Silent;
 use super::problem::{Kind, Problem};
 
 /// Largest window a zstd frame may ask for (8 MiB, what RFC 8878 tells every decoder to support).

@@ -135,7 +135,10 @@ impl Gauges {
     responses((status = 200, description = "OpenMetrics text", content_type = "application/openmetrics-text"),
         (status = 401, description = "no valid key", body = ProblemBody, content_type = "application/problem+json"),
         (status = 403, description = "not the platform's", body = ProblemBody, content_type = "application/problem+json")))]
-pub(super) async fn metrics(State(door): State<Arc<Door>>, MayWatch: MayWatch) -> ([(HeaderName, &'static str); 1], String) {
+pub(super) async fn metrics(
+    State(door): State<Arc<Door>>,
+    MayWatch: MayWatch,
+) -> ([(HeaderName, &'static str); 1], String) {
     if let Some(node) = door.node.get() {
         door.gauges.read(node);
     }

@@ -52,7 +52,8 @@ impl Hosts {
             },
         };
         let authority = written.parse::<Authority>();
-        let authority = authority.map_err(|_| Kind::Malformed.with(format!("the header Host is no host: {written:?}")))?;
+        let authority =
+            authority.map_err(|_| Kind::Malformed.with(format!("the header Host is no host: {written:?}")))?;
         match self.take(authority.host()) {
             true => Ok(()),
             false => Err(Kind::Misdirected.with(format!(

@@ -7,6 +7,7 @@
 
 pub mod server;
 pub(crate) mod places;
+mod held;
 mod observe;
 mod stay;
 pub mod host;

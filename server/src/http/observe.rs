@@ -79,13 +79,7 @@ fn known(request: &mut Request, door: &Door) -> Option<Stay> {
     Some(Stay::new(identity, Arc::clone(door.node().ok()?)))
 }
 
-async fn bounded(
-    path: &'static str,
-    door: &Door,
-    request: Request,
-    next: Next,
-    stay: Option<Stay>,
-) -> Response {
+async fn bounded(path: &'static str, door: &Door, request: Request, next: Next, stay: Option<Stay>) -> Response {
     if ALWAYS.contains(&path) {
         return next.run(request).await;
     }

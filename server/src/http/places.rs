@@ -4,24 +4,19 @@
 //! A connection is idle while nothing of it is being answered: before its first request, between requests, and for as long
 //! as a request's head takes to arrive. It is stuck while the node waits for its client: to take what is written, or to go on
 //! with a body. Who has to go is of the address that has most places: the longest idle one, or else the longest stuck. If
-//! there is none, new ones wait in the kernel's queue. Not here: sockets.
+//! there is none, new ones wait in the kernel's queue. Not here: sockets, bodies ([`super::held`]).
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::body::{Body, Bytes, HttpBody};
-use axum::response::Response;
 use engine::lock::Lock;
-use http_body::{Frame, SizeHint};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::silence::{Silence, Waiting};
+use crate::silence::Waiting;
 
 /// How long a client has the node wait before it counts as stuck; one on a slow line moves within it.
 const STUCK_AFTER: Duration = Duration::from_secs(1);
@@ -237,86 +232,12 @@ impl Drop for Answering {
     }
 }
 
-/// A body whose connection is being answered until it has been sent.
-struct Held {
-    body: Body,
-    _answering: Answering,
-}
-
-/// `response`, being answered until its last byte.
-pub(super) fn hold(response: Response, answering: Answering) -> Response {
-    response.map(|body| Body::new(Held { body, _answering: answering }))
-}
-
-impl HttpBody for Held {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
-/// A request's body whose sender may keep still for so long.
-struct Awaited {
-    body: Body,
-    silence: Silence,
-}
-
-/// The client has begun a body and does not go on.
-#[derive(Debug, thiserror::Error)]
-#[error("no byte of the body has come for {0} ms (connections.silence_ms_max)")]
-pub(super) struct Silent(u128);
-
-/// `body`, as long as its sender goes on with it.
-pub(super) fn awaited(body: Body, place: &Place, longest: Duration) -> Body {
-    if body.is_end_stream() {
-        return body;
-    }
-    Body::new(Awaited { body, silence: Silence::new(longest, place.to_send()) })
-}
-
-impl HttpBody for Awaited {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let frame = Pin::new(&mut self.body).poll_frame(context);
-        if frame.is_ready() {
-            self.silence.broken();
-            return frame;
-        }
-        let longest_ms = self.silence.longest().as_millis();
-        self.silence.poll(context).map(|()| Some(Err(axum::Error::new(Silent(longest_ms)))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::net::Ipv4Addr;
-    use std::task::Waker;
+    use std::task::{Context, Waker};
+
+    use crate::silence::Silence;
 
     use super::*;
 

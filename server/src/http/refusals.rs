@@ -199,7 +199,9 @@ impl From<CommandError> for Problem {
     fn from(error: CommandError) -> Self {
         let kind = match error {
             CommandError::Rejected(rejected) => return rejected.into(),
-            CommandError::Name(_) | CommandError::Reserved(_) => return Self::invalid_field("tenant", error.to_string()),
+            CommandError::Name(_) | CommandError::Reserved(_) => {
+                return Self::invalid_field("tenant", error.to_string());
+            }
             CommandError::Unknown(_) => Kind::NotFound,
             CommandError::Exists(_) => Kind::Conflict,
             CommandError::Busy => Kind::TooMany,

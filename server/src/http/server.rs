@@ -8,9 +8,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
-use axum::Router;
 use datafusion_postgres::pgwire::tokio::TlsAcceptor;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
@@ -26,7 +26,8 @@ use crate::listening::listen;
 use crate::silence::{Patient, Silence};
 use crate::watchdog::doing::doing;
 
-use super::places::{self, Place, Places};
+use super::held;
+use super::places::{Place, Places};
 
 /// Between two attempts to accept when the machine is out of file descriptors.
 const ACCEPT_RETRY: Duration = Duration::from_millis(50);
@@ -243,13 +244,7 @@ struct Served {
 }
 
 /// Speaks HTTP/1.1, within TLS if that is how the client begins.
-async fn begin_http1(
-    stream: TcpStream,
-    tls: Option<TlsAcceptor>,
-    peer: SocketAddr,
-    place: Arc<Place>,
-    served: Served,
-) {
+async fn begin_http1(stream: TcpStream, tls: Option<TlsAcceptor>, peer: SocketAddr, place: Arc<Place>, served: Served) {
     let head_timeout = served.options.head_timeout;
     let mut first = [0];
     let begins_tls = match &tls {
@@ -270,13 +265,7 @@ async fn begin_http1(
 }
 
 /// Speaks HTTP/2 with who says something at all, and says it well if it is to be TLS.
-async fn begin_http2(
-    stream: TcpStream,
-    tls: Option<TlsAcceptor>,
-    peer: SocketAddr,
-    place: Arc<Place>,
-    served: Served,
-) {
+async fn begin_http2(stream: TcpStream, tls: Option<TlsAcceptor>, peer: SocketAddr, place: Arc<Place>, served: Served) {
     let peer = Peer { address: peer, encrypted: tls.is_some() };
     let head_timeout = served.options.head_timeout;
     match tls {
@@ -319,11 +308,11 @@ async fn speak(
     let service = tower::service_fn(move |request: Request<_>| {
         let (answering, router) = (seat.answering(), router.clone());
         let mut request = request.map(|body| match one_at_a_time {
-            true => places::awaited(Body::new(body), &seat, silence_max),
+            true => held::awaited(Body::new(body), &seat, silence_max),
             false => Body::new(body),
         });
         request.extensions_mut().insert(peer);
-        async move { router.oneshot(request).await.map(|response| places::hold(response, answering)) }
+        async move { router.oneshot(request).await.map(|response| held::hold(response, answering)) }
     });
     let stream = Patient::new(stream, Silence::new(options.silence_max, place.to_take()));
     let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
@@ -416,7 +405,8 @@ mod tests {
             "slow"
         };
         let router = Router::new().route("/", get(slow)).route("/quick", get(async || "quick"));
-        let options = ServerOptions { connections_max: 2, head_timeout: Duration::from_secs(3600), ..ServerOptions::default() };
+        let options =
+            ServerOptions { connections_max: 2, head_timeout: Duration::from_secs(3600), ..ServerOptions::default() };
         let server = HttpServer::bind(ANYWHERE, router, options).await.unwrap();
         let mut answered = ask(server.address()).await;
         entered.notified().await;

@@ -57,18 +57,19 @@ impl Stay {
         self.after(response)
     }
 
-    /// `response`, whose body breaks off when the key is gone.
+    /// `response`, whose body breaks off when the key is gone. One that is there whole does not: it may be what took the key.
     pub(super) fn after(&self, response: Response) -> Response {
-        response.map(|body| self.within(body))
+        match response.body().size_hint().exact() {
+            Some(_) => response,
+            None => response.map(|body| self.within(body)),
+        }
     }
 
     fn within(&self, body: Body) -> Body {
-        // What is there whole is gone before anybody could look.
-        match body.size_hint().exact() {
-            Some(0) => body,
-            _ if body.is_end_stream() => body,
-            _ => Body::new(Kept { body, over: self.over() }),
+        if body.is_end_stream() {
+            return body;
         }
+        Body::new(Kept { body, over: self.over() })
     }
 }
 

@@ -127,15 +127,12 @@ fn patient(socket: Framed<MaybeTls, PgWireMessageServerCodec<Prepared>>, limits:
 }
 
 /// Answers messages of a client that is let in; why it is to be hung up on, if it does not leave by itself.
-async fn converse(
-    socket: &mut Socket,
-    handlers: &Handlers,
-    idle_max: Duration,
-) -> io::Result<Option<PgWireError>> {
+async fn converse(socket: &mut Socket, handlers: &Handlers, idle_max: Duration) -> io::Result<Option<PgWireError>> {
     loop {
         match timeout(idle_max, socket.next()).await {
             Err(_) => {
-                let told = format!("no statement for {} ms, which is the limit (postgres.idle_ms_max)", idle_max.as_millis());
+                let told =
+                    format!("no statement for {} ms, which is the limit (postgres.idle_ms_max)", idle_max.as_millis());
                 return Ok(Some(fatal("57P05", told)));
             }
             Ok(Some(Ok(PgWireFrontendMessage::Terminate(_))) | None) => return Ok(None),
