@@ -19,6 +19,10 @@ pub struct Place {
     /// Running node to work on, for instance http://127.0.0.1:8080 [env: TENANTRY_URL, unless --data is given]
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
+    /// PEM file of the authority that the certificate of an https:// node is from, or of that certificate itself [default: what
+    /// this machine trusts]
+    #[arg(long, value_name = "FILE", env = "TENANTRY_CA")]
+    pub ca: Option<PathBuf>,
     /// API key for the running node
     #[arg(long, value_name = "KEY", env = "TENANTRY_KEY", hide_env_values = true)]
     pub key: Option<String>,
@@ -38,7 +42,7 @@ impl Place {
         let Some(key) = &self.key else {
             anyhow::bail!("a running node wants an API key: give --key, or set TENANTRY_KEY");
         };
-        Remote::new(&url, key).map(Some)
+        Remote::new(&url, key, self.ca.as_deref()).map(Some)
     }
 
     /// The settings for the data folder.

@@ -1,13 +1,18 @@
-//! A running node, over its HTTP API.
+//! A running node, over its HTTP API, within TLS if its URL says so.
 //!
-//! Plain HTTP: keys stay on the machine or behind a proxy that ends TLS. Not here: what is asked ([`super::api`]).
+//! Not here: what is asked ([`super::api`]).
 
 use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context;
+use datafusion_postgres::pgwire::tokio::tokio_rustls::rustls::crypto::ring as provider;
 use ureq::Agent;
 use ureq::http::Request as HttpRequest;
 use ureq::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 
 use super::api::Request;
 use super::problem::Problem;
@@ -19,6 +24,14 @@ const SILENCE_MAX: Duration = Duration::from_secs(600);
 /// Bytes that are read at once.
 const READ_BYTES: usize = 64 << 10;
 
+/// Where distributions keep the certificates that they trust.
+const MACHINE_TRUSTS: [&str; 4] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+];
+
 /// A node that answers HTTP.
 #[derive(Debug, Clone)]
 pub(super) struct Remote {
@@ -28,17 +41,20 @@ pub(super) struct Remote {
 }
 
 impl Remote {
-    /// The node at `url`, asked with `key`.
+    /// The node at `url`, asked with `key`; within TLS its certificate is from who `ca` names, or whom this machine trusts.
     ///
     /// # Errors
-    /// If `url` is not an `http://` one.
-    pub(super) fn new(url: &str, key: &str) -> anyhow::Result<Self> {
-        if !url.starts_with("http://") {
-            anyhow::bail!("--url {url}: expected http://HOST:PORT");
-        }
+    /// If `url` is neither an `http://` nor an `https://` one, or there are no certificates to trust.
+    pub(super) fn new(url: &str, key: &str, ca: Option<&Path>) -> anyhow::Result<Self> {
+        let tls = match url {
+            url if url.starts_with("https://") => trusted(ca)?,
+            url if url.starts_with("http://") => TlsConfig::default(),
+            _ => anyhow::bail!("--url {url}: expected http://HOST:PORT or https://HOST:PORT"),
+        };
         // Statuses carry problems, which are read here rather than by the library.
         let config = Agent::config_builder()
             .http_status_as_error(false)
+            .tls_config(tls)
             .timeout_connect(Some(CONNECT_TIMEOUT))
             .timeout_per_read(Some(SILENCE_MAX))
             .user_agent(concat!("tenantry/", env!("CARGO_PKG_VERSION")))
@@ -87,4 +103,28 @@ impl Remote {
             }
         }
     }
+}
+
+/// Trusts the certificates in the file `ca`, or those that this machine keeps.
+fn trusted(ca: Option<&Path>) -> anyhow::Result<TlsConfig> {
+    let file =
+        match ca {
+            Some(file) => file.to_owned(),
+            None => MACHINE_TRUSTS.iter().map(PathBuf::from).find(|file| file.exists()).context(
+                "this machine keeps no certificates that it trusts where they are looked for; give --ca FILE",
+            )?,
+        };
+    let pem = std::fs::read(&file).with_context(|| format!("--ca {}", file.display()))?;
+    let certificates = parse_pem(&pem).filter_map(|item| match item {
+        Ok(PemItem::Certificate(certificate)) => Some(certificate),
+        _ => None,
+    });
+    let certificates: Vec<_> = certificates.collect();
+    if certificates.is_empty() {
+        anyhow::bail!("--ca {}: there is no certificate in it", file.display());
+    }
+    Ok(TlsConfig::builder()
+        .root_certs(RootCerts::Specific(Arc::new(certificates)))
+        .unversioned_rustls_crypto_provider(Arc::new(provider::default_provider()))
+        .build())
 }

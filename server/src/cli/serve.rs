@@ -27,7 +27,7 @@ way nothing that was acknowledged is lost.
 
 Examples:
   tenantry serve --data ./data
-  tenantry serve --config /etc/tenantry.toml --http 0.0.0.0:8080
+  tenantry serve --http 0.0.0.0:8080 --set tls.certificate=chain.pem --set tls.key=key.pem
   tenantry serve --set engine.checkpoint_interval_ms=5000 --print-config > tenantry.toml")]
 pub(super) struct Serve {
     /// Configuration file
