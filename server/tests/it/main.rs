@@ -15,6 +15,7 @@ mod ready;
 mod threads;
 mod watch;
 mod door;
+mod doors;
 mod crash;
 mod damage;
 mod torture;

@@ -435,10 +435,16 @@ async fn connections_beyond_the_limit_are_told_so() {
     }
     let house = House::open(&[("postgres.connections_max", "1")]).await;
     let (_, key) = house.key("acme", 2).await;
-    let held = tokio::net::TcpStream::connect(house.serving.postgres_address().unwrap()).await.unwrap();
+    let address = house.serving.postgres_address().unwrap();
+    let mut config = tokio_postgres::Config::new();
+    config.host(address.ip().to_string()).port(address.port()).dbname("tenantry").user("acme").password(&key);
+    config.ssl_mode(tokio_postgres::config::SslMode::Disable);
+    let (held, connection) = config.connect(tokio_postgres::NoTls).await.unwrap();
+    let connection = tokio::spawn(connection);
     let told = house.failure("acme", &key, "select 1").await;
     assert!(told.contains("too many connections"), "{told}");
     drop(held);
+    connection.await.unwrap().unwrap();
     house.serving.drain().await.unwrap();
 }
 

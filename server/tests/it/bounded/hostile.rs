@@ -17,7 +17,7 @@ const GROWTH_MB_MAX: f64 = 200.0;
 /// Sends what is there of a request until the node answers or hangs up.
 fn send_endlessly(bounded: &Bounded, head: &str, mut more: impl FnMut() -> Option<Vec<u8>>) -> String {
     let mut stream = TcpStream::connect(bounded.node.address()).unwrap();
-    let auth = format!("{head}host: x\r\nconnection: close\r\nauthorization: Bearer {}\r\n\r\n", bounded.key);
+    let auth = format!("{head}host: localhost\r\nconnection: close\r\nauthorization: Bearer {}\r\n\r\n", bounded.key);
     stream.write_all(auth.as_bytes()).unwrap();
     while let Some(bytes) = more() {
         if stream.write_all(&bytes).is_err() {

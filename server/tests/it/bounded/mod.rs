@@ -5,6 +5,8 @@
 mod hostile;
 mod overload;
 mod neighbour;
+mod strangers;
+mod revoked;
 
 use std::path::Path;
 
@@ -16,6 +18,8 @@ use crate::served::{Served, platform_key};
 struct Bounded {
     node: Served,
     key: String,
+    /// For clients that want one.
+    runtime: tokio::runtime::Runtime,
     _data: tempfile::TempDir,
 }
 
@@ -27,7 +31,8 @@ impl Bounded {
         let meter = json!({"event_type": "call", "value": "$.tokens", "aggregation": "sum",
             "dimensions": [{"name": "model", "path": "$.model"}], "window": {"tumbling": {"size_s": 60}}});
         assert_eq!(node.json("PUT", "/v1/meters/tokens", &meter).status, 200);
-        Self { node, key, _data: data }
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        Self { node, key, runtime, _data: data }
     }
 
     /// Creates a tenant and gives a key of it.

@@ -4,6 +4,7 @@ mod rig;
 mod ingest;
 mod refusals;
 mod admin;
+mod keys;
 mod erasure;
 mod damage;
 mod query;

@@ -111,7 +111,7 @@ fn statements_are_limited_recorded_and_counted() {
     let seen = rows.as_array().unwrap().iter().cloned().map(without_null).collect::<Vec<_>>();
     assert_eq!(seen, expect.map(without_null));
     assert_eq!(rig.sql(&other, "SELECT * FROM queries WHERE tenant = 'acme'"), json!([]));
-    let metrics = rig.get("/metrics", "").text;
+    let metrics = rig.get("/metrics", &rig.platform).text;
     for line in [
         "tenantry_statement_seconds_count{door=\"http\",outcome=\"failed\"} 3",
         "tenantry_statement_seconds_count{door=\"http\",outcome=\"finished\"} 4",

@@ -86,7 +86,7 @@ fn tenants_that_are_not_active_send_nothing() {
 
 #[test]
 fn overload_is_an_answer() {
-    let rig = rig_with(HttpOptions { tenant_ingest_max: 0, ..HttpOptions::default() });
+    let rig = rig_with(HttpOptions { tenant_requests_max: 0, ..HttpOptions::default() });
     let key = rig.tenant("acme");
     rig.single(&key, &event("1", 1)).is_problem(429, "too-many");
     drop(rig);

@@ -17,8 +17,7 @@ fn the_document_and_the_router_agree() {
         for method in methods.as_object().unwrap().keys().filter(|name| *name != "parameters") {
             let answer = rig.send(&method.to_uppercase(), &real, "", &[], b"");
             assert_ne!(answer.status, 405, "{method} {path}");
-            let is_open =
-                ["/healthz", "/readyz", "/metrics", "/openapi.json", "/problems/{kind}"].contains(&path.as_str());
+            let is_open = ["/healthz", "/readyz", "/openapi.json", "/problems/{kind}"].contains(&path.as_str());
             assert_eq!(answer.status, if is_open { 200 } else { 401 }, "{method} {path}: {}", answer.text);
         }
     }
@@ -43,7 +42,7 @@ fn metrics_count_what_was_answered() {
     rig.single(&key, &event("1", 1));
     rig.single(&key, &event("1", 2));
     rig.node.engine.cut().unwrap();
-    let text = rig.get("/metrics", "").text;
+    let text = rig.get("/metrics", &rig.platform).text;
     for line in [
         "tenantry_events_total{outcome=\"admitted\"} 1",
         "tenantry_events_total{outcome=\"duplicate\"} 1",

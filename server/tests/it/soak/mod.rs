@@ -109,6 +109,8 @@ impl Soak {
         let settings = [
             "postgres.address=127.0.0.1:0".to_owned(),
             "flight.address=127.0.0.1:0".to_owned(),
+            // Keys come and go here as fast as they can.
+            "keys.tenant_per_minute_max=1000000".to_owned(),
             format!("engine.checkpoint_interval_ms={}", random.pick(&["300", "1000", "3000"])),
             format!("engine.segment_bytes={}", random.pick(&["500000", "4000000"])),
             format!("engine.archive_above_bytes={}", random.pick(&["2000000", "20000000"])),

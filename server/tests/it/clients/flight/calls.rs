@@ -134,15 +134,47 @@ async fn a_key_crosses_no_open_network() {
         eprintln!("skipped: this machine has no address but its own");
         return;
     };
-    for (setting, expect) in [("false", Err(Code::Unauthenticated)), ("true", Ok(0))] {
-        let house = House::open(&[("flight.address", "0.0.0.0:0"), ("flight.plaintext_remote", setting)]).await;
-        let endpoint = Endpoint::from_shared(format!("http://{own}:{}", house.port())).unwrap();
-        let mut client = Client::new(endpoint.connect().await.unwrap());
-        client.set_token(house.key("acme", 1).await);
-        let got = count(&mut client, EVENTS).await;
-        assert_eq!(got.map_err(|error| code::<()>(Err(error))), expect, "plaintext_remote = {setting}");
-        house.serving.drain().await.unwrap();
-    }
+    // Without the option the door does not open (`doors`).
+    let house = House::open(&[("flight.address", "0.0.0.0:0"), ("flight.plaintext_remote", "true")]).await;
+    let endpoint = Endpoint::from_shared(format!("http://{own}:{}", house.port())).unwrap();
+    let mut client = Client::new(endpoint.connect().await.unwrap());
+    client.set_token(house.key("acme", 1).await);
+    assert_eq!(count(&mut client, EVENTS).await.unwrap(), 0);
+    house.serving.drain().await.unwrap();
+}
+
+/// Takes the key that [`House::key`] made with `number` away.
+async fn revoke(house: &House, number: u8) {
+    let (key, _) = actors::api_key::ApiKey::generate([number; 8], [number; 32]);
+    let revoke = Command::Keys(KeysCommand::Revoke { id: key.id });
+    house.serving.node.command("acme", revoke, "test").await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_is_revoked_ends_its_streams() {
+    let house = House::open(&[]).await;
+    let mut producer = client(&house, &house.key("acme", 1).await).await;
+    let (mut sender, receiver) = futures::channel::mpsc::channel(4);
+    let mut to_events = FlightData::from(SchemaAsIpc::new(&Schema::empty(), &IpcWriteOptions::default()));
+    to_events.flight_descriptor = Some(FlightDescriptor::new_path(vec!["events".into()]));
+    sender.try_send(to_events).unwrap();
+    let answers = producer.do_put(receiver).await.unwrap();
+    let mut reader = client(&house, &house.key("acme", 2).await).await;
+    let endless = "select value, repeat('x', 100) as text from generate_series(1, 1000000000)";
+    let ticket = ticket(&mut reader, endless).await.unwrap();
+    let mut rows = reader.do_get(ticket).await.unwrap();
+    assert!(rows.try_next().await.unwrap().is_some());
+    revoke(&house, 1).await;
+    revoke(&house, 2).await;
+    let ended = async {
+        let sent = answers.try_collect::<Vec<_>>().await.unwrap_err();
+        let read = rows.try_for_each(|_| std::future::ready(Ok(()))).await;
+        (sent.code(), code(read))
+    };
+    let ended = tokio::time::timeout(std::time::Duration::from_secs(5), ended).await.expect("within a second or so");
+    assert_eq!(ended, (Code::Unauthenticated, Code::Unauthenticated));
+    drop(sender);
+    house.serving.drain().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
