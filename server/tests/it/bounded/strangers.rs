@@ -137,7 +137,7 @@ fn who_reads_no_answers_makes_room() {
             let mut stream = TcpStream::connect(bounded.node.address()).unwrap();
             stream.set_nonblocking(true).unwrap();
             // As much as fits; nobody reads what comes.
-            let _ = stream.write(&pipelined);
+            let _ = stream.write_all(&pipelined);
             stream
         })
         .collect();
