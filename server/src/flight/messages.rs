@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
-use arrow::ipc::root_as_message;
+use arrow::ipc::{FieldNode, root_as_message};
 use arrow_flight::FlightData;
 use arrow_flight::decode::FlightRecordBatchStream;
 use arrow_flight::utils::flight_data_to_batches;
@@ -20,6 +20,9 @@ use crate::identity::Refusal;
 
 use super::status;
 
+/// Values of one array, items of lists included. Nulls and empty structs take no room in a message, and Arrow makes a bit for
+/// each where they must not be null.
+const VALUES_MAX: i64 = 1 << 27;
 /// Bytes of a stream's dictionaries.
 const DICTIONARIES_BYTES_MAX: usize = 64 << 20;
 /// Messages of a refused stream that are taken in, and for how long.
@@ -89,6 +92,12 @@ fn check_plain(message: &FlightData) -> Result<(), Problem> {
     let header = header.map_err(|error| Kind::Malformed.with(format!("not an Arrow message: {error}")))?;
     let batch = header.header_as_record_batch();
     let batch = batch.or_else(|| header.header_as_dictionary_batch().and_then(|dictionary| dictionary.data()));
+    let has_too_many = |node: &FieldNode| node.length() > VALUES_MAX;
+    if batch.and_then(|batch| batch.nodes()).is_some_and(|nodes| nodes.iter().any(has_too_many)) {
+        let detail =
+            format!("an Arrow array with more than {VALUES_MAX} values, items of lists included; send fewer at once");
+        return Err(Kind::TooLarge.with(detail));
+    }
     if batch.is_some_and(|batch| batch.compression().is_some()) {
         return Err(Kind::UnsupportedMedia.with("compressed Arrow batches are not taken; send them uncompressed"));
     }
@@ -125,8 +134,9 @@ impl Dictionaries {
 mod tests {
     use std::sync::Arc;
 
-    use arrow::array::{ArrayRef, DictionaryArray, Int64Array};
-    use arrow::datatypes::Int8Type;
+    use arrow::array::{Array, ArrayRef, DictionaryArray, Int64Array, LargeListArray, NullArray, StructArray};
+    use arrow::buffer::OffsetBuffer;
+    use arrow::datatypes::{DataType, Field, Fields, Int8Type};
     use arrow::ipc::CompressionType;
     use arrow::ipc::writer::IpcWriteOptions;
     use arrow_flight::encode::{DictionaryHandling, FlightDataEncoderBuilder};
@@ -166,6 +176,19 @@ mod tests {
         let mut noise = messages(None).await;
         noise[1].data_header = vec![0xff; 64].into();
         check(noise, Err("not an Arrow message")).await;
+    }
+
+    #[tokio::test]
+    async fn an_array_of_more_values_than_fit_is_refused_before_it_is_made() {
+        // Not nullable within a struct: Arrow would ask for 2^57 bytes and end the process.
+        let nulls: ArrayRef = Arc::new(NullArray::new(1 << 60));
+        let fields = Fields::from(vec![Field::new("n", DataType::Null, true)]);
+        let structs = Arc::new(StructArray::new(fields, vec![nulls], None));
+        let item = Arc::new(Field::new("item", structs.data_type().clone(), true));
+        let list = LargeListArray::new(item, OffsetBuffer::new(vec![0, 1 << 60].into()), structs, None);
+        let batch = RecordBatch::try_from_iter([("x", Arc::new(list) as ArrayRef)]).unwrap();
+        let encoder = FlightDataEncoderBuilder::new().build(stream::iter([Ok(batch)]));
+        check(encoder.try_collect().await.unwrap(), Err("134217728 values")).await;
     }
 
     #[tokio::test]

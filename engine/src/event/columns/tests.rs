@@ -296,7 +296,7 @@ fn a_batch_that_means_more_than_one_may_is_refused_before_it_is_written_out() {
     for (rows, column) in [
         (1, nulls(1, 1 << 55)),
         (1000, nulls(1000, 1 << 40)),
-        (1000, fixed(1 << 30)),
+        (1000, fixed(1 << 18)),
         (1, Arc::new(empties)),
         (1, Arc::new(of_keys)),
         (100_000, Arc::new(dictionary())),
