@@ -18,6 +18,7 @@ mod door;
 mod doors;
 mod crash;
 mod damage;
+mod old_folder;
 mod torture;
 mod soak;
 mod bounded;
