@@ -25,6 +25,7 @@ use super::forget;
 use super::ledger::{self, Lines};
 use super::live::{Bounds, Counts, Table, tables};
 use super::merge;
+use super::reach::Reach;
 use super::rejection::Rejections;
 use super::seal::{self, Sealing};
 use super::since::Since;
@@ -107,12 +108,13 @@ pub struct MeteringOperator {
     /// Whether `live` holds history of some meters only: then it must not be mixed with new events.
     is_backfill: bool,
     rejections: Arc<Rejections>,
+    reach: Arc<Reach>,
 }
 
 impl MeteringOperator {
     /// An operator without meters; `storage` is where cold panes are read from.
     pub fn new(options: MeteringOptions, storage: SharedStorage) -> Self {
-        let MeteringSnapshot { meters, ended, ended_windows, calendars, billed, rejections, .. } =
+        let MeteringSnapshot { meters, ended, ended_windows, calendars, billed, rejections, reach, .. } =
             MeteringSnapshot::default();
         Self {
             options,
@@ -133,6 +135,7 @@ impl MeteringOperator {
             is_dirty: false,
             is_backfill: false,
             rejections,
+            reach,
         }
     }
 
@@ -195,6 +198,7 @@ impl MeteringOperator {
             calendars: self.calendars.clone(),
             billed: self.billed.clone(),
             rejections: self.rejections.clone(),
+            reach: Arc::clone(&self.reach),
             storage: Some(self.storage.clone()),
         })
     }
@@ -318,6 +322,7 @@ impl Operator for MeteringOperator {
         self.watermark_us = self.watermark_us.max(position.watermark_us);
         self.begin_hour(position.admitted_at_us, position.offset as i64);
         self.next_offset = position.offset as i64 + batch.len() as i64;
+        self.reach.events(batch, position.offset as i64);
         self.fold(batch, position, None);
     }
 
@@ -339,16 +344,16 @@ impl Operator for MeteringOperator {
     fn seal(&mut self) -> Box<dyn Seal> {
         self.drain();
         self.cool();
-        Box::new(Sealing(self.snapshot(), self.hour))
+        Box::new(Sealing(self.snapshot(), self.hour, self.reach.end()))
     }
 
     fn restore(&mut self, description: &serde_json::Value, storage: &dyn Storage) -> Result<(), RestoreError> {
         let (restored, hour) = seal::restore(description, storage)?;
-        let MeteringSnapshot { meters, ended, ended_windows, calendars, billed, rejections, .. } = restored;
+        let MeteringSnapshot { meters, ended, ended_windows, calendars, billed, rejections, reach, .. } = restored;
         self.live = tables(meters.values().map(|panes| &panes.meter), self.options.bounds());
         self.meters = meters;
         (self.ended, self.ended_windows, self.calendars, self.billed) = (ended, ended_windows, calendars, billed);
-        self.rejections = rejections;
+        (self.rejections, self.reach) = (rejections, reach);
         self.is_dirty = false;
         (self.hour, self.knows_hour) = (hour, false);
         let revisions = self.meters.values().flat_map(MeterPanes::all).map(|delta| delta.last_revision());
@@ -409,6 +414,7 @@ impl Operator for MeteringOperator {
             };
             self.meters.insert(key, panes);
         }
+        self.reach.fact(None, since.revision);
         self.refused = Arc::new(refused);
         self.live = tables(self.meters.values().map(|panes| &panes.meter), self.options.bounds());
         self.knows_hour = false;
@@ -426,6 +432,7 @@ impl Operator for MeteringOperator {
         let tenants = (!change.is_of_default()).then_some(&change.moved);
         let ending = self.ending(self.meters.values(), tenants, &concerned, since)?;
         ledger::write(&mut self.ended, ending).expect(OWN_STATES);
+        self.reach.fact(tenants, since.revision);
         let lines = Arc::make_mut(&mut self.calendars).apply(change);
         ledger::write(&mut self.billed, lines).expect(OWN_STATES);
         Ok(())
@@ -450,6 +457,7 @@ impl Operator for MeteringOperator {
         for lines in [known, windows] {
             ledger::write(&mut self.ended_windows, lines).expect(OWN_STATES);
         }
+        self.reach.fact(Some(tenants), Since::at(position).revision);
         Arc::make_mut(&mut self.calendars).forget(tenants);
         Arc::make_mut(&mut self.rejections).forget(tenants);
         Ok(())

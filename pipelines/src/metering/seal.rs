@@ -22,6 +22,7 @@ use super::cold;
 use super::compile::CompiledMeter;
 use super::delta::Delta;
 use super::live::Counts;
+use super::reach::Reach;
 use super::rejection::Rejections;
 use super::since::Since;
 use super::snapshot::{MeterPanes, MeteringSnapshot};
@@ -51,6 +52,9 @@ struct Description {
     /// Not in checkpoints of long ago.
     #[serde(default)]
     hour: Option<Hour>,
+    /// Where the log ended for all tenants; not in checkpoints of earlier versions.
+    #[serde(default)]
+    reach: Option<i64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -69,8 +73,8 @@ struct MeterDescription {
     deltas: Vec<Described>,
 }
 
-/// A state on its way into a checkpoint.
-pub(super) struct Sealing(pub(super) Arc<MeteringSnapshot>, pub(super) Hour);
+/// A state on its way into a checkpoint, with the hour and where the log ends for its tenants.
+pub(super) struct Sealing(pub(super) Arc<MeteringSnapshot>, pub(super) Hour, pub(super) i64);
 
 impl Seal for Sealing {
     fn write(
@@ -151,8 +155,17 @@ impl Sealing {
         }
         let MeteringSnapshot { ended, ended_windows, billed, .. } = &*self.0;
         let [ended, ended_windows, billed] = [ended, ended_windows, billed].map(described);
-        let hour = Some(self.1);
-        serde_json::to_value(Description { format: FORMAT, meters, ended, ended_windows, billed, rejections, hour })
+        let (hour, reach) = (Some(self.1), Some(self.2));
+        serde_json::to_value(Description {
+            format: FORMAT,
+            meters,
+            ended,
+            ended_windows,
+            billed,
+            rejections,
+            hour,
+            reach,
+        })
     }
 }
 
@@ -170,7 +183,8 @@ pub(super) fn restore(description: &Value, storage: &dyn Storage) -> Result<(Met
         let read = format!("{FORMAT_WITH_REJECTIONS} and {FORMAT}");
         return Err(refuse(format!("format {}, this version reads {read}", description.format)));
     }
-    let mut snapshot = MeteringSnapshot { rejections: Arc::new(rejections), ..MeteringSnapshot::default() };
+    let (rejections, reach) = (Arc::new(rejections), Arc::new(Reach::from_checkpoint(description.reach)));
+    let mut snapshot = MeteringSnapshot { rejections, reach, ..MeteringSnapshot::default() };
     for MeterDescription { definition, since, begun, counts, states, deltas } in description.meters {
         let meter = CompiledMeter::new(&definition).map_err(|error| refuse(error.to_string()))?;
         if states.map_or(meter.is_wide(), |states| states != types(&meter)) {

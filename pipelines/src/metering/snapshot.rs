@@ -14,6 +14,7 @@ use super::compile::CompiledMeter;
 use super::delta::Delta;
 use super::ledger::ledger;
 use super::live::Counts;
+use super::reach::Reach;
 use super::rejection::Rejections;
 use super::since::Since;
 use super::{calendars, ended, ended_windows};
@@ -32,6 +33,7 @@ pub struct MeteringSnapshot {
     /// The ledger of `calendars`.
     pub(super) billed: MeterPanes,
     pub(super) rejections: Arc<Rejections>,
+    pub(super) reach: Arc<Reach>,
     /// Where cold panes are read from.
     pub(super) storage: Option<SharedStorage>,
 }
@@ -46,6 +48,7 @@ impl Default for MeteringSnapshot {
             calendars: Arc::default(),
             billed: ledger(calendars::LEDGER, "calendar"),
             rejections: Arc::default(),
+            reach: Arc::default(),
             storage: None,
         }
     }

@@ -3,11 +3,12 @@
 use super::row_view::whole;
 use super::{Ask, RowColumn, RowView, ViewError};
 use crate::catalog::Cut;
+use crate::metering;
 
 /// The cut, as those see it who asked.
 #[derive(Debug)]
 pub struct EngineRow {
-    offset: i64,
+    revision: i64,
     epoch: u32,
     now_us: i64,
     published_at_us: i64,
@@ -25,11 +26,16 @@ impl RowView for Engine {
     const NAME: &'static str = "engine";
     const COMMENT: &'static str = "how fresh this answer is: one row";
     const COLUMNS: &'static [RowColumn<EngineRow>] = &[
-        RowColumn::whole("offset", |row| row.offset, "every event before it is in this answer, none from it on"),
+        RowColumn::whole(
+            "offset",
+            |row| row.revision + 1,
+            "every event before it is in this answer, none from it on; a tenant is told behind which of its own changes \
+             that is",
+        ),
         RowColumn::whole(
             "revision",
-            |row| row.offset - 1,
-            "offset - 1: the largest revision that this answer can hold; a cursor's next start",
+            |row| row.revision,
+            "offset - 1: no revision in this answer is larger, and every later one is; a cursor's next start",
         ),
         RowColumn::whole("epoch", |row| row.epoch.into(), "ownership of the data folder, one more with each start"),
         RowColumn::instant("published_at", |row| row.published_at_us, "the node's clock at the cut"),
@@ -38,7 +44,11 @@ impl RowView for Engine {
             |row| row.now_us.saturating_sub(row.published_at_us) / 1000,
             "how old the cut is, milliseconds",
         ),
-        RowColumn::whole("archived_until", |row| row.archived_until, "every event before this offset is in the lake"),
+        RowColumn::whole(
+            "archived_until",
+            |row| row.archived_until.min(row.revision + 1),
+            "every event before this offset is in the lake; offset at most",
+        ),
         RowColumn::maybe_instant(
             "watermark",
             |row| row.watermark_us,
@@ -60,13 +70,13 @@ impl RowView for Engine {
 
     fn rows(&self, cut: &Cut, ask: &Ask) -> Result<Vec<EngineRow>, ViewError> {
         let snapshot = &cut.snapshot;
+        // No filter narrows them: the view has no column `tenant`, so these are the tenants that may be seen.
         Ok(vec![EngineRow {
-            offset: whole(snapshot.offset),
+            revision: metering::reach(snapshot, ask.tenants()),
             epoch: snapshot.epoch,
             now_us: cut.now_us,
             published_at_us: snapshot.published_at_us,
             archived_until: whole(snapshot.archive.until),
-            // No filter narrows it: the view has no column `tenant`, so these are the tenants that may be seen.
             watermark_us: cut.watermark_us(ask.tenants()),
             ids_known_since_us: cut.source.ids_known_since_us(),
         }])

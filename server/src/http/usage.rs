@@ -11,6 +11,7 @@ use datafusion::common::ScalarValue;
 use datafusion::prelude::{DataFrame, Expr, col, lit};
 use jiff::Timestamp;
 use pipelines::catalog::Visibility;
+use pipelines::metering;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -111,21 +112,22 @@ pub(super) async fn export(
     MayQuery(identity): MayQuery,
     Parameters(cursor): Parameters<Cursor>,
 ) -> Result<Response, Problem> {
-    // Taken before the query's own cut, which is the same or later: what changes in between belongs to the next export.
-    let until = i64::try_from(door.node()?.engine.snapshot().offset).unwrap_or(i64::MAX);
+    // Taken before the query's own cut, which is the same or later: what changes in between belongs to the next export. A
+    // tenant's cursor is moved by its own changes only.
+    let last = metering::reach(&door.node()?.engine.snapshot(), identity.visibility().tenants().as_ref());
     let conditions = [
         cursor.meter.as_deref().map(|meter| col("meter").eq(lit(meter))),
         cursor.tenant.as_deref().map(|tenant| col("tenant").eq(lit(tenant))),
         cursor.after.map(|after| col("revision").gt(lit(after))),
-        Some(col("revision").lt(lit(until))),
+        Some(col("revision").lt_eq(lit(last))),
     ];
     let mut response =
         query::answer(&door, &identity, "GET /v1/usage/export", cursor.format, async |node, visibility| {
             select(node, visibility, "usage_total", conditions).await
         })
         .await?;
-    // Revisions are offsets, so the largest one covered is the one before the end; -1 if there is none.
-    response.headers_mut().insert(NEXT, HeaderValue::from(until - 1));
+    // Never back behind where the caller is: -1 if there is nothing yet.
+    response.headers_mut().insert(NEXT, HeaderValue::from(last.max(cursor.after.unwrap_or(last))));
     Ok(response)
 }
 

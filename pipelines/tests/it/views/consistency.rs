@@ -98,3 +98,33 @@ async fn a_cursor_on_revisions_gets_each_change_once() {
     assert!(all.len() > 50);
     assert_eq!(seen.into_values().collect::<Vec<_>>(), all);
 }
+
+/// I6: the end of the log is moved by everybody; what a tenant sees of it, by its own changes only. It is a cursor all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tenants_cursor_is_moved_by_its_own_changes_only() {
+    let node = TestNode::new(meters(), tenants());
+    let own = tenants()[0].tenant.clone();
+    let (platform, session) = (node.session(Visibility::Platform), node.session(Visibility::Tenant(own)));
+    let whole = |text: &str| text.parse::<i64>().unwrap();
+    let mut random = Random::new(17);
+    let (mut before, mut still) = (-1, 0);
+    for (at, batch) in batches(&mut random, 0, 3000).iter().enumerate() {
+        node.append(batch);
+        node.publish();
+        if at == 20 {
+            node.archive(node.log.end());
+        }
+        let sql = "SELECT revision, \"offset\" - revision, archived_until <= \"offset\", \
+                   (SELECT max(revision) FROM events), (SELECT max(revision) FROM usage_total) FROM engine";
+        let told = rows(&session, sql).await.remove(0);
+        assert_eq!(told[1..3], ["1", "true"]);
+        let (revision, event, total) = (whole(&told[0]), told[3].parse().unwrap_or(-1), told[4].parse().unwrap_or(-1));
+        // Calendars were stated at 0.
+        let own: i64 = i64::max(event, total);
+        assert!((own..=own.max(0)).contains(&revision), "{told:?}");
+        still += usize::from(revision == before);
+        before = revision;
+        assert_eq!(rows(&platform, "SELECT \"offset\" FROM engine").await, [[node.log.end().to_string()]]);
+    }
+    assert!(still > 0, "some batches had nothing of the tenant");
+}

@@ -167,9 +167,13 @@ fn usage_is_filtered_by_its_parameters() {
 
 /// The rows and the next cursor of an export after `after`.
 fn export(rig: &Rig, after: Option<&str>) -> (Vec<(String, String)>, String) {
+    export_with(rig, &rig.platform, after)
+}
+
+fn export_with(rig: &Rig, key: &str, after: Option<&str>) -> (Vec<(String, String)>, String) {
     rig.node.engine.cut().unwrap();
     let after = after.map(|after| format!("?after={after}")).unwrap_or_default();
-    let answer = rig.get(&format!("/v1/usage/export{after}"), &rig.platform);
+    let answer = rig.get(&format!("/v1/usage/export{after}"), key);
     assert_eq!(answer.status, 200, "{}", answer.text);
     let text = |row: &Value, name: &str| row[name].to_string().trim_matches('"').to_owned();
     let rows = answer.json().as_array().unwrap().iter().map(|row| (text(row, "tenant"), text(row, "value"))).collect();
@@ -197,4 +201,28 @@ fn an_export_gives_each_change_once() {
     let (rows, _) = export(&rig, Some(&next));
     assert_eq!(rows.len(), 1);
     assert!(rows[0].0 == "acme" && rows[0].1.starts_with('7'), "{rows:?}");
+}
+
+/// I6: how busy the others are is not in it.
+#[test]
+fn a_tenants_cursor_is_moved_by_its_own_changes_only() {
+    let rig = rig();
+    rig.meter();
+    let (acme, globex) = (rig.tenant("acme"), rig.tenant("globex"));
+    rig.single(&acme, &event("1", 3));
+    let (rows, next) = export_with(&rig, &acme, None);
+    assert_eq!(rows.len(), 1);
+    for id in 0..5 {
+        rig.single(&globex, &event(&id.to_string(), 5));
+        assert_eq!(export_with(&rig, &acme, Some(&next)), (Vec::new(), next.clone()));
+        let told = rig.sql(&acme, "SELECT revision FROM engine");
+        assert_eq!(told[0]["revision"].to_string(), next);
+    }
+    rig.single(&acme, &event("2", 4));
+    let (rows, later) = export_with(&rig, &acme, Some(&next));
+    assert!(rows.len() == 1 && rows[0].1.starts_with('7'), "{rows:?}");
+    assert_eq!(export_with(&rig, &acme, Some(&later)), (Vec::new(), later));
+    // A cursor from when it was everybody's is ahead, and is kept until something changes behind it.
+    let (_, ahead) = export(&rig, None);
+    assert_eq!(export_with(&rig, &acme, Some(&ahead)).1, ahead);
 }
