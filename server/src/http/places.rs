@@ -3,13 +3,14 @@
 //!
 //! A connection is idle while nothing of it is being answered: before its first request, between requests, and for as long
 //! as a request's head takes to arrive. It is stuck while the node waits for its client: to take what is written, or to go on
-//! with a body. Who has to go is of the address that has most places: the longest idle one, or else the longest stuck. If
-//! there is none, new ones wait in the kernel's queue. Not here: sockets, bodies ([`super::held`]).
+//! with a body. Who has to go is of the address that has most places, and the longest idle or stuck of it. If there is none, new
+//! ones wait. Not here: sockets, bodies ([`super::held`]).
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use engine::lock::Lock;
 use tokio::sync::Notify;
@@ -38,8 +39,8 @@ struct Taken {
     open: HashMap<u64, Usage>,
     /// Those among them that have given up theirs and are about to end.
     leaving: usize,
-    /// Counts how often a connection came or became idle.
-    turn: u64,
+    /// Counts connections.
+    came: u64,
 }
 
 /// What counts as one address: that of IPv4, and the half of IPv6 that names a network, whose other half its owner may choose.
@@ -80,7 +81,7 @@ struct Usage {
     /// Requests being answered; over HTTP/1.1 at most one.
     answering: usize,
     /// When it became idle; none while it is being answered.
-    idle_since: Option<u64>,
+    idle_since: Option<Instant>,
     given_up: CancellationToken,
     waits: Arc<Waits>,
 }
@@ -109,19 +110,22 @@ impl Places {
         }
     }
 
-    /// A place for a new connection from `peer`, if need be one that another has to give up.
-    pub(crate) fn enter(self: &Arc<Self>, peer: IpAddr) -> Arc<Place> {
+    /// A place for a new connection from `peer`, if need be one that another has to give up; `None` if there is no room.
+    pub(crate) fn enter(self: &Arc<Self>, peer: IpAddr) -> Option<Arc<Place>> {
         let (given_up, waits) = (CancellationToken::new(), Arc::<Waits>::default());
         let mut taken = self.taken.lock();
-        let full = taken.used() >= self.places_max;
-        let other = if full { taken.dispensable() } else { None };
+        let other = match taken.used() < self.places_max {
+            true => None,
+            false => Some(taken.dispensable()?),
+        };
         let other = other.and_then(|number| taken.leaves(number));
-        let number = taken.next();
+        taken.came += 1;
+        let number = taken.came;
         let usage = Usage {
             network: network(peer),
             leaving: false,
             answering: 0,
-            idle_since: Some(number),
+            idle_since: Some(Instant::now()),
             given_up: given_up.clone(),
             waits: Arc::clone(&waits),
         };
@@ -130,16 +134,11 @@ impl Places {
         if let Some(other) = other {
             other.cancel();
         }
-        Arc::new(Place { places: Arc::clone(self), number, given_up, waits })
+        Some(Arc::new(Place { places: Arc::clone(self), number, given_up, waits }))
     }
 }
 
 impl Taken {
-    fn next(&mut self) -> u64 {
-        self.turn += 1;
-        self.turn
-    }
-
     fn used(&self) -> usize {
         self.open.len() - self.leaving
     }
@@ -156,15 +155,12 @@ impl Taken {
         let staying = || self.open.iter().filter(|(_, usage)| !usage.leaving);
         let mut by_network = HashMap::<IpAddr, usize>::new();
         staying().for_each(|(_, usage)| *by_network.entry(usage.network).or_default() += 1);
+        let now = Instant::now();
         let candidates = staying().filter_map(|(number, usage)| {
-            let stuck = usage.waits.stuck();
-            // A smaller rank goes first: idle ones before stuck ones, each the longest first.
-            let rank = match (usage.idle_since, stuck) {
-                (Some(since), _) => (0, since),
-                (None, Some(lasts)) => (1, u64::MAX - lasts.as_millis() as u64),
-                (None, None) => return None,
-            };
-            Some((usize::MAX - by_network[&usage.network], rank, *number))
+            let stuck_since = usage.waits.stuck().and_then(|lasts| now.checked_sub(lasts));
+            // Since when it has done nothing.
+            let since = usage.idle_since.into_iter().chain(stuck_since).min()?;
+            Some((Reverse(by_network[&usage.network]), since, *number))
         });
         candidates.min().map(|(_, _, number)| number)
     }
@@ -218,11 +214,10 @@ impl Drop for Answering {
     fn drop(&mut self) {
         let Self(place) = self;
         let mut taken = place.places.taken.lock();
-        let turn = taken.next();
         let usage = taken.open.get_mut(&place.number);
         let is_idle = usage.is_some_and(|usage| {
             usage.answering -= 1;
-            usage.idle_since = (usage.answering == 0).then_some(turn);
+            usage.idle_since = (usage.answering == 0).then(Instant::now);
             usage.answering == 0
         });
         drop(taken);
@@ -244,12 +239,16 @@ mod tests {
     const ONE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
     const OTHER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2));
 
+    fn enter(places: &Arc<Places>, peer: IpAddr) -> Arc<Place> {
+        places.enter(peer).expect("there is room")
+    }
+
     #[tokio::test]
     async fn the_longest_idle_one_gives_up_its_place() {
         let places = Places::new(2);
-        let (first, second) = (places.enter(ONE), places.enter(ONE));
+        let (first, second) = (enter(&places, ONE), enter(&places, ONE));
         drop(first.answering());
-        let third = places.enter(ONE);
+        let third = enter(&places, ONE);
         assert!(second.given_up.is_cancelled());
         assert!(!first.given_up.is_cancelled() && !third.given_up.is_cancelled());
     }
@@ -257,15 +256,16 @@ mod tests {
     #[tokio::test]
     async fn who_is_being_answered_keeps_it() {
         let places = Places::new(1);
-        let place = places.enter(ONE);
+        let place = enter(&places, ONE);
         let answering = place.answering();
         drop(place.answering());
         let room = places.room();
         tokio::pin!(room);
         assert!(futures::poll!(room.as_mut()).is_pending());
+        assert!(places.enter(ONE).is_none());
         drop(answering);
         room.await;
-        let other = places.enter(ONE);
+        let other = enter(&places, ONE);
         assert!(place.given_up.is_cancelled() && place.is_dispensable());
         drop((place, other));
         let taken = places.taken.lock();
@@ -275,8 +275,8 @@ mod tests {
     #[tokio::test]
     async fn an_address_with_many_makes_room_before_one_with_few() {
         let places = Places::new(4);
-        let quiet = places.enter(OTHER);
-        let many: Vec<_> = (0..20).map(|_| places.enter(ONE)).collect();
+        let quiet = enter(&places, OTHER);
+        let many: Vec<_> = (0..20).map(|_| enter(&places, ONE)).collect();
         assert!(!quiet.given_up.is_cancelled());
         assert_eq!(many.iter().filter(|place| !place.given_up.is_cancelled()).count(), 3);
     }
@@ -284,13 +284,20 @@ mod tests {
     #[tokio::test]
     async fn who_is_answered_and_takes_nothing_makes_room_after_a_while() {
         let places = Places::new(2);
-        let (busy, stuck) = (places.enter(ONE), places.enter(ONE));
+        let (busy, stuck) = (enter(&places, ONE), enter(&places, ONE));
         let _answering = (busy.answering(), stuck.answering());
         let mut silence = Silence::new(Duration::from_secs(60), stuck.to_take());
         assert!(silence.poll(&mut Context::from_waker(Waker::noop())).is_pending());
         timeout(Duration::from_millis(100), places.room()).await.unwrap_err();
         timeout(STUCK_AFTER * 5, places.room()).await.unwrap();
-        let _other = places.enter(ONE);
+        let other = enter(&places, ONE);
         assert!(stuck.given_up.is_cancelled() && !busy.given_up.is_cancelled());
+        // Whoever has just come does not make room for the next one while another has long been stuck.
+        let mut silence = Silence::new(Duration::from_secs(60), busy.to_send());
+        assert!(silence.poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        tokio::time::sleep(STUCK_AFTER * 2).await;
+        drop(other.answering());
+        let _next = enter(&places, ONE);
+        assert!(busy.given_up.is_cancelled() && !other.given_up.is_cancelled());
     }
 }

@@ -151,12 +151,19 @@ async fn accept(
     let places = Places::new(options.connections_max);
     let mut connections = JoinSet::new();
     let mut drain = stopped.clone();
+    // Accepted, and without a place yet.
+    let mut waiting = None;
     loop {
         tokio::select! {
             _ = drain.changed() => break,
             Some(ended) = connections.join_next() => report(ended),
-            (stream, peer) = next(&listener, &places) => {
-                let place = places.enter(peer.ip());
+            accepted = next(&listener), if waiting.is_none() => waiting = Some(accepted),
+            () = places.room(), if waiting.is_some() => {
+                let Some((stream, peer)) = waiting.take() else { continue };
+                let Some(place) = places.enter(peer.ip()) else {
+                    waiting = Some((stream, peer));
+                    continue;
+                };
                 let one_at_a_time = matches!(wire, Wire::Http1(_));
                 let (router, options, stopped) = (router.clone(), options.clone(), stopped.clone());
                 let served = Served { router, options, one_at_a_time, stopped };
@@ -196,9 +203,7 @@ fn report(ended: Result<(), tokio::task::JoinError>) {
     }
 }
 
-/// Room first, then a connection for it.
-async fn next(listener: &TcpListener, places: &Places) -> (TcpStream, SocketAddr) {
-    places.room().await;
+async fn next(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {

@@ -195,7 +195,8 @@ async fn accept(
             _ = stopped.changed() => break,
             Some(ended) = connections.join_next() => report(ended),
             (socket, peer) = next(&listener) => {
-                let place = logins.enter(peer.ip());
+                // Who has not logged in is never too busy to go.
+                let Some(place) = logins.enter(peer.ip()) else { continue };
                 let session = Arc::new(Session::new(Arc::clone(&door)));
                 let serve = connection::serve(socket, tls.clone(), session, place, door.limits);
                 connections.spawn(doing("a Postgres connection", serve));
