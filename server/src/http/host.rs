@@ -13,6 +13,7 @@ use axum::http::{Version, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::IntoResponse;
 
+use super::headers;
 use super::problem::{Kind, Problem};
 
 const LOCALHOST: &str = "localhost";
@@ -73,7 +74,7 @@ pub fn called(router: Router, hosts: Hosts) -> Router {
             let called = hosts.check(&request);
             match called {
                 Ok(()) => next.run(request).await,
-                Err(problem) => problem.into_response(),
+                Err(problem) => headers::with_all(problem.into_response()).await,
             }
         }
     }))
