@@ -3,6 +3,7 @@
 //! The only crate that plans DataFusion. No ractor, no sockets. Modules stand in the order in which data flows through
 //! them.
 
+pub mod memory;
 pub mod metering;
 pub mod lake;
 pub mod views;

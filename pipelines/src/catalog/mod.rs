@@ -27,8 +27,10 @@ mod text_times;
 pub mod written;
 mod semantics;
 pub mod plan;
+mod values;
 mod own_threads;
 mod share;
+mod shares;
 mod threads;
 mod session;
 pub mod statement;
@@ -47,8 +49,13 @@ pub use cut::Cut;
 pub use names::unnumbered;
 pub(crate) use plan::planned;
 pub use plan::{announced, coerced, plan};
+pub use share::ShortOfMemory;
+pub use shares::Parked;
+pub use values::TooLarge;
 pub(crate) use planner::cut;
 pub(crate) use semantics::Semantics;
+use shares::Shares;
+pub(crate) use values::bytes_of;
 pub use source::{EmitAudit, Source};
 pub use statement::ViewStatement;
 pub use verify::{verify, verify_kind};
@@ -66,6 +73,12 @@ pub struct CatalogOptions {
     pub memory_bytes_max: usize,
     /// Bytes of it that one query may hold.
     pub statement_memory_bytes_max: usize,
+    /// Bytes of it that all queries of one tenant may hold; the platform counts as one.
+    pub tenant_memory_bytes_max: usize,
+    /// Bytes of it that all cursors may hold.
+    pub cursor_memory_bytes_max: usize,
+    /// Bytes of one value.
+    pub value_bytes_max: usize,
     /// Bytes that they may spill to the operating system's temporary folder; 0 forbids spilling.
     pub spill_bytes_max: u64,
     /// Rows per batch.
@@ -79,6 +92,9 @@ impl Default for CatalogOptions {
         Self {
             memory_bytes_max: 512 << 20,
             statement_memory_bytes_max: 256 << 20,
+            tenant_memory_bytes_max: 256 << 20,
+            cursor_memory_bytes_max: 128 << 20,
+            value_bytes_max: 16 << 20,
             spill_bytes_max: 4 << 30,
             batch_rows: 8192,
             partitions: std::thread::available_parallelism().map_or(1, usize::from),
@@ -122,13 +138,25 @@ impl From<CatalogError> for DataFusionError {
 pub struct Catalog {
     source: Arc<dyn Source>,
     template: SessionState,
+    shares: Arc<Shares>,
 }
 
 impl Catalog {
     /// A catalog over `source`.
     pub fn new(source: Arc<dyn Source>, options: CatalogOptions) -> Self {
-        let template = session::template(&source, &options);
-        Self { source, template }
+        let shares = Arc::new(Shares::new(&options));
+        let template = session::template(&source, &options, Arc::clone(&shares));
+        Self { source, template, shares }
+    }
+
+    /// Bytes that statements hold now, as far as they are counted.
+    pub fn reserved(&self) -> usize {
+        self.template.runtime_env().memory_pool.reserved()
+    }
+
+    /// Ends the statement that holds most memory, if that is at least `bytes_min`: its rows end with [`ShortOfMemory`].
+    pub fn end_largest(&self, bytes_min: usize) -> Option<ShortOfMemory> {
+        self.shares.end_largest(bytes_min)
     }
 
     /// A session for one identity. May be kept; costs some tens of microseconds and no memory pool of its own.

@@ -6,10 +6,12 @@ use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use datafusion::arrow::array::RecordBatch;
 use datafusion::common::Result;
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::DataFusionError;
+use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::execution::runtime_env::RuntimeEnv;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::PhysicalExpr;
@@ -20,9 +22,12 @@ use futures::{FutureExt, StreamExt};
 
 use super::share::Share;
 use super::threads::{Crew, GIVES_WAY_AFTER, Threads};
+use super::values;
 
 /// Batches that may wait between a statement and the door that sends them (I8).
 const QUEUE_BATCHES_MAX: usize = 2;
+/// Bytes of a batch that a door gets, about.
+const PIECE_BYTES: usize = 4 << 20;
 
 /// See the module.
 #[derive(Debug)]
@@ -31,25 +36,29 @@ pub(super) struct StatementExec {
     threads: Arc<Threads>,
     crew: Lock<Option<Arc<Crew>>>,
     runtime: Arc<RuntimeEnv>,
+    share: Arc<Share>,
+    value_bytes_max: usize,
 }
 
 impl StatementExec {
-    /// `input` with at most `bytes_max` of the memory of `runtime`.
+    /// `input` with `share` of the memory of `runtime`, and no value of more than `value_bytes_max`.
     pub(super) fn new(
         input: Arc<dyn ExecutionPlan>,
         threads: Arc<Threads>,
         runtime: &RuntimeEnv,
-        bytes_max: usize,
+        share: Arc<Share>,
+        value_bytes_max: usize,
     ) -> Self {
-        let share = Share::new(Arc::clone(&runtime.memory_pool), bytes_max);
-        let runtime = Arc::new(RuntimeEnv { memory_pool: Arc::new(share), ..runtime.clone() });
-        Self { input, threads, crew: Lock::default(), runtime }
+        let runtime = Arc::new(RuntimeEnv { memory_pool: Arc::clone(&share) as _, ..runtime.clone() });
+        Self { input, threads, crew: Lock::default(), runtime, share, value_bytes_max }
     }
 
     fn over(&self, mut children: Vec<Arc<dyn ExecutionPlan>>) -> Arc<dyn ExecutionPlan> {
         let input = children.pop().unwrap_or_else(|| Arc::clone(&self.input));
-        let (threads, runtime) = (Arc::clone(&self.threads), Arc::clone(&self.runtime));
-        Arc::new(Self { input, threads, crew: Lock::default(), runtime })
+        let (threads, runtime, share) =
+            (Arc::clone(&self.threads), Arc::clone(&self.runtime), Arc::clone(&self.share));
+        let value_bytes_max = self.value_bytes_max;
+        Arc::new(Self { input, threads, crew: Lock::default(), runtime, share, value_bytes_max })
     }
 
     /// The crew of all partitions; hired when the first of them is executed.
@@ -111,24 +120,51 @@ impl ExecutionPlan for StatementExec {
         let Some(handle) = crew.handle().cloned() else { return self.input.execute(partition, context) };
         let mut stream = RecordBatchReceiverStreamBuilder::new(self.schema(), QUEUE_BATCHES_MAX);
         let (input, queue) = (Arc::clone(&self.input), stream.tx());
+        let waiting = Arc::new(MemoryConsumer::new("answer").register(context.memory_pool()));
+        let (counted, value_bytes_max) = (Arc::clone(&waiting), self.value_bytes_max as u64);
         let work = async move {
             let mut rows = input.execute(partition, context)?;
             while let Some(batch) = rows.next().await {
-                // The receiver is gone when the statement was cancelled or has enough.
-                if queue.send(batch).await.is_err() {
-                    break;
+                let batch = batch?;
+                values::check_values(&batch, value_bytes_max)?;
+                counted.try_grow(values::bytes_of(&batch))?;
+                for piece in pieces(&batch) {
+                    // The receiver is gone when the statement was cancelled or has enough.
+                    if queue.send(Ok(piece)).await.is_err() {
+                        return Ok(());
+                    }
                 }
             }
             Ok(())
         };
+        let share = Arc::clone(&self.share);
+        let work = async move {
+            tokio::select! {
+                biased;
+                short = share.ended() => Err(short),
+                done = work => done,
+            }
+        };
         stream.spawn_on(contained(work), &handle);
         let held = (SpawnedTask::spawn(give_way(Arc::clone(&crew))), crew);
+        let mut read = 0;
         let rows = stream.build().map(move |batch| {
             let _until_the_end = &held;
+            // Whoever asks for more has done with the last.
+            waiting.shrink(std::mem::take(&mut read).min(waiting.size()));
+            read = batch.as_ref().map_or(0, values::bytes_of);
             batch
         });
         Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), rows)))
     }
+}
+
+/// The rows of `batch`, so many at a time that whoever writes them out has no more than some of them twice.
+fn pieces(batch: &RecordBatch) -> impl Iterator<Item = RecordBatch> + Send + use<> {
+    let rows = batch.num_rows();
+    let rows_max = (rows / values::bytes_of(batch).div_ceil(PIECE_BYTES).max(1)).max(1);
+    let batch = batch.clone();
+    (0..rows).step_by(rows_max).map(move |from| batch.slice(from, rows_max.min(rows - from)))
 }
 
 /// A panic of `work` ends its statement and no more (I11).

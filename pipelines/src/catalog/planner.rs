@@ -3,6 +3,7 @@
 //! The pin is taken at physical planning and not when a session begins, because doors keep sessions and prepared
 //! statements for hours: each execution must see the present, and within one all views must agree.
 
+use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
@@ -18,16 +19,21 @@ use datafusion::physical_planner::{DefaultPhysicalPlanner, PhysicalPlanner};
 
 use super::cut::Cut;
 use super::own_threads::StatementExec;
+use super::schema::PublicSchema;
+use super::shares::{Parked, Shares};
 use super::source::Source;
 use super::threads::Threads;
 use super::verify::verify;
+use super::visibility::Visibility;
+use super::{CATALOG, SCHEMA, values};
 
 /// DataFusion's planner with the cut of [`Source`] in the session's extensions.
 pub(super) struct PinningPlanner {
     pub(super) source: Arc<dyn Source>,
     pub(super) threads: Arc<Threads>,
-    /// Memory that one statement may hold.
-    pub(super) bytes_max: usize,
+    pub(super) shares: Arc<Shares>,
+    /// Bytes of one value.
+    pub(super) value_bytes_max: usize,
 }
 
 impl fmt::Debug for PinningPlanner {
@@ -48,9 +54,20 @@ impl QueryPlanner for PinningPlanner {
         let mut pinned = state.clone();
         pinned.config_mut().set_extension(Arc::new(Cut::take(&self.source)));
         let planned = DefaultPhysicalPlanner::default().create_physical_plan(plan, &pinned).await?;
-        let threads = Arc::clone(&self.threads);
-        Ok(Arc::new(StatementExec::new(planned, threads, state.runtime_env(), self.bytes_max)))
+        let planned = values::charged(planned, self.value_bytes_max as u64)?;
+        let holder = holder(state);
+        let is_cursor = state.config().get_extension::<Parked>().is_some();
+        let runtime = state.runtime_env();
+        let share = self.shares.statement(Arc::clone(&runtime.memory_pool), &holder, is_cursor);
+        Ok(Arc::new(StatementExec::new(planned, Arc::clone(&self.threads), runtime, share, self.value_bytes_max)))
     }
+}
+
+/// Whose session it is.
+fn holder(state: &SessionState) -> Visibility {
+    let public = state.catalog_list().catalog(CATALOG).and_then(|catalog| catalog.schema(SCHEMA));
+    let public = public.as_ref().and_then(|public| (public.as_ref() as &dyn Any).downcast_ref::<PublicSchema>());
+    public.map_or(Visibility::Platform, |public| public.visibility().clone())
 }
 
 /// The cut of the statement that is being planned.

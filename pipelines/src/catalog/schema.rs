@@ -43,6 +43,11 @@ impl PublicSchema {
         Self { source, visibility, fixed, zone: ArcSwap::from_pointee(zone::UTC.to_owned()) }
     }
 
+    /// Who may know of them.
+    pub(super) fn visibility(&self) -> &Visibility {
+        &self.visibility
+    }
+
     /// Has the views' instants be in `zone`.
     pub(super) fn turn_to(&self, zone: &str) {
         if self.zone.load().as_str() != zone {

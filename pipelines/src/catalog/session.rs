@@ -15,14 +15,16 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use super::information_schema::InformationSchema;
 use super::planner::PinningPlanner;
 use super::schema::PublicSchema;
+use super::shares::Shares;
 use super::source::Source;
 use super::threads::Threads;
+use super::values::{self, Values};
 use super::visibility::Visibility;
 use super::{CATALOG, CatalogError, CatalogOptions, SCHEMA, Semantics, json_get};
 use crate::metering;
 
 /// The state that all sessions begin with: functions, limits, planner; no tables.
-pub(super) fn template(source: &Arc<dyn Source>, options: &CatalogOptions) -> SessionState {
+pub(super) fn template(source: &Arc<dyn Source>, options: &CatalogOptions, shares: Arc<Shares>) -> SessionState {
     let mut config = SessionConfig::new()
         .with_default_catalog_and_schema(CATALOG, SCHEMA)
         .with_create_default_catalog_and_schema(false)
@@ -49,7 +51,8 @@ pub(super) fn template(source: &Arc<dyn Source>, options: &CatalogOptions) -> Se
         .with_query_planner(Arc::new(PinningPlanner {
             source: Arc::clone(source),
             threads: Threads::new(options.partitions),
-            bytes_max: options.statement_memory_bytes_max,
+            shares,
+            value_bytes_max: options.value_bytes_max,
         }));
     let state = state.build();
     let mut aggregates = state.aggregate_functions().values().cloned().collect::<Vec<_>>();
@@ -58,10 +61,14 @@ pub(super) fn template(source: &Arc<dyn Source>, options: &CatalogOptions) -> Se
     scalars.extend(metering::member_functions().into_iter().map(Arc::new));
     scalars.extend(json_get::functions().map(Arc::new));
     scalars.extend(Semantics::functions().into_iter().map(Arc::new));
+    let bytes_max = options.value_bytes_max as u64;
+    let scalars = scalars.into_iter().map(|function| values::guarded(function, bytes_max)).collect();
+    let mut rules = Semantics::rules();
+    rules.push(Arc::new(Values { bytes_max }));
     SessionStateBuilder::new_from_existing(state)
         .with_aggregate_functions(aggregates)
         .with_scalar_functions(scalars)
-        .with_analyzer_rules(Semantics::rules())
+        .with_analyzer_rules(rules)
         .build()
 }
 

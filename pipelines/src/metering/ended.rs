@@ -95,14 +95,14 @@ pub(super) fn rows(
     revisions: (i64, i64),
 ) -> Result<HashMap<String, Vec<EndedRow>>, MeteringError> {
     let held: Vec<_> = shards.iter().map(|shard| (&*shard.state, &shard.state.ended)).collect();
-    let of_tenants = WindowFilter { tenants: filter.tenants.clone(), time: None };
+    let of_tenants = WindowFilter { time: None, ..filter.clone() };
     let source = Source::of(shards, &held, &of_tenants, None)?;
     merged(&source, revisions).map_err(|error| source.failed(&error))
 }
 
 fn merged(source: &Source, revisions: (i64, i64)) -> Result<HashMap<String, Vec<EndedRow>>> {
     let mut by_meter: HashMap<String, Vec<EndedRow>> = HashMap::new();
-    let mut fold = Fold::new(&source.meter, vec![1, 0]);
+    let mut fold = Fold::new(&source.meter, vec![1, 0], &source.memory);
     for (rows, range) in &source.parts {
         fold.add(rows, range.clone(), &mut |line, starts| starts.push(line.start_us))?;
     }

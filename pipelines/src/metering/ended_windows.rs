@@ -46,7 +46,7 @@ pub(super) fn end(
     let Some(meter) = panes.meter.definition.meter() else { return Ok(()) };
     let lateness_us = i64::from(meter.allowed_lateness_s) * 1_000_000;
     let since = Since { watermark_us: since.watermark_us.saturating_sub(lateness_us), ..since };
-    let filter = WindowFilter { tenants: tenants.map(|tenants| tenants.iter().cloned().collect()), time: None };
+    let filter = WindowFilter { tenants: tenants.map(|tenants| tenants.iter().cloned().collect()), ..WindowFilter::default() };
     let source = Source::of(&[], &[(snapshot, panes)], &filter, None)?;
     let mut add = |windows: &RecordBatch| {
         let names = windows["tenant"].as_string::<i32>();
@@ -112,14 +112,14 @@ pub(super) fn rows(
     revisions: (i64, i64),
 ) -> Result<HashMap<String, Vec<EndedWindow>>, MeteringError> {
     let held: Vec<_> = shards.iter().map(|shard| (&*shard.state, &shard.state.ended_windows)).collect();
-    let of_tenants = WindowFilter { tenants: filter.tenants.clone(), time: None };
+    let of_tenants = WindowFilter { time: None, ..filter.clone() };
     let source = Source::of(shards, &held, &of_tenants, None)?;
     merged(&source, revisions).map_err(|error| source.failed(&error))
 }
 
 fn merged(source: &Source, revisions: (i64, i64)) -> Result<HashMap<String, Vec<EndedWindow>>> {
     let mut by_meter: HashMap<String, Vec<EndedWindow>> = HashMap::new();
-    let mut fold = Fold::new(&source.meter, vec![0, 1]);
+    let mut fold = Fold::new(&source.meter, vec![0, 1], &source.memory);
     for (rows, range) in &source.parts {
         fold.add(rows, range.clone(), &mut |line, starts| starts.push(line.start_us))?;
     }

@@ -9,6 +9,8 @@ use arrow::array::RecordBatch;
 use engine::shard::operator::RestoreError;
 use engine::storage::Storage;
 
+use crate::memory::Memory;
+
 use super::delta::{Delta, rows_of};
 use super::merge;
 use super::operator::OWN_STATES;
@@ -38,7 +40,7 @@ pub(super) fn forget(
                 continue;
             }
             let parts = others.into_iter().map(|range| (&rows, range));
-            let rest = merge::merge(meter, parts, |_| true).expect(OWN_STATES);
+            let rest = merge::merge(meter, parts, |_| true, &Memory::default()).expect(OWN_STATES);
             if rest.num_rows() > 0 {
                 left.push(Delta::new(rest, meter.states(), is_cold));
             }

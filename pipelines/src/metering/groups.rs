@@ -77,7 +77,7 @@ fn merged(source: &Source, answer: &Answer, tenants: Option<&[String]>) -> Resul
     let wanted = |tenant: &str| tenants.as_ref().is_none_or(|tenants| tenants.contains(tenant));
     let dimensions = source.meter.dimensions.len();
     let texts = (if by_tenant { 0 } else { 1 }..=dimensions).collect();
-    let mut fold = Fold::new(&source.meter, texts);
+    let mut fold = Fold::new(&source.meter, texts, &source.memory);
     for (panes, range) in &source.parts {
         let starts = Layout::of(panes.schema_ref(), source.meter.states()).starts(panes);
         let windows = answer.windows(&starts[range.clone()])?;

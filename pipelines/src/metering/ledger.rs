@@ -13,6 +13,8 @@ use datafusion::common::Result;
 use engine::calendar::Interval;
 use engine::event::schema::text_type;
 
+use crate::memory::Memory;
+
 use super::compile::CompiledMeter;
 use super::live::Counts;
 use super::merge;
@@ -68,7 +70,7 @@ pub(super) fn write(ledger: &mut MeterPanes, lines: Lines) -> Result<()> {
     let MeterPanes { meter, deltas, .. } = ledger;
     let unsorted = RecordBatch::try_new(Arc::clone(&meter.pane_schema), columns)?;
     // Sorts rows and dictionaries.
-    let sorted = merge::merge(meter, [(&unsorted, 0..rows)].into_iter(), |_| true)?;
+    let sorted = merge::merge(meter, [(&unsorted, 0..rows)].into_iter(), |_| true, &Memory::default())?;
     merge::push(meter, deltas, sorted);
     merge::merge_due(meter, deltas, usize::MAX)?;
     Ok(())

@@ -14,6 +14,8 @@ use arrow::datatypes::Int32Type;
 use datafusion::common::Result;
 use engine::event::batch::Texts;
 
+use crate::memory::{Held, Memory};
+
 use super::accumulate::{Accumulators, Marks, kept};
 use super::compile::CompiledMeter;
 use super::delta::{Delta, Layout};
@@ -24,6 +26,8 @@ use super::wanted::Wanted;
 /// So many deltas of one tier are merged into one of a higher tier; tiers grow by the same factor. A snapshot then holds
 /// O(log n) deltas and each row is merged O(log n) times.
 const FANOUT: usize = 4;
+/// What a group takes in a column while its state is computed, about.
+const STATE_BYTES: usize = 32;
 
 /// A pane row on its way into groups.
 pub(super) struct Pane<'a> {
@@ -43,6 +47,7 @@ pub(super) struct Fold<'m> {
     parts: Vec<RecordBatch>,
     /// Start of the group of each row of the parts.
     starts: Vec<i64>,
+    held: Held,
 }
 
 /// Groups, sorted by texts and start, with their states or values.
@@ -52,12 +57,15 @@ pub(super) struct Folded {
     pub(super) starts: Vec<i64>,
     pub(super) marks: Marks,
     pub(super) columns: Vec<ArrayRef>,
+    held: Held,
 }
 
 impl<'m> Fold<'m> {
-    /// Into groups of equal `texts`: text columns of a delta, the tenant and then each dimension.
-    pub(super) fn new(meter: &'m CompiledMeter, texts: Vec<usize>) -> Self {
-        Self { meter, texts, parts: Vec::new(), starts: Vec::new() }
+    /// Into groups of equal `texts`: text columns of a delta, the tenant and then each dimension. What is built on the way is
+    /// taken from `memory`.
+    pub(super) fn new(meter: &'m CompiledMeter, texts: Vec<usize>, memory: &Memory) -> Self {
+        let held = memory.hold(0).unwrap_or_default();
+        Self { meter, texts, parts: Vec::new(), starts: Vec::new(), held }
     }
 
     /// Folds rows in; `place` gives the starts of the groups that a pane belongs to, none to leave it out.
@@ -76,6 +84,8 @@ impl<'m> Fold<'m> {
             rows.extend(std::iter::repeat_n(row as u32, self.starts.len() - before));
         }
         let is_whole = rows.len() == range.len() && rows.iter().zip(range.clone()).all(|(&row, at)| row as usize == at);
+        let row_bytes = if is_whole { 0 } else { panes.get_array_memory_size().div_ceil(panes.num_rows().max(1)) };
+        self.held.grow(rows.len() * (row_bytes + size_of::<i64>()))?;
         self.parts.push(match is_whole {
             true => panes.slice(range.start, range.len()),
             false => take_record_batch(panes, &UInt32Array::from(rows))?,
@@ -98,11 +108,15 @@ impl<'m> Fold<'m> {
         self.fold(Accumulators::evaluate)
     }
 
-    fn fold(self, take: impl FnOnce(&mut Accumulators) -> Result<(Marks, Vec<ArrayRef>)>) -> Result<Folded> {
+    fn fold(mut self, take: impl FnOnce(&mut Accumulators) -> Result<(Marks, Vec<ArrayRef>)>) -> Result<Folded> {
+        // Codes of each row, its place and its group.
+        self.held.grow(self.starts.len() * (self.texts.len() * size_of::<u32>() + 2 * size_of::<usize>()))?;
         let column = |at: usize| Unified::of(self.parts.iter().map(move |part| part.column(at).as_dictionary()));
         let mut texts: Vec<Unified> = self.texts.iter().map(|&at| column(at)).collect();
         let codes: Vec<Vec<u32>> = texts.iter_mut().map(|texts| std::mem::take(&mut texts.codes)).collect();
         let Order { firsts, groups } = Order::of(&codes, &self.starts);
+        let columns = self.parts.first().map_or(0, RecordBatch::num_columns);
+        self.held.grow(firsts.len() * columns * STATE_BYTES)?;
         let mut accumulators = Accumulators::new(self.meter)?;
         accumulators.merge(&self.parts, &groups, firsts.len())?;
         let (marks, columns) = take(&mut accumulators)?;
@@ -112,6 +126,7 @@ impl<'m> Fold<'m> {
             starts: firsts.iter().map(|&row| self.starts[row as usize]).collect(),
             marks,
             columns,
+            held: self.held,
         })
     }
 }
@@ -126,6 +141,7 @@ impl Folded {
             starts: kept(&self.starts, flags),
             marks: self.marks.retain(flags),
             columns: filter(&self.columns)?,
+            held: self.held,
         })
     }
 }
@@ -135,8 +151,9 @@ pub(super) fn merge<'a>(
     meter: &CompiledMeter,
     parts: impl Iterator<Item = (&'a RecordBatch, Range<usize>)>,
     kept: impl Fn(i64) -> bool,
+    memory: &Memory,
 ) -> Result<RecordBatch> {
-    let mut fold = Fold::new(meter, (0..=meter.dimensions.len()).collect());
+    let mut fold = Fold::new(meter, (0..=meter.dimensions.len()).collect(), memory);
     for (panes, range) in parts {
         fold.add(panes, range, &mut |pane, slots| {
             if kept(pane.start_us) {
@@ -148,7 +165,7 @@ pub(super) fn merge<'a>(
     if fold.is_empty() {
         return Ok(RecordBatch::new_empty(meter.pane_schema.clone()));
     }
-    let Folded { mut texts, starts, marks, columns } = fold.states()?;
+    let Folded { mut texts, starts, marks, columns, held: _held } = fold.states()?;
     texts.push(Arc::new(Int64Array::from(starts)));
     texts.extend(marks.into_columns());
     texts.extend(columns);
@@ -212,5 +229,5 @@ pub(super) fn split(
 
 fn merge_resident(meter: &CompiledMeter, deltas: &[Arc<Delta>], kept: impl Fn(i64) -> bool) -> Result<RecordBatch> {
     let panes: Vec<_> = deltas.iter().filter_map(|delta| delta.resident()).collect();
-    merge(meter, panes.iter().map(|panes| (panes.as_ref(), 0..panes.num_rows())), kept)
+    merge(meter, panes.iter().map(|panes| (panes.as_ref(), 0..panes.num_rows())), kept, &Memory::default())
 }

@@ -22,6 +22,8 @@ use engine::meter::{Meter, Window};
 use engine::snapshot::ShardView;
 use engine::watermark::BEGINNING_US;
 
+use crate::memory::{Held, Memory};
+
 use super::MeteringSnapshot;
 use super::accumulate::kept;
 use super::begun::{Step, Steps};
@@ -40,6 +42,8 @@ pub struct WindowFilter {
     pub tenants: Option<Vec<String>>,
     /// Only those that overlap this interval.
     pub time: Option<Interval>,
+    /// What the rows are taken from while they are built.
+    pub memory: Memory,
 }
 
 /// Why windows can't be read.
@@ -59,6 +63,14 @@ pub enum MeteringError {
     /// Shards do not yet agree on the definition; a moment later they do.
     #[error("{0}: its definition is just being changed; ask again")]
     Changing(String),
+    /// They need more memory than whoever asks may hold.
+    #[error("{definition}: {reason}")]
+    Memory {
+        /// Of which meter or view.
+        definition: String,
+        /// Who may hold how much.
+        reason: String,
+    },
     /// A computation failed.
     #[error("{definition}: {reason}")]
     Compute {
@@ -135,6 +147,11 @@ pub fn totals(
     source.totals(calendar_of, &|_| Since::EVER, filter.time).map_err(|error| source.failed(&error))
 }
 
+/// Rows of panes that are folded before they are counted.
+const FOLDED_ROWS: usize = 65_536;
+/// What a cell of an answer takes, about.
+const CELL_BYTES: usize = 16;
+
 /// No calendar period is longer: a year and a day, for time zones that jumped over the date line.
 pub(super) const PERIOD_US_MAX: i64 = 367 * 86_400 * 1_000_000;
 
@@ -155,6 +172,9 @@ pub(super) struct Source {
     /// Panes that start before the first or after the second are in no window that is asked for.
     starts: (i64, i64),
     pub(super) watermark_us: i64,
+    pub(super) memory: Memory,
+    /// What was read from the lake for it.
+    _read: Held,
 }
 
 impl Source {
@@ -200,12 +220,16 @@ impl Source {
         });
         let wanted = Wanted { tenants: tenants.as_deref(), starts };
         let mut parts = Vec::new();
+        let starved = |error: DataFusionError| MeteringError::Memory { definition: definition(), reason: told(&error) };
+        let mut read = filter.memory.hold(0).map_err(starved)?;
         for (snapshot, panes) in held.iter().copied() {
             for delta in panes.all().filter(|delta| delta.touches(&wanted)) {
                 let rows = match (delta.resident(), &snapshot.storage) {
                     (Some(panes), _) => RecordBatch::clone(&panes),
                     (None, Some(storage)) => {
-                        delta.panes(&wanted, &**storage).map_err(|error| unreadable(error.to_string()))?
+                        let rows = delta.panes(&wanted, &**storage).map_err(|error| unreadable(error.to_string()))?;
+                        read.grow(rows.get_array_memory_size()).map_err(starved)?;
+                        rows
                     }
                     (None, None) => return Err(unreadable("cold panes without a storage".to_owned())),
                 };
@@ -221,7 +245,8 @@ impl Source {
         // A shard that never saw an event holds nothing open.
         let seen = shards.iter().map(|shard| shard.watermark_us).filter(|us| *us != BEGINNING_US);
         let watermark_us = seen.min().unwrap_or(BEGINNING_US);
-        Ok(Self { meter: first.meter.clone(), since: first.since, parts, starts, watermark_us })
+        let (meter, memory) = (first.meter.clone(), filter.memory.clone());
+        Ok(Self { meter, since: first.since, parts, starts, watermark_us, memory, _read: read })
     }
 
     /// A computation on the panes failed.
@@ -231,13 +256,16 @@ impl Source {
         {
             return own.clone();
         }
+        if matches!(error.find_root(), DataFusionError::ResourcesExhausted(_)) {
+            return MeteringError::Memory { definition: self.meter.definition.to_string(), reason: told(error) };
+        }
         MeteringError::Compute { definition: self.meter.definition.to_string(), reason: error.strip_backtrace() }
     }
 
     /// The windows that there are; see the function of that name.
     pub(super) fn windows(&self, meter: &Meter, time: Option<Interval>) -> Result<RecordBatch> {
         let dimensions = meter.dimensions.len();
-        let mut fold = Fold::new(&self.meter, (0..=dimensions).collect());
+        let mut fold = Fold::new(&self.meter, (0..=dimensions).collect(), &self.memory);
         let Some(mut windows) = Windows::of(meter) else {
             let Window::Session { gap_s } = meter.window else {
                 return datafusion::common::internal_err!("only sessions have no fixed edges");
@@ -251,12 +279,16 @@ impl Source {
                 intervals.map(|(&start_us, &last)| Interval { start_us, end_us: until(last) }).collect()
             });
         };
+        // Not too many of the rows that they become before these are counted.
+        let at_once = (FOLDED_ROWS / windows.of_a_pane()).max(1);
         for (panes, range) in &self.parts {
-            fold.add(panes, range.clone(), &mut |pane, starts| {
-                if (self.starts.0..=self.starts.1).contains(&pane.start_us) {
-                    windows.starts(pane.start_us, starts);
-                }
-            })?;
+            for from in range.clone().step_by(at_once) {
+                fold.add(panes, from..range.end.min(from + at_once), &mut |pane, starts| {
+                    if (self.starts.0..=self.starts.1).contains(&pane.start_us) {
+                        windows.starts(pane.start_us, starts);
+                    }
+                })?;
+            }
         }
         self.answer(fold, window_schema(meter), time, &|_| Since::EVER, |folded| {
             folded.starts.iter().map(|&start_us| windows.interval(start_us)).collect()
@@ -265,7 +297,8 @@ impl Source {
 
     /// Panes of sessions, merged, and the session of each.
     fn sessions(&self, dimensions: usize, gap_us: i64) -> Result<(RecordBatch, Vec<i64>)> {
-        let panes = merge(&self.meter, self.parts.iter().map(|(panes, range)| (panes, range.clone())), |_| true)?;
+        let parts = self.parts.iter().map(|(panes, range)| (panes, range.clone()));
+        let panes = merge(&self.meter, parts, |_| true, &self.memory)?;
         let [_, _, first, last] = Layout::of(panes.schema_ref(), self.meter.states()).marks(&panes);
         let sessions = sessions(first, last, gap_us, |a, b| same_series(&panes, dimensions, a, b));
         Ok((panes, sessions))
@@ -339,7 +372,7 @@ impl Source {
         time: Option<Interval>,
     ) -> Result<RecordBatch> {
         let mut billing = Billing::new(calendar_of);
-        let mut fold = Fold::new(&self.meter, vec![0]);
+        let mut fold = Fold::new(&self.meter, vec![0], &self.memory);
         for (panes, range) in &self.parts {
             fold.add(panes, range.clone(), &mut |pane, starts| {
                 let period = billing.period(pane.tenant, pane.start_us);
@@ -373,6 +406,7 @@ impl Source {
             return Ok(RecordBatch::new_empty(schema));
         }
         let mut folded = fold.values()?;
+        let _answer = self.memory.hold(folded.starts.len() * schema.fields().len() * CELL_BYTES)?;
         let mut intervals = intervals(&folded);
         if let Some(time) = time {
             let wanted = intervals.iter().map(|&interval| overlap(interval, time)).collect::<Vec<_>>();
@@ -449,6 +483,11 @@ impl<'a> Billing<'a> {
         self.last = Some((tenant.to_owned(), period));
         period
     }
+}
+
+/// What there was too little of.
+fn told(error: &DataFusionError) -> String {
+    error.find_root().message().into_owned()
 }
 
 /// A dictionary column as plain texts.

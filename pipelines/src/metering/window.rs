@@ -52,6 +52,14 @@ impl Windows {
         }
     }
 
+    /// How many windows a pane is in at most.
+    pub(super) fn of_a_pane(&self) -> usize {
+        match self {
+            Self::Grid { size_us, slide_us } => usize::try_from(size_us / slide_us + 1).unwrap_or(usize::MAX),
+            Self::Calendar(_) => 1,
+        }
+    }
+
     /// The window that starts at `start_us`.
     pub(super) fn interval(&mut self, start_us: i64) -> Interval {
         let end_us = match self {

@@ -11,16 +11,18 @@ use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{Between, BinaryExpr, Cast, Expr, Operator};
 
 use crate::catalog::Visibility;
+use crate::memory::Memory;
 
 /// Name of the column whose bound is enforced.
 pub const TENANT: &str = "tenant";
 
 /// A query's demands on one view.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct Ask {
     texts: BTreeMap<String, BTreeSet<String>>,
     ranges: BTreeMap<String, (i64, i64)>,
     columns: BTreeSet<String>,
+    memory: Memory,
 }
 
 /// One condition that can bound a scan.
@@ -74,6 +76,16 @@ impl Ask {
     /// Whether the query reads `column`; a view may leave out the others.
     pub fn wants(&self, column: &str) -> bool {
         self.columns.contains(column)
+    }
+
+    /// The same, whose rows are built from `memory`.
+    pub(super) fn counted(&self, memory: Memory) -> Self {
+        Self { memory, ..self.clone() }
+    }
+
+    /// What its rows are taken from while they are built.
+    pub fn memory(&self) -> Memory {
+        self.memory.clone()
     }
 
     /// Whether no row can satisfy the bounds.

@@ -74,7 +74,7 @@ pub(super) fn windows(cut: &Cut, ask: &Ask, meter: &Meter) -> Result<Option<Reco
 /// The bounds on tenants and on the two ends of windows, as metering takes them.
 pub(super) fn filter(ask: &Ask, start: &str, end: &str) -> WindowFilter {
     let tenants = ask.tenants().map(|tenants| tenants.iter().cloned().collect());
-    WindowFilter { tenants, time: overlapping(ask.range(start), ask.range(end)) }
+    WindowFilter { tenants, time: overlapping(ask.range(start), ask.range(end)), memory: ask.memory() }
 }
 
 /// An interval that every window overlaps whose start and end lie in the given ranges (ends included).

@@ -25,7 +25,9 @@ use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Pla
 
 use super::ask::{Ask, TENANT};
 use super::view::{SharedView, ViewError};
-use crate::catalog::Cut;
+use crate::catalog::{self, Cut};
+use crate::memory::Memory;
+use crate::metering::MeteringError;
 
 /// Batches that may wait between a view and its reader (I8).
 const QUEUE_BATCHES_MAX: usize = 2;
@@ -90,16 +92,24 @@ impl ExecutionPlan for ViewScan {
         if self.ask.is_empty() {
             return Ok(stream.build());
         }
-        let (view, cut, ask) = (Arc::clone(&self.view), Arc::clone(&self.cut), Arc::clone(&self.ask));
+        let memory = Memory::of(context.memory_pool(), self.view.name());
+        let (view, cut, ask) = (Arc::clone(&self.view), Arc::clone(&self.cut), Arc::new(self.ask.counted(memory)));
         let batch_rows = context.session_config().batch_size();
         let confined = ask.tenants().is_some() && view.schema().column_with_name(TENANT).is_some();
         let mut sieve = Sieve { ask: Arc::clone(&ask), confined, schema: Arc::clone(&self.schema), left: self.limit };
         let queue = stream.tx();
         stream.spawn_blocking(move || {
-            let mut failed = None;
+            let mut failed: Option<DataFusionError> = None;
             let mut emit = |batch: RecordBatch| {
                 let kept = match sieve.keep(batch) {
                     Ok(kept) => kept,
+                    Err(error) => {
+                        failed = Some(error.into());
+                        return ControlFlow::Break(());
+                    }
+                };
+                let _held = match ask.memory().hold(catalog::bytes_of(&kept)) {
+                    Ok(held) => held,
                     Err(error) => {
                         failed = Some(error);
                         return ControlFlow::Break(());
@@ -121,9 +131,10 @@ impl ExecutionPlan for ViewScan {
             })?;
             produced.map_err(|error| match error {
                 ViewError::Query(error) => error,
+                ViewError::Metering(MeteringError::Memory { reason, .. }) => DataFusionError::ResourcesExhausted(reason),
                 error => DataFusionError::External(Box::new(error)),
             })?;
-            failed.map_or(Ok(()), |error| Err(error.into()))
+            failed.map_or(Ok(()), Err)
         });
         Ok(stream.build())
     }

@@ -106,7 +106,7 @@ impl ViewError {
             | Self::Log(_)
             | Self::Metering(MeteringError::Unreadable { .. })
             | Self::Unreadable { .. } => Fault::Damage,
-            Self::Metering(MeteringError::Compute { .. })
+            Self::Metering(MeteringError::Compute { .. } | MeteringError::Memory { .. })
             | Self::Arrow(_)
             | Self::Lake(LakeError::Arrow(_))
             | Self::Query(_) => Fault::Bug,

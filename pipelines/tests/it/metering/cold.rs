@@ -110,7 +110,7 @@ fn any_damaged_byte_of_a_cold_file_is_an_answer_that_names_it() {
     shard.storage.truncate(file, 20).unwrap();
     assert!(all(&WindowFilter::default()).unwrap_err().to_string().contains(file));
     let recent = Interval { start_us: BASE + 7200 * SECOND, end_us: BASE + 7260 * SECOND };
-    let recent = WindowFilter { tenants: None, time: Some(recent) };
+    let recent = WindowFilter { time: Some(recent), ..WindowFilter::default() };
     assert_eq!(all(&recent).unwrap().num_rows(), 1, "needs no cold panes");
     assert_eq!(shard.operator.used("acme", "m", hour), None, "so the gate lets nothing in (I7)");
     shard.storage.remove(file).unwrap();

@@ -182,7 +182,7 @@ proptest! {
     ) {
         let time = Interval { start_us: BASE + from * SECOND, end_us: BASE + (from + length) * SECOND };
         let tenants = tenants.map(|tenants| tenants.into_iter().map(str::to_owned).collect::<Vec<_>>());
-        let filter = WindowFilter { tenants: tenants.clone(), time: Some(time) };
+        let filter = WindowFilter { tenants: tenants.clone(), time: Some(time), ..WindowFilter::default() };
         let mut shard = folded(&meter, &events);
         let mut expect = read(std::slice::from_mut(&mut shard), &WindowFilter::default());
         expect.retain(|row| {

@@ -14,3 +14,4 @@ mod stream_equals_batch;
 mod documentation;
 mod materialized;
 mod unreadable;
+mod memory;
