@@ -20,5 +20,6 @@ pub mod http;
 pub mod postgres;
 pub mod flight;
 pub mod watchdog;
+pub mod memory;
 pub mod serving;
 pub mod cli;

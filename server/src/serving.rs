@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::flight::{Flight, FlightError};
 use crate::http::host::Hosts;
 use crate::http::{self, BindError, HttpServer};
+use crate::memory::Oversight;
 use crate::node::{Node, NodeError, NodeOptions};
 use crate::postgres::{Postgres, PostgresError};
 use crate::query::Queries;
@@ -32,6 +33,7 @@ pub struct Serving {
     flight: Option<Flight>,
     drain_max: Duration,
     watchdog: Option<Watchdog>,
+    oversight: Oversight,
 }
 
 /// Why a node is not served.
@@ -87,7 +89,7 @@ impl Serving {
         };
         let flight = match config.flight.address {
             Some(address) => {
-                Some(Flight::bind(address, config, Arc::clone(&node), queries, Arc::clone(&metrics)).await?)
+                Some(Flight::bind(address, config, Arc::clone(&node), queries.clone(), Arc::clone(&metrics)).await?)
             }
             None => None,
         };
@@ -98,9 +100,10 @@ impl Serving {
         ];
         let open: Vec<_> = open.into_iter().flatten().collect();
         let watchdog = Watchdog::start(&config.watchdog, &open, &metrics, door.silences());
+        let oversight = Oversight::start(&config.memory, &config.data, &node, queries, &metrics);
         let drain_max = Duration::from_millis(config.drain_ms_max);
         door.open(Arc::clone(&node));
-        Ok(Self { node, door, http, postgres, flight, drain_max, watchdog })
+        Ok(Self { node, door, http, postgres, flight, drain_max, watchdog, oversight })
     }
 
     /// Where HTTP is answered.
@@ -180,6 +183,8 @@ impl Serving {
         if requests + statements + calls > 0 {
             tracing::warn!(requests, statements, calls, "cut off at the end of the drain");
         }
-        Ok(self.node.drain().await?)
+        let drained = self.node.drain().await;
+        self.oversight.stopped();
+        Ok(drained?)
     }
 }

@@ -55,8 +55,7 @@ impl StatementExec {
 
     fn over(&self, mut children: Vec<Arc<dyn ExecutionPlan>>) -> Arc<dyn ExecutionPlan> {
         let input = children.pop().unwrap_or_else(|| Arc::clone(&self.input));
-        let (threads, runtime, share) =
-            (Arc::clone(&self.threads), Arc::clone(&self.runtime), Arc::clone(&self.share));
+        let (threads, runtime, share) = (Arc::clone(&self.threads), Arc::clone(&self.runtime), Arc::clone(&self.share));
         let value_bytes_max = self.value_bytes_max;
         Arc::new(Self { input, threads, crew: Lock::default(), runtime, share, value_bytes_max })
     }

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 
 /// The node has too little memory, and this statement was the one that held most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the node is short of memory (memory.shed_share), and this statement held {0} bytes, more than any other")]
+#[error("the node is short of memory (memory.shed_percent), and this statement held {0} bytes, more than any other")]
 pub struct ShortOfMemory(pub usize);
 
 /// A part of a pool.

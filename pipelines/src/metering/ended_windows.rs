@@ -46,7 +46,8 @@ pub(super) fn end(
     let Some(meter) = panes.meter.definition.meter() else { return Ok(()) };
     let lateness_us = i64::from(meter.allowed_lateness_s) * 1_000_000;
     let since = Since { watermark_us: since.watermark_us.saturating_sub(lateness_us), ..since };
-    let filter = WindowFilter { tenants: tenants.map(|tenants| tenants.iter().cloned().collect()), ..WindowFilter::default() };
+    let filter =
+        WindowFilter { tenants: tenants.map(|tenants| tenants.iter().cloned().collect()), ..WindowFilter::default() };
     let source = Source::of(&[], &[(snapshot, panes)], &filter, None)?;
     let mut add = |windows: &RecordBatch| {
         let names = windows["tenant"].as_string::<i32>();

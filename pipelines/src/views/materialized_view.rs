@@ -49,7 +49,11 @@ impl View for MaterializedView {
         let starts = self.columns.window.as_ref().map(|window| ask.range(window));
         let starts = starts.filter(|starts| *starts != (i64::MIN, i64::MAX));
         let time = starts.map(|(first, last)| Interval { start_us: first, end_us: last.saturating_add(1) });
-        let groups = metering::view_groups(&cut.snapshot.shards, &self.name, &WindowFilter { tenants, time, memory: ask.memory() })?;
+        let groups = metering::view_groups(
+            &cut.snapshot.shards,
+            &self.name,
+            &WindowFilter { tenants, time, memory: ask.memory() },
+        )?;
         if let Some(groups) = groups {
             let _ = emit(groups.rows()?);
         }

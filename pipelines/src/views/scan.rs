@@ -131,7 +131,9 @@ impl ExecutionPlan for ViewScan {
             })?;
             produced.map_err(|error| match error {
                 ViewError::Query(error) => error,
-                ViewError::Metering(MeteringError::Memory { reason, .. }) => DataFusionError::ResourcesExhausted(reason),
+                ViewError::Metering(MeteringError::Memory { reason, .. }) => {
+                    DataFusionError::ResourcesExhausted(reason)
+                }
                 error => DataFusionError::External(Box::new(error)),
             })?;
             failed.map_or(Ok(()), Err)

@@ -46,6 +46,8 @@ pub struct Config {
     pub events: Events,
     /// What queries may use, whatever door they come through.
     pub query: Query,
+    /// How much memory the node may use.
+    pub memory: Memory,
     /// Who asks whether doors answer.
     pub watchdog: Watchdog,
     /// The node's own log.
@@ -122,6 +124,16 @@ pub struct Postgres {
     pub idle_ms_max: u64,
     /// Whether clients on other machines may do without TLS.
     pub plaintext_remote: bool,
+    /// Prepared statements of one connection, and its portals.
+    pub prepared_max: usize,
+    /// Bytes that these take.
+    pub prepared_bytes_max: usize,
+    /// The same of all connections of one tenant; of all tenants four times as many.
+    pub tenant_prepared_bytes_max: usize,
+    /// Cursors open at once for one tenant.
+    pub tenant_cursors_max: usize,
+    /// How long a cursor stays open that nobody fetches from, milliseconds.
+    pub cursor_idle_ms_max: u64,
 }
 
 /// The certificate that the doors show.
@@ -153,6 +165,8 @@ pub struct Flight {
     pub puts_max: usize,
     /// Of those, streams of one tenant.
     pub tenant_puts_max: usize,
+    /// Bytes of the parameters of one statement.
+    pub parameters_bytes_max: usize,
 }
 
 /// Shards, log, watermarks, checkpoints.
@@ -211,6 +225,12 @@ pub struct Query {
     pub memory_bytes_max: usize,
     /// Of it, what one may hold, bytes.
     pub statement_memory_bytes_max: usize,
+    /// Of it, what all of one tenant may hold, bytes.
+    pub tenant_memory_bytes_max: usize,
+    /// Of it, what all cursors may hold, bytes.
+    pub cursor_memory_bytes_max: usize,
+    /// Bytes of one value.
+    pub value_bytes_max: usize,
     /// What they may put aside on disk, bytes; 0 forbids it.
     pub spill_bytes_max: u64,
     /// Longest statement, milliseconds.
@@ -223,6 +243,16 @@ pub struct Query {
     pub result_rows_max: u64,
     /// Bytes of one answer, encoded.
     pub result_bytes_max: u64,
+}
+
+/// How much memory the node may use.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Memory {
+    /// Bytes; 0: what the control group allows, or the machine has.
+    pub budget_bytes: u64,
+    /// Above this share of it statements are ended, percent; 0: never.
+    pub shed_percent: u64,
 }
 
 /// Who asks whether doors answer.
@@ -339,6 +369,14 @@ impl Config {
             ("events.dimension_bytes_max", self.events.dimension_bytes_max),
             ("query.memory_bytes_max", self.query.memory_bytes_max),
             ("query.statement_memory_bytes_max", self.query.statement_memory_bytes_max),
+            ("query.tenant_memory_bytes_max", self.query.tenant_memory_bytes_max),
+            ("query.cursor_memory_bytes_max", self.query.cursor_memory_bytes_max),
+            ("query.value_bytes_max", self.query.value_bytes_max),
+            ("postgres.prepared_max", self.postgres.prepared_max),
+            ("postgres.prepared_bytes_max", self.postgres.prepared_bytes_max),
+            ("postgres.tenant_prepared_bytes_max", self.postgres.tenant_prepared_bytes_max),
+            ("postgres.tenant_cursors_max", self.postgres.tenant_cursors_max),
+            ("flight.parameters_bytes_max", self.flight.parameters_bytes_max),
             ("query.tenant_concurrency_max", self.query.tenant_concurrency_max),
             ("query.concurrency_max", self.query.concurrency_max),
         ];
@@ -357,10 +395,14 @@ impl Config {
             ("query.timeout_ms", self.query.timeout_ms),
             ("query.result_rows_max", self.query.result_rows_max),
             ("query.result_bytes_max", self.query.result_bytes_max),
+            ("postgres.cursor_idle_ms_max", self.postgres.cursor_idle_ms_max),
             ("watchdog.every_ms", self.watchdog.every_ms),
         ];
         if let Some((key, _)) = intervals.into_iter().find(|(_, value)| *value == 0) {
             return Some((key, "must be at least 1".into()));
+        }
+        if self.memory.shed_percent > 100 {
+            return Some(("memory.shed_percent", "is a share of the whole: at most 100".into()));
         }
         if self.tls.certificate.as_os_str().is_empty() != self.tls.key.as_os_str().is_empty() {
             return Some(("tls.key", "certificate and key go together".into()));

@@ -57,6 +57,9 @@ impl Config {
             catalog: CatalogOptions {
                 memory_bytes_max: self.query.memory_bytes_max,
                 statement_memory_bytes_max: self.query.statement_memory_bytes_max,
+                tenant_memory_bytes_max: self.query.tenant_memory_bytes_max,
+                cursor_memory_bytes_max: self.query.cursor_memory_bytes_max,
+                value_bytes_max: self.query.value_bytes_max,
                 spill_bytes_max: self.query.spill_bytes_max,
                 ..defaults.catalog
             },

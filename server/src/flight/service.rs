@@ -142,7 +142,7 @@ impl FlightSqlService for Service {
         let asker = Self::asker(&request)?;
         let handle = Handle::read(&asked.prepared_statement_handle)?;
         let sent = messages::while_good(request.into_inner(), asker.gone(&self.0.node.tenants));
-        let bound = statements::bind(handle, messages::batches(sent)).await?;
+        let bound = statements::bind(&self.0, &asker, handle, messages::batches(sent)).await?;
         Ok(DoPutPreparedStatementResult { prepared_statement_handle: Some(bound.encode_to_vec().into()) })
     }
 

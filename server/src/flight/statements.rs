@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use arrow::array::{Array, ArrayRef, RecordBatch};
 use arrow::datatypes::SchemaRef;
 use arrow::ipc::writer::IpcWriteOptions;
 use arrow_flight::sql::{ActionCreatePreparedStatementResult, ProstMessageExt, TicketStatementQuery};
@@ -95,19 +95,42 @@ pub(super) async fn prepare(
 
 /// The handle with the one row of `values` bound to it.
 pub(super) async fn bind(
+    door: &Door,
+    asker: &Identity,
     handle: Handle,
     values: impl futures::Stream<Item = Result<RecordBatch, Status>> + Send,
 ) -> Result<Handle, Status> {
-    let batches: Vec<_> = values.try_filter(|batch| std::future::ready(batch.num_rows() > 0)).try_collect().await?;
-    match batches.as_slice() {
-        [row] if row.num_rows() == 1 => {
-            handle.bind(row.clone()).map_err(|error| status::from(Kind::Invalid.with(format!("parameters: {error}"))))
+    // A message of it is as large as one of events.
+    let _permit = door.puts.take(&asker.visibility()).map_err(status::from)?;
+    let mut values = std::pin::pin!(values);
+    let mut row: Option<RecordBatch> = None;
+    while let Some(batch) = values.try_next().await? {
+        let rows = row.as_ref().map_or(0, RecordBatch::num_rows) + batch.num_rows();
+        if rows > 1 {
+            return Err(status::from(one_row(rows)));
         }
-        _ => {
-            let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
-            let detail = format!("parameters: expected one row, a column for each, found {rows} rows");
-            Err(status::from(Kind::Invalid.with(detail)))
+        check_bytes(&batch, door.limits.parameters_bytes_max).map_err(status::from)?;
+        row = Some(batch).filter(|batch| batch.num_rows() == 1).or(row);
+    }
+    let row = row.ok_or_else(|| status::from(one_row(0)))?;
+    handle.bind(row).map_err(|error| status::from(Kind::Invalid.with(format!("parameters: {error}"))))
+}
+
+fn one_row(rows: usize) -> Problem {
+    Kind::Invalid.with(format!("parameters: expected one row, a column for each, found {rows} rows"))
+}
+
+fn check_bytes(row: &RecordBatch, bytes_max: usize) -> Result<(), Problem> {
+    // Of the row, not of the message that its columns share.
+    let of_column =
+        |column: &ArrayRef| column.to_data().get_slice_memory_size().unwrap_or_else(|_| column.get_array_memory_size());
+    match row.columns().iter().map(of_column).sum::<usize>() {
+        bytes if bytes > bytes_max => {
+            let told =
+                format!("the parameters take {bytes} bytes and may take {bytes_max} (flight.parameters_bytes_max)");
+            Err(Kind::TooLarge.with(told))
         }
+        _ => Ok(()),
     }
 }
 
@@ -149,7 +172,10 @@ async fn plan(door: &Door, visibility: &Visibility, handle: &Handle, deadline: I
             Err(refused) => return Err(refused.into()),
         };
         match handle.parameters()? {
-            Some(row) => Ok(parameters::bind(frame, &row)?),
+            Some(row) => {
+                check_bytes(&row, door.limits.parameters_bytes_max)?;
+                Ok(parameters::bind(frame, &row)?)
+            }
             None => Ok(frame),
         }
     };

@@ -13,7 +13,7 @@ use engine::dedup::sequence::SequenceError;
 use engine::log::LogError;
 use engine::shard::SubmitError;
 use engine::storage::StorageError;
-use pipelines::catalog::CatalogError;
+use pipelines::catalog::{CatalogError, ShortOfMemory, TooLarge};
 use pipelines::views::Fault;
 
 use crate::identity::Refusal;
@@ -129,6 +129,8 @@ impl From<(&DataFusionError, Failure)> for Problem {
                     .map_or_else(|| failed(Kind::Internal, failure), |e: &Exceeded| (*e).into());
             }
             DataFusionError::ResourcesExhausted(_) => Kind::Overloaded,
+            DataFusionError::External(inner) if inner.is::<ShortOfMemory>() => Kind::Overloaded,
+            DataFusionError::External(inner) if inner.is::<TooLarge>() => Kind::TooLarge,
             DataFusionError::Internal(_) => Kind::Internal,
             root => match Fault::of(root) {
                 Some(Fault::Moved) => Kind::Overloaded,

@@ -129,16 +129,20 @@ pub(super) fn sent_by(
     query: Arc<Query>,
     chunks: impl Stream<Item = Result<Vec<u8>, Problem>> + Send + 'static,
 ) -> impl Stream<Item = Result<Vec<u8>, Problem>> + Send + 'static {
-    let begun = Some((Box::pin(chunks), query));
+    let begun = Some((query.keep(Box::pin(chunks)), query));
     stream::unfold(begun, |going_on| async move {
-        let (mut chunks, query) = going_on?;
+        let (held, query) = going_on?;
+        let Some(mut chunks) = held.take() else { return Some((Err(query.out_of_time().into()), None)) };
         let Some(next) = chunks.next().await else {
             query.finish();
             return None;
         };
         let counted = next.and_then(|chunk| Ok(query.sent_bytes(chunk.len()).map(|()| chunk)?));
         Some(match counted {
-            Ok(chunk) => (Ok(chunk), Some((chunks, query))),
+            Ok(chunk) => {
+                held.put(chunks);
+                (Ok(chunk), Some((held, query)))
+            }
             Err(problem) => {
                 query.fail(problem.sqlstate());
                 (Err(problem), None)

@@ -48,6 +48,7 @@ impl Bounds {
         let longest = door.queries.timeout();
         let timeout = asked.map_or(longest, |ms| longest.min(Duration::from_millis(ms)));
         let deadline = Instant::now() + timeout;
+        query.shorten(timeout);
         let running = door.registry.begin();
         let open = AtomicUsize::new(1);
         Ok(Arc::new(Self { query, _running: running, deadline, timeout, cancelled: session.begin(), open }))
@@ -84,12 +85,18 @@ impl Bounds {
     fn around_rows(self: &Arc<Self>, mut response: QueryResponse) -> QueryResponse {
         self.open.fetch_add(1, Ordering::AcqRel);
         let rows = std::mem::replace(&mut response.data_rows, Box::pin(stream::empty()));
-        let begun = Some((rows, Arc::clone(self)));
+        let begun = Some((self.query.keep(rows), Arc::clone(self)));
         response.data_rows = Box::pin(stream::unfold(begun, |going_on| async move {
-            let (mut rows, bounds) = going_on?;
+            let (held, bounds) = going_on?;
+            let Some(mut rows) = held.take() else {
+                return Some((Err(sqlstate::told(Failure::from(bounds.query.out_of_time()))), None));
+            };
             let next = bounds.within(async { rows.next().await.map(|row| bounds.counted(row?)).transpose() }).await;
             match next {
-                Ok(Some(row)) => Some((Ok(row), Some((rows, bounds)))),
+                Ok(Some(row)) => {
+                    held.put(rows);
+                    Some((Ok(row), Some((held, bounds))))
+                }
                 Err(error) => Some((Err(error), None)),
                 Ok(None) => {
                     bounds.answered();

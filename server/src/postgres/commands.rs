@@ -9,11 +9,13 @@ use datafusion_postgres::pgwire::api::results::{Response, Tag};
 use datafusion_postgres::pgwire::api::store::PortalStore;
 
 use super::cursors::Cursors;
+use super::kept::{Kept, Kind};
 
 /// The answer to `statement`, if it is one of these.
 pub(super) async fn answer<C: ClientPortalStore>(
     client: &C,
     cursors: &Cursors,
+    kept: &Kept,
     statement: &Statement,
 ) -> Option<Response>
 where
@@ -24,9 +26,13 @@ where
         Statement::Discard { .. } => {
             cursors.close_all();
             client.portal_store().clear_portals();
+            kept.forget_portals();
         }
         // Of `ALL`, what is not prepared again goes with the connection.
-        Statement::Deallocate { name, .. } => client.portal_store().rm_statement(&name.value),
+        Statement::Deallocate { name, .. } => {
+            client.portal_store().rm_statement(&name.value);
+            kept.forget(Kind::Statement, &name.value);
+        }
         _ => {}
     }
     Some(Response::Execution(Tag::new(tag)))

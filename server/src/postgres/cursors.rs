@@ -1,7 +1,9 @@
 //! Cursors: `DECLARE`, `FETCH`, `CLOSE`. Rows are computed as they are fetched and encoded as the fetch asks for.
 //!
 //! The library's cursors know neither parameters nor binary rows and describe no columns. A cursor lives until it is closed
-//! or, without `WITH HOLD`, its transaction ends. There may be [`CURSORS_MAX`] in a session (I8); they only go forward.
+//! or, without `WITH HOLD`, its transaction ends. There may be [`CURSORS_MAX`] in a session, and so many of a
+//! tenant ([`super::kept`]); together they have a share of the memory of all statements, and one that nobody fetches from is
+//! closed after a while (I8, I13). They only go forward.
 //!
 //! A text of several statements is carried out before the first row of it is sent. So a `FETCH` takes the cursor's rows only
 //! when its own are asked for, and has no lock on them (I15): whoever comes upon a cursor that is still being read is told so.
@@ -9,7 +11,8 @@
 //! Not here: portals with a fetch size, which pgwire has.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::common::DFSchemaRef;
@@ -23,7 +26,9 @@ use datafusion_postgres::pgwire::error::{PgWireError, PgWireResult};
 use datafusion_postgres::pgwire::types::format::FormatOptions;
 use engine::lock::Lock;
 use futures::{StreamExt, stream};
+use pipelines::catalog::Parked;
 
+use super::kept::{Kept, Place};
 use super::results::{self, Columns};
 use super::sqlstate;
 
@@ -31,8 +36,16 @@ use super::sqlstate;
 const CURSORS_MAX: usize = 16;
 
 /// The cursors of a session.
-#[derive(Default)]
-pub(super) struct Cursors(Lock<HashMap<String, Open>>);
+pub(super) struct Cursors {
+    open: Lock<HashMap<String, Open>>,
+    idle: Arc<Idle>,
+}
+
+/// The cursors of all sessions, of which those go that nobody fetches from.
+pub(super) struct Idle {
+    longest: Duration,
+    cursors: Lock<Vec<Weak<Cursor>>>,
+}
 
 struct Open {
     schema: DFSchemaRef,
@@ -40,35 +53,85 @@ struct Open {
     cursor: Arc<Cursor>,
 }
 
-/// What a cursor has still to give; gone while somebody fetches.
-struct Cursor(Lock<Option<Rows>>);
+/// What a cursor has still to give.
+struct Cursor(Lock<State>);
+
+enum State {
+    /// Since when nobody has fetched.
+    Waiting(Instant, Box<Rows>),
+    /// Somebody fetches.
+    Read,
+    /// Nobody has for too long.
+    Closed,
+}
 
 struct Rows {
     batches: SendableRecordBatchStream,
+    _place: Place,
     /// Of a batch that was fetched in part.
     rest: Option<RecordBatch>,
     /// Rows that come next and belong to a `FETCH` whose client did not take them.
     skip: usize,
 }
 
+impl Idle {
+    pub(super) fn new(longest: Duration) -> Arc<Self> {
+        Arc::new(Self { longest, cursors: Lock::default() })
+    }
+
+    /// Between two calls of [`Idle::close`].
+    pub(super) fn look_every(&self) -> Duration {
+        (self.longest / 4).clamp(Duration::from_millis(10), Duration::from_secs(10))
+    }
+
+    fn watch(&self, cursor: &Arc<Cursor>) {
+        let mut cursors = self.cursors.lock();
+        cursors.retain(|cursor| cursor.strong_count() > 0);
+        cursors.push(Arc::downgrade(cursor));
+    }
+
+    /// Closes those that nobody has fetched from for too long.
+    pub(super) fn close(&self) {
+        let all: Vec<_> = self.cursors.lock().iter().filter_map(Weak::upgrade).collect();
+        for cursor in all {
+            let mut state = cursor.0.lock();
+            let is_idle = matches!(&*state, State::Waiting(since, _) if since.elapsed() >= self.longest);
+            let closed = is_idle.then(|| std::mem::replace(&mut *state, State::Closed));
+            drop(state);
+            // What it runs ends here, without the lock.
+            drop(closed);
+        }
+    }
+}
+
 impl Cursors {
+    pub(super) fn new(idle: Arc<Idle>) -> Self {
+        Self { open: Lock::default(), idle }
+    }
+
     /// Begins the cursor that `declare` names, over `frame`.
-    pub(super) async fn declare(&self, declare: &Declare, frame: DataFrame) -> PgWireResult<Response> {
+    pub(super) async fn declare(&self, declare: &Declare, frame: DataFrame, kept: &Kept) -> PgWireResult<Response> {
         let name = declare.names.first().ok_or_else(|| sqlstate::error("42601", "a cursor needs a name"))?;
         if declare.scroll == Some(true) {
             return Err(sqlstate::error("0A000", "cursors only go forward: leave out SCROLL"));
         }
         let schema = results::schema(frame.logical_plan()).map_err(sqlstate::from)?;
         self.check_room(&name.value)?;
-        let batches = frame.execute_stream().await.map_err(sqlstate::from)?;
-        let cursor = Arc::new(Cursor(Lock::new(Some(Rows { batches, rest: None, skip: 0 }))));
+        let place = kept.cursor()?;
+        let (mut state, plan) = frame.into_parts();
+        // It holds memory for as long as its client likes.
+        state.config_mut().set_extension(Arc::new(Parked));
+        let batches = DataFrame::new(state, plan).execute_stream().await.map_err(sqlstate::from)?;
+        let rows = Rows { batches, _place: place, rest: None, skip: 0 };
+        let cursor = Arc::new(Cursor(Lock::new(State::Waiting(Instant::now(), Box::new(rows)))));
+        self.idle.watch(&cursor);
         // A connection's statements come one after the other: there is still room.
-        self.0.lock().insert(name.value.clone(), Open { schema, hold: declare.hold == Some(true), cursor });
+        self.open.lock().insert(name.value.clone(), Open { schema, hold: declare.hold == Some(true), cursor });
         Ok(Response::Execution(Tag::new("DECLARE CURSOR")))
     }
 
     fn check_room(&self, name: &str) -> PgWireResult<()> {
-        let open = self.0.lock();
+        let open = self.open.lock();
         if open.contains_key(name) {
             return Err(sqlstate::error("42P03", format!("cursor {name:?} already exists")));
         }
@@ -86,7 +149,7 @@ impl Cursors {
     }
 
     fn find(&self, name: &str) -> PgWireResult<(DFSchemaRef, Arc<Cursor>)> {
-        let open = self.0.lock();
+        let open = self.open.lock();
         let open = open.get(name).ok_or_else(|| unknown(name))?;
         Ok((Arc::clone(&open.schema), Arc::clone(&open.cursor)))
     }
@@ -120,7 +183,7 @@ impl Cursors {
         match cursor {
             CloseCursor::All => self.close_all(),
             CloseCursor::Specific { name } => {
-                let closed = self.0.lock().remove(&name.value);
+                let closed = self.open.lock().remove(&name.value);
                 closed.ok_or_else(|| unknown(&name.value))?;
             }
         }
@@ -129,14 +192,14 @@ impl Cursors {
 
     /// Ends all.
     pub(super) fn close_all(&self) {
-        let closed = std::mem::take(&mut *self.0.lock());
+        let closed = std::mem::take(&mut *self.open.lock());
         // What they run ends here, without the lock.
         drop(closed);
     }
 
     /// Ends those that do not outlive their transaction.
     pub(super) fn end_transaction(&self) {
-        let ended: Vec<_> = self.0.lock().extract_if(|_, open| !open.hold).collect();
+        let ended: Vec<_> = self.open.lock().extract_if(|_, open| !open.hold).collect();
         drop(ended);
     }
 }
@@ -157,7 +220,7 @@ struct Fetch {
     name: String,
     cursor: Arc<Cursor>,
     /// The cursor's, from the first row that is asked for.
-    rows: Option<Rows>,
+    rows: Option<Box<Rows>>,
     left: Option<usize>,
 }
 
@@ -165,7 +228,7 @@ impl Drop for Fetch {
     fn drop(&mut self) {
         if let Some(mut rows) = self.rows.take() {
             rows.skip = rows.skip.saturating_add(self.left.unwrap_or(usize::MAX));
-            *self.cursor.0.lock() = Some(rows);
+            *self.cursor.0.lock() = State::Waiting(Instant::now(), rows);
         }
     }
 }
@@ -173,10 +236,19 @@ impl Drop for Fetch {
 impl Fetch {
     fn rows(&mut self) -> PgWireResult<&mut Rows> {
         if self.rows.is_none() {
-            self.rows = self.cursor.0.lock().take();
+            let mut state = self.cursor.0.lock();
+            match std::mem::replace(&mut *state, State::Read) {
+                State::Waiting(_, rows) => self.rows = Some(rows),
+                State::Read => {}
+                State::Closed => {
+                    *state = State::Closed;
+                    let told = "was closed, since nobody fetched from it for too long (postgres.cursor_idle_ms_max)";
+                    return Err(sqlstate::error("34000", format!("cursor {:?} {told}", self.name)));
+                }
+            }
         }
         let told = || format!("cursor {:?} is being read by an earlier FETCH; take all of its rows first", self.name);
-        self.rows.as_mut().ok_or_else(|| sqlstate::error("55006", told()))
+        self.rows.as_deref_mut().ok_or_else(|| sqlstate::error("55006", told()))
     }
 }
 

@@ -38,6 +38,7 @@ mod sqlstate;
 mod place;
 mod comments;
 mod kinds;
+mod kept;
 mod sizes;
 mod scram;
 
@@ -61,7 +62,9 @@ use crate::watchdog::doing::doing;
 
 use cancel::Registry;
 use connection::Limits;
+use cursors::Idle;
 use dialect::Dialect;
+use kept::Keeper;
 use lengths::Lengths;
 use session::{PgCatalog, Session};
 
@@ -106,6 +109,8 @@ struct Door {
     pg_catalog: PgCatalog,
     dialect: Dialect,
     registry: Arc<Registry>,
+    keeper: Arc<Keeper>,
+    idle: Arc<Idle>,
     plaintext_remote: bool,
     end_point: Option<Vec<u8>>,
     sessions: Permits,
@@ -145,6 +150,8 @@ impl Postgres {
             pg_catalog,
             dialect: Dialect::default(),
             registry: Arc::default(),
+            keeper: Keeper::new(options),
+            idle: Idle::new(Duration::from_millis(options.cursor_idle_ms_max)),
             plaintext_remote: options.plaintext_remote,
             end_point: tls.end_point,
             sessions: Permits::new(options.connections_max, options.tenant_connections_max),
@@ -190,9 +197,11 @@ async fn accept(
     mut stopped: watch::Receiver<Option<Duration>>,
 ) -> usize {
     let mut connections = JoinSet::new();
+    let mut looks = tokio::time::interval(door.idle.look_every());
     loop {
         tokio::select! {
             _ = stopped.changed() => break,
+            _ = looks.tick() => door.idle.close(),
             Some(ended) = connections.join_next() => report(ended),
             (socket, peer) = next(&listener) => {
                 // Who has not logged in is never too busy to go.

@@ -39,6 +39,7 @@ use super::cancel::Registration;
 use super::changes::Changes;
 use super::comments::Commented;
 use super::cursors::Cursors;
+use super::kept::Kept;
 use super::settings::WithSettings;
 use super::sqlstate;
 use super::typed;
@@ -61,6 +62,7 @@ pub(super) struct Asker {
     pub(super) parser: Arc<Parser>,
     pub(super) hooks: Vec<Arc<dyn QueryHook>>,
     pub(super) cursors: Cursors,
+    pub(super) kept: Kept,
     pub(super) changes: Changes,
     _registration: Registration,
     _place: Permit,
@@ -90,13 +92,15 @@ impl Session {
         let service = DfSessionService::new_with_hooks(Arc::clone(&context), hooks.clone());
         let parser = service.query_parser();
         let registration = registration(Arc::clone(&self.running));
+        let kept = self.door.keeper.connection(&visibility);
         let asker = Asker {
             identity,
             visibility,
             context,
             parser,
             hooks,
-            cursors: Cursors::default(),
+            cursors: Cursors::new(Arc::clone(&self.door.idle)),
+            kept,
             changes: Changes::default(),
             _registration: registration,
             _place: place,
@@ -175,7 +179,7 @@ impl Asker {
                 }
                 Ok(Some(response))
             }
-            None => Ok(commands::answer(client, &self.cursors, statement).await),
+            None => Ok(commands::answer(client, &self.cursors, &self.kept, statement).await),
         }
     }
 

@@ -18,12 +18,15 @@ use datafusion_postgres::arrow_pg::datatypes::df::deserialize_parameters_with_se
 use datafusion_postgres::pgwire::api::portal::{Format, Portal};
 use datafusion_postgres::pgwire::api::query::{ExtendedQueryHandler, SimpleQueryHandler, send_describe_response};
 use datafusion_postgres::pgwire::api::results::{DescribePortalResponse, FieldInfo, Response};
-use datafusion_postgres::pgwire::api::stmt::QueryParser;
+use datafusion_postgres::pgwire::api::stmt::{QueryParser, StoredStatement};
 use datafusion_postgres::pgwire::api::store::{Entry, PortalStore};
 use datafusion_postgres::pgwire::api::{ClientInfo, ClientPortalStore, DEFAULT_NAME, Type};
 use datafusion_postgres::pgwire::error::{PgWireError, PgWireResult};
 use datafusion_postgres::pgwire::messages::PgWireBackendMessage;
-use datafusion_postgres::pgwire::messages::extendedquery::{Bind, BindComplete, Describe, TARGET_TYPE_BYTE_PORTAL};
+use datafusion_postgres::pgwire::messages::extendedquery::{
+    Bind, BindComplete, Close, CloseComplete, Describe, Parse, ParseComplete, Sync as PgSync, TARGET_TYPE_BYTE_PORTAL,
+};
+use datafusion_postgres::pgwire::messages::response::ReadyForQuery;
 use datafusion_postgres::pgwire::types::format::FormatOptions;
 use futures::{Sink, SinkExt};
 
@@ -32,6 +35,7 @@ use pipelines::catalog;
 use crate::query::Door;
 
 use super::bounds::Bounds;
+use super::kept::{self, Kind};
 use super::place::placed;
 use super::results::Columns;
 use super::session::{Asker, Session};
@@ -119,7 +123,7 @@ impl Statements {
         match statement {
             Statement::Declare { stmts } => {
                 let (declare, query) = cursors::declared(&stmts)?;
-                asker.cursors.declare(declare, frame(query.clone()).await?).await
+                asker.cursors.declare(declare, frame(query.clone()).await?, &asker.kept).await
             }
             Statement::Fetch { name, direction, .. } => {
                 asker.cursors.fetch(&name.value, &direction, &Format::UnifiedText, options)
@@ -143,6 +147,67 @@ impl ExtendedQueryHandler for Statements {
         Arc::new(Planner(Arc::clone(&self.0)))
     }
 
+    async fn on_parse<C>(&self, client: &mut C, message: Parse) -> PgWireResult<()>
+    where
+        C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
+        C::PortalStore: PortalStore<Statement = Prepared>,
+        C::Error: std::fmt::Debug,
+        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+    {
+        let kept = &self.0.asker()?.kept;
+        let name = message.name.clone().unwrap_or_else(|| DEFAULT_NAME.to_owned());
+        match StoredStatement::parse(client, &message, self.query_parser()).await? {
+            Some(prepared) => {
+                let (text, planned) = &prepared.statement;
+                kept.keep(Kind::Statement, &name, kept::bytes_of(text, planned.as_ref().map(|(_, plan)| plan)))?;
+                client.portal_store().put_statement(Arc::new(prepared));
+            }
+            None => {
+                kept.keep(Kind::Statement, &name, 0)?;
+                client.portal_store().put_empty_statement(&name);
+            }
+        }
+        client.send(PgWireBackendMessage::ParseComplete(ParseComplete::new())).await?;
+        Ok(())
+    }
+
+    async fn on_close<C>(&self, client: &mut C, message: Close) -> PgWireResult<()>
+    where
+        C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
+        C::PortalStore: PortalStore<Statement = Prepared>,
+        C::Error: std::fmt::Debug,
+        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+    {
+        let kept = &self.0.asker()?.kept;
+        let name = message.name.as_deref().unwrap_or(DEFAULT_NAME);
+        if message.target_type == TARGET_TYPE_BYTE_PORTAL {
+            client.portal_store().rm_portal(name);
+            kept.forget(Kind::Portal, name);
+        } else {
+            client.portal_store().rm_statement(name);
+            kept.forget(Kind::Statement, name);
+        }
+        client.send(PgWireBackendMessage::CloseComplete(CloseComplete)).await?;
+        Ok(())
+    }
+
+    async fn on_sync<C>(&self, client: &mut C, _message: PgSync) -> PgWireResult<()>
+    where
+        C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
+        C::PortalStore: PortalStore<Statement = Prepared>,
+        C::Error: std::fmt::Debug,
+        PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
+    {
+        client.portal_store().rm_portal(DEFAULT_NAME);
+        // Whoever is not let in keeps nothing.
+        if let Ok(asker) = self.0.asker() {
+            asker.kept.forget(Kind::Portal, DEFAULT_NAME);
+        }
+        let ready = ReadyForQuery::new(client.transaction_status());
+        client.send(PgWireBackendMessage::ReadyForQuery(ready)).await?;
+        Ok(())
+    }
+
     async fn on_bind<C>(&self, client: &mut C, message: Bind) -> PgWireResult<()>
     where
         C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
@@ -150,7 +215,11 @@ impl ExtendedQueryHandler for Statements {
         C::Error: std::fmt::Debug,
         PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
     {
+        let kept = &self.0.asker()?.kept;
         let name = message.statement_name.as_deref().unwrap_or(DEFAULT_NAME);
+        let bytes = message.parameters.iter().flatten().map(|value| value.len()).sum();
+        // Before they are read: what is made of them is several times as large.
+        kept.keep(Kind::Portal, message.portal_name.as_deref().unwrap_or(DEFAULT_NAME), bytes)?;
         match client.portal_store().get_statement(name) {
             Some(Entry::Value(statement)) => {
                 let wire = self.query_parser().get_parameter_types(&statement.statement)?;
@@ -240,7 +309,7 @@ impl Statements {
         match statement {
             Statement::Declare { stmts } => {
                 let (declare, _) = cursors::declared(stmts)?;
-                asker.cursors.declare(declare, frame().await?).await
+                asker.cursors.declare(declare, frame().await?, &asker.kept).await
             }
             Statement::Fetch { name, direction, .. } => asker.cursors.fetch(&name.value, direction, format, options),
             Statement::Close { cursor } => asker.cursors.close(cursor),

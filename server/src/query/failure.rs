@@ -9,7 +9,7 @@ use datafusion::error::DataFusionError;
 use datafusion::execution::FunctionRegistry;
 use datafusion::execution::session_state::SessionState;
 use datafusion::sql::sqlparser::parser::ParserError;
-use pipelines::catalog::{CATALOG, CatalogError, SCHEMA, unnumbered};
+use pipelines::catalog::{CATALOG, CatalogError, SCHEMA, ShortOfMemory, TooLarge, unnumbered};
 use pipelines::views::Fault;
 
 use super::nearest::nearest;
@@ -122,9 +122,15 @@ impl From<&DataFusionError> for Failure {
             }
             DataFusionError::ResourcesExhausted(_) => {
                 let told = "the statement needs more memory than it may hold (query.statement_memory_bytes_max), or than is \
-                            left for it (query.memory_bytes_max)";
+                            left for it (query.tenant_memory_bytes_max, query.memory_bytes_max)";
                 Self::new("53200", told)
                     .hint("filter before joining, and join on equal columns: a join without can't put rows aside")
+            }
+            DataFusionError::External(inner) if inner.is::<TooLarge>() => {
+                Self::new("54000", told()).hint("make it of fewer or smaller parts, or raise query.value_bytes_max")
+            }
+            DataFusionError::External(inner) if inner.is::<ShortOfMemory>() => {
+                Self::new("53200", told()).hint("ask for less, or again when the node has less to do")
             }
             DataFusionError::ArrowError(arrow, _) => Self::new(of_arrow(arrow), arrow.to_string()),
             DataFusionError::Execution(reason) if reason.starts_with("time zone \"") => Self::new("22023", told()),

@@ -5,16 +5,18 @@
 //! view `queries` and the measurement. Every failure becomes a [`Failure`], which each door writes in its own way. Memory
 //! is bounded by the catalog's pool. Not here: sessions and rows (`pipelines::catalog`).
 
+mod held;
 mod running;
 mod history;
 mod failure;
 mod nearest;
 
 use std::fmt;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
 
 use engine::clock::Clock;
+use engine::lock::Lock;
 use pipelines::catalog::Visibility;
 
 use crate::config;
@@ -23,6 +25,7 @@ use crate::telemetry::metrics::Metrics;
 
 pub use failure::Failure;
 pub use history::History;
+use running::Statement;
 pub use running::{Exceeded, Query};
 
 /// Lets statements run; cheap to clone.
@@ -31,6 +34,7 @@ pub struct Queries(Arc<Shared>);
 
 struct Shared {
     permits: permits::Permits,
+    running: Lock<Vec<Weak<Statement>>>,
     limits: Limits,
     history: Arc<History>,
     metrics: Arc<Metrics>,
@@ -102,6 +106,7 @@ impl Queries {
                 rows_max: limits.result_rows_max,
                 bytes_max: limits.result_bytes_max,
             },
+            running: Lock::default(),
             history: Arc::default(),
             metrics,
             clock,
@@ -114,7 +119,13 @@ impl Queries {
     /// [`Busy`] says whose limit is reached; that is remembered like any other failure.
     pub fn begin(&self, door: Door, asker: Asker<'_>, text: &str) -> Result<Query, Busy> {
         match self.0.permits.take(asker.visibility) {
-            Ok(permit) => Ok(Query::new(Arc::clone(&self.0), door, asker, text, Some(permit))),
+            Ok(permit) => {
+                let query = Query::new(Arc::clone(&self.0), door, asker, text, Some(permit));
+                let mut running = self.0.running.lock();
+                running.retain(|statement| statement.strong_count() > 0);
+                running.push(Arc::downgrade(query.statement()));
+                Ok(query)
+            }
             Err(full) => {
                 let busy = match full {
                     Full::Tenant(limit) => Busy::Asker { asker: asker.visibility.clone(), limit },
@@ -129,6 +140,13 @@ impl Queries {
     /// Remembers a statement that never began.
     pub fn refuse(&self, door: Door, asker: Asker<'_>, text: &str, state: &str) {
         Query::new(Arc::clone(&self.0), door, asker, text, None).fail(state);
+    }
+
+    /// Ends the statements whose time has been up for a while: their clients do not read, and hold permits and rows.
+    pub fn end_late(&self) {
+        let running: Vec<_> = self.0.running.lock().iter().filter_map(Weak::upgrade).collect();
+        let now = Instant::now();
+        running.into_iter().for_each(|statement| statement.end_late(now));
     }
 
     /// Longest statement.
@@ -185,5 +203,25 @@ mod tests {
         let _again = begin(&a).unwrap();
         let refused = queries.history().rows(Some("a")).into_iter().filter(|row| row.state == "failed");
         assert_eq!(refused.map(|row| row.sqlstate.unwrap()).collect::<Vec<_>>(), ["53300"]);
+    }
+
+    #[test]
+    fn a_statement_whose_rows_nobody_reads_gives_back_what_it_holds_when_its_time_is_up() {
+        let queries = queries(1, 3);
+        let a = Visibility::Tenant("a".into());
+        let begin = || queries.begin(Door::Http, Asker { visibility: &a, principal: "a/1" }, "SELECT 1");
+        let (query, rows) = (begin().unwrap(), Arc::new(()));
+        let held = query.keep(Arc::clone(&rows));
+        queries.end_late();
+        assert_eq!((Arc::strong_count(&rows), begin().unwrap_err()), (2, Busy::Asker { asker: a.clone(), limit: 1 }));
+        query.shorten(Duration::ZERO);
+        std::thread::sleep(Duration::from_millis(300));
+        queries.end_late();
+        assert!(Arc::strong_count(&rows) == 1 && held.take().is_none());
+        let another = begin().expect("the permit was given back, though the first is still waiting for its reader");
+        drop((query, another));
+        assert_eq!(queries.running(), 0);
+        let ended = queries.history().rows(Some("a")).into_iter().map(|row| row.sqlstate).collect::<Vec<_>>();
+        assert!(ended.contains(&Some("57014".to_owned())), "{ended:?}");
     }
 }

@@ -1,29 +1,42 @@
 //! One statement from its begin to its last row: holds the permit, counts what is sent, and says how it ended.
 //!
-//! However it ends, even by being dropped, it ends in the history and in the metrics. Not here: cancelling (the doors).
+//! However it ends, even by being dropped, it ends in the history and in the metrics. One whose client does not read is ended
+//! from outside ([`Statement::end_late`]): its rows go and its permit is given back. Not here: cancelling (the doors).
 
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use datafusion::error::DataFusionError;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use engine::lock::Lock;
 use futures::{StreamExt, stream};
 
 use crate::permits::Permit;
 
+use super::held::{Held, Holdings};
 use super::history::Record;
 use super::{Asker, Door, Failure, Shared};
 
+/// How long a door has to end a statement whose time is up, before it is ended from outside.
+const LATE: Duration = Duration::from_millis(200);
+
 /// A statement that runs, until it is dropped.
 #[derive(Debug)]
-pub struct Query {
+pub struct Query(Arc<Statement>);
+
+/// What is known of it beside who runs it.
+pub(super) struct Statement {
     shared: Arc<Shared>,
     door: Door,
     record: Arc<Record>,
     began: Instant,
-    _permit: Option<Permit>,
+    /// How long it may take, milliseconds.
+    timeout_ms: AtomicU64,
+    permit: Lock<Option<Permit>>,
+    holdings: Holdings,
 }
 
 /// A limit that the answer of a statement ran into.
@@ -75,7 +88,24 @@ impl Query {
         let began = Instant::now();
         let record = Arc::new(Record::new(asker, door, text, shared.clock.now_us(), began));
         shared.history.remember(asker.visibility, Arc::clone(&record));
-        Self { shared, door, record, began, _permit: permit }
+        let timeout_ms = AtomicU64::new(u64::try_from(shared.limits.timeout.as_millis()).unwrap_or(u64::MAX));
+        let (permit, holdings) = (Lock::new(permit), Holdings::default());
+        Self(Arc::new(Statement { shared, door, record, began, timeout_ms, permit, holdings }))
+    }
+
+    pub(super) fn statement(&self) -> &Arc<Statement> {
+        &self.0
+    }
+
+    /// It may take no longer than `timeout`.
+    pub(crate) fn shorten(&self, timeout: Duration) {
+        let ms = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
+        self.0.timeout_ms.fetch_min(ms, Ordering::Relaxed);
+    }
+
+    /// Keeps `rows` where they are let go of if nobody has asked for more when its time is up.
+    pub(crate) fn keep<T: Send + 'static>(&self, rows: T) -> Held<T> {
+        self.0.holdings.keep(rows)
     }
 
     /// Its rows were sent: counts them.
@@ -83,8 +113,8 @@ impl Query {
     /// # Errors
     /// If they are more than one answer may have.
     pub fn sent_rows(&self, rows: u64) -> Result<(), Exceeded> {
-        let limit = self.shared.limits.rows_max;
-        match self.record.progress.rows.fetch_add(rows, Ordering::Relaxed) + rows {
+        let limit = self.0.shared.limits.rows_max;
+        match self.0.record.progress.rows.fetch_add(rows, Ordering::Relaxed) + rows {
             sent if sent > limit => Err(Exceeded::Rows(limit)),
             _ => Ok(()),
         }
@@ -95,8 +125,8 @@ impl Query {
     /// # Errors
     /// If they are more than one answer may have.
     pub fn sent_bytes(&self, bytes: usize) -> Result<(), Exceeded> {
-        let limit = self.shared.limits.bytes_max;
-        match self.record.progress.bytes.fetch_add(bytes as u64, Ordering::Relaxed) + bytes as u64 {
+        let limit = self.0.shared.limits.bytes_max;
+        match self.0.record.progress.bytes.fetch_add(bytes as u64, Ordering::Relaxed) + bytes as u64 {
             sent if sent > limit => Err(Exceeded::Bytes(limit)),
             _ => Ok(()),
         }
@@ -104,30 +134,31 @@ impl Query {
 
     /// The last row was sent.
     pub fn finish(&self) {
-        self.end(Ended::Finished);
+        self.0.end(Ended::Finished);
     }
 
     /// It failed with this SQL state. What happens first counts.
     pub fn fail(&self, state: &str) {
-        self.end(Ended::Failed(state.to_owned()));
+        self.0.end(Ended::Failed(state.to_owned()));
     }
 
     /// When its time is up.
     pub fn deadline(&self) -> Instant {
-        self.began + self.shared.limits.timeout
+        self.0.deadline()
     }
 
     /// Its time is up.
     pub fn out_of_time(&self) -> Exceeded {
-        Exceeded::Time(self.shared.limits.timeout.as_millis())
+        Exceeded::Time(self.0.timeout_ms.load(Ordering::Relaxed).into())
     }
 
     /// `rows`, counted and held to the limits of rows and time; ends the statement with the last of them.
     pub fn around(self: &Arc<Self>, rows: SendableRecordBatchStream) -> SendableRecordBatchStream {
         let schema = rows.schema();
-        let begun = Some((rows, Arc::clone(self)));
+        let begun = Some((self.keep(rows), Arc::clone(self)));
         let bounded = stream::unfold(begun, |going_on| async move {
-            let (mut rows, query) = going_on?;
+            let (held, query) = going_on?;
+            let Some(mut rows) = held.take() else { return Some((Err(query.out_of_time().into()), None)) };
             let next = tokio::time::timeout_at(query.deadline().into(), rows.next()).await;
             let next = next.unwrap_or_else(|_| Some(Err(query.out_of_time().into())));
             let counted = next.map(|batch| {
@@ -136,7 +167,10 @@ impl Query {
                 Ok(batch)
             });
             match counted {
-                Some(Ok(batch)) => Some((Ok(batch), Some((rows, query)))),
+                Some(Ok(batch)) => {
+                    held.put(rows);
+                    Some((Ok(batch), Some((held, query))))
+                }
                 Some(Err(error)) => {
                     query.fail(Failure::from(&error).state);
                     Some((Err(error), None))
@@ -148,6 +182,28 @@ impl Query {
             }
         });
         Box::pin(RecordBatchStreamAdapter::new(schema, bounded))
+    }
+}
+
+impl Statement {
+    fn deadline(&self) -> Instant {
+        self.began + Duration::from_millis(self.timeout_ms.load(Ordering::Relaxed))
+    }
+
+    /// Ends it if its time has been up for [`LATE`]: whoever is to read its rows does not, or its door would have ended it.
+    /// Somebody else may run a statement then.
+    pub(super) fn end_late(&self, now: Instant) {
+        if now < self.deadline() + LATE {
+            return;
+        }
+        // What is being computed or planned is ended by who does it.
+        if !self.holdings.let_go() {
+            return;
+        }
+        self.end(Ended::Failed(Failure::from(Exceeded::Time(0)).state.to_owned()));
+        let permit = self.permit.lock().take();
+        // It goes back here, without the lock.
+        drop(permit);
     }
 
     fn end(&self, ended: Ended) {
@@ -164,9 +220,15 @@ impl Query {
     }
 }
 
+impl fmt::Debug for Statement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a statement over {}, since {:?}", self.door, self.began)
+    }
+}
+
 impl Drop for Query {
     fn drop(&mut self) {
-        self.end(Ended::Abandoned);
+        self.0.end(Ended::Abandoned);
     }
 }
 

@@ -44,7 +44,8 @@ const SHORT: usize = 16;
 /// What a row of a call of `name` takes beside what it is given, as far as its constants say; 0 if that is little.
 pub(super) fn weight(name: &str, constants: &[Option<&ScalarValue>]) -> u64 {
     let constant = |arg: usize| constants.get(arg).copied().flatten();
-    let times = |arg: usize| constant(arg).map(|times| Numbers::of(Some(&ColumnarValue::Scalar(times.clone()))).count(0));
+    let times =
+        |arg: usize| constant(arg).map(|times| Numbers::of(Some(&ColumnarValue::Scalar(times.clone()))).count(0));
     match name {
         "repeat" | "lpad" | "rpad" => times(1).unwrap_or(MULTIPLIED),
         "array_repeat" | "array_resize" => times(1).map_or(MULTIPLIED, |times| times.saturating_mul(COUNTED)),
@@ -129,9 +130,14 @@ pub(super) fn most(name: &str, args: &[ColumnarValue], rows: usize) -> Most {
                 u64::try_from(entries.saturating_mul(8)).unwrap_or(u64::MAX)
             })
         }
-        "concat" | "overlay" | "array_concat" | "array_append" | "array_prepend" | "make_array" | "flatten" | join::NAME => {
-            most(&sum)
-        }
+        "concat"
+        | "overlay"
+        | "array_concat"
+        | "array_append"
+        | "array_prepend"
+        | "make_array"
+        | "flatten"
+        | join::NAME => most(&sum),
         _ => {
             let all = (0..rows).fold(0_u64, |all, row| all.saturating_add(sum(row)));
             Most { value: 0, all: all.saturating_mul(LINEAR) }
@@ -198,13 +204,20 @@ fn numbers(array: &dyn Array) -> Vec<Option<i128>> {
         DataType::Date32 => NS_PER_DAY,
         DataType::Interval(IntervalUnit::MonthDayNano) => {
             let intervals = array.as_primitive::<IntervalMonthDayNanoType>();
-            return intervals.iter().map(|interval| interval.map(|of| shortest(of.months, of.days, of.nanoseconds))).collect();
+            return intervals
+                .iter()
+                .map(|interval| interval.map(|of| shortest(of.months, of.days, of.nanoseconds)))
+                .collect();
         }
         _ => 1,
     };
     // Unsigned numbers beyond what is signed are larger than anything that is allowed.
     let whole = |array: &dyn Array| -> Option<Int64Array> {
-        let days = if array.data_type() == &DataType::Date32 { cast(array, &DataType::Int32).ok()? } else { cast(array, &DataType::Int64).ok()? };
+        let days = if array.data_type() == &DataType::Date32 {
+            cast(array, &DataType::Int32).ok()?
+        } else {
+            cast(array, &DataType::Int64).ok()?
+        };
         Some(cast(&days, &DataType::Int64).ok()?.as_primitive::<Int64Type>().clone())
     };
     let Some(whole) = whole(array) else { return vec![Some(i128::MAX >> 8); array.len()] };
@@ -233,8 +246,8 @@ fn shortest(months: i32, days: i32, nanoseconds: i64) -> i128 {
 mod tests {
     use std::sync::Arc;
 
-    use arrow::array::{ArrayRef, StringArray};
     use super::*;
+    use arrow::array::{ArrayRef, StringArray};
 
     fn texts(texts: &[&str]) -> ColumnarValue {
         let texts: ArrayRef = Arc::new(StringArray::from(texts.to_vec()));

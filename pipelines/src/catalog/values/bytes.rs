@@ -110,8 +110,12 @@ pub(super) fn entries(value: &ColumnarValue) -> Sizes {
         ColumnarValue::Scalar(_) => return Sizes::Same(1),
     };
     match array.data_type() {
-        DataType::List(_) => Sizes::Each((0..array.len()).map(|row| array.as_list::<i32>().value_length(row) as u64).collect()),
-        DataType::LargeList(_) => Sizes::Each((0..array.len()).map(|row| array.as_list::<i64>().value_length(row) as u64).collect()),
+        DataType::List(_) => {
+            Sizes::Each((0..array.len()).map(|row| array.as_list::<i32>().value_length(row) as u64).collect())
+        }
+        DataType::LargeList(_) => {
+            Sizes::Each((0..array.len()).map(|row| array.as_list::<i64>().value_length(row) as u64).collect())
+        }
         _ => Sizes::Same(1),
     }
 }

@@ -10,24 +10,33 @@ use std::sync::Arc;
 use datafusion::common::Result;
 use datafusion::execution::memory_pool::MemoryReservation;
 
+/// What an operator's functions take from.
+#[derive(Debug, Clone)]
+pub(super) struct Pending {
+    pub(super) reservation: Arc<MemoryReservation>,
+    /// Whether what functions give is there together until the batch is, as the columns of a projection are. Others evaluate
+    /// any number of times within one poll and drop what they got.
+    pub(super) keeps: bool,
+}
+
 thread_local! {
-    static PENDING: RefCell<Option<Arc<MemoryReservation>>> = const { RefCell::new(None) };
+    static PENDING: RefCell<Option<Pending>> = const { RefCell::new(None) };
 }
 
 /// Runs `poll`, whose guards take from `pending`. What the operator around this one has taken for its last batch is given back
 /// when this one has given it another.
-pub(super) fn within<T>(pending: &Arc<MemoryReservation>, poll: impl FnOnce() -> T) -> T {
-    struct Restore(Option<Arc<MemoryReservation>>);
+pub(super) fn within<T>(pending: &Pending, poll: impl FnOnce() -> T) -> T {
+    struct Restore(Option<Pending>);
     impl Drop for Restore {
         fn drop(&mut self) {
             if let Some(outer) = &self.0 {
-                outer.free();
+                outer.reservation.free();
             }
             let before = self.0.take();
             PENDING.with(|current| *current.borrow_mut() = before);
         }
     }
-    let before = PENDING.with(|current| current.borrow_mut().replace(Arc::clone(pending)));
+    let before = PENDING.with(|current| current.borrow_mut().replace(pending.clone()));
     let _restore = Restore(before);
     poll()
 }
@@ -40,14 +49,16 @@ pub(super) fn is_known() -> bool {
 /// Takes `bytes`, runs `work`, and keeps of them what its result takes.
 pub(super) fn taken<T>(bytes: u64, work: impl FnOnce() -> Result<T>, takes: impl FnOnce(&T) -> u64) -> Result<T> {
     let pending = PENDING.with(|current| current.borrow().clone());
-    let Some(pending) = pending else { return work() };
+    let Some(Pending { reservation: pending, keeps }) = pending else { return work() };
     let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
     pending.try_grow(bytes)?;
     let made = work();
     let kept = made.as_ref().map_or(0, |made| usize::try_from(takes(made)).unwrap_or(usize::MAX));
     // An operator that was polled meanwhile may have given back what was pending.
     pending.shrink(bytes.min(pending.size()));
-    pending.try_grow(kept)?;
+    if keeps {
+        pending.try_grow(kept)?;
+    }
     made
 }
 
@@ -55,7 +66,7 @@ pub(super) fn taken<T>(bytes: u64, work: impl FnOnce() -> Result<T>, takes: impl
 pub(super) fn begin() {
     PENDING.with(|current| {
         if let Some(pending) = &*current.borrow() {
-            pending.free();
+            pending.reservation.free();
         }
     });
 }

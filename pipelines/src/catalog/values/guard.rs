@@ -172,7 +172,8 @@ impl ScalarUDFImpl for Guard {
         }
         let is_constant = args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
         if is_constant && !charge::is_known() {
-            return Err(self.refused(value.max(all)).into());
+            let what = format!("{}, where constants are computed,", self.inner.name());
+            return Err(TooLarge { what, bytes: all, bytes_max: FOLDED_BYTES_MAX }.into());
         }
         if all < LOOKED_AT_BYTES {
             return self.inner.invoke_with_args(args);

@@ -18,10 +18,12 @@ use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream, TaskCo
 use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr};
 use datafusion::physical_plan::execution_plan::ChildrenPropertiesMode;
 use datafusion::physical_plan::expressions::{Column, Literal};
+use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, ReplaceChildrenOptions};
 use futures::{Stream, StreamExt};
 
 use super::bytes::{bytes_of, bytes_of_scalar};
+use super::charge::Pending;
 use super::guard;
 
 /// What the constants and multiplied values of a batch may take, about.
@@ -38,9 +40,11 @@ pub(in super::super) fn charged(plan: Arc<dyn ExecutionPlan>, value_bytes_max: u
             return Ok(Transformed::no(node));
         }
         let rows_max = weight.rows_max();
-        let children = node.children().into_iter().map(|child| Charged::around(Arc::clone(child), rows_max)).collect();
+        let children =
+            node.children().into_iter().map(|child| Charged::around(Arc::clone(child), rows_max, false)).collect();
+        let keeps = node.is::<ProjectionExec>();
         let node = node.replace_children(children, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Keep))?;
-        Ok(Transformed::yes(Charged::around(node, None)))
+        Ok(Transformed::yes(Charged::around(node, None, keeps)))
     })
     .data()
 }
@@ -82,15 +86,16 @@ impl Weight {
 struct Charged {
     input: Arc<dyn ExecutionPlan>,
     rows_max: Option<usize>,
+    keeps: bool,
 }
 
 impl Charged {
-    fn around(input: Arc<dyn ExecutionPlan>, rows_max: Option<usize>) -> Arc<dyn ExecutionPlan> {
-        Arc::new(Self { input, rows_max })
+    fn around(input: Arc<dyn ExecutionPlan>, rows_max: Option<usize>, keeps: bool) -> Arc<dyn ExecutionPlan> {
+        Arc::new(Self { input, rows_max, keeps })
     }
 
     fn over(&self, mut children: Vec<Arc<dyn ExecutionPlan>>) -> Arc<dyn ExecutionPlan> {
-        Self::around(children.pop().unwrap_or_else(|| Arc::clone(&self.input)), self.rows_max)
+        Self::around(children.pop().unwrap_or_else(|| Arc::clone(&self.input)), self.rows_max, self.keeps)
     }
 }
 
@@ -132,7 +137,8 @@ impl ExecutionPlan for Charged {
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
         let reservation = |name: &str| MemoryConsumer::new(name).register(context.memory_pool());
-        let (pending, held) = (Arc::new(reservation("functions")), reservation("batch"));
+        let pending = Pending { reservation: Arc::new(reservation("functions")), keeps: self.keeps };
+        let held = reservation("batch");
         let input = self.input.execute(partition, context)?;
         Ok(Box::pin(Rows { input, pending, held, rows_max: self.rows_max, rest: None }))
     }
@@ -149,7 +155,7 @@ impl DisplayAs for Charged {
 struct Rows {
     input: SendableRecordBatchStream,
     /// What functions below take for the batch that is being computed.
-    pending: Arc<MemoryReservation>,
+    pending: Pending,
     /// What the batch takes that was handed on last, or of which there is more to hand on.
     held: MemoryReservation,
     rows_max: Option<usize>,
@@ -178,7 +184,7 @@ impl Stream for Rows {
             this.held.free();
             let polled = super::charge::within(&this.pending, || this.input.poll_next_unpin(context));
             let next = ready!(polled).transpose();
-            this.pending.free();
+            this.pending.reservation.free();
             match next {
                 Ok(None) => return Poll::Ready(None),
                 Err(error) => return Poll::Ready(Some(Err(error))),

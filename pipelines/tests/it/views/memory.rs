@@ -170,7 +170,8 @@ async fn many_values_together_are_counted_before_they_are_made() {
         assert!(catalog.reserved() <= STATEMENT_BYTES);
     }
     assert_eq!(rows, 2000);
-    check(&catalog, End::Exhausted, &["SELECT length(array_to_string(array_agg(repeat(id, 10000)), '')) FROM events"]).await;
+    check(&catalog, End::Exhausted, &["SELECT length(array_to_string(array_agg(repeat(id, 10000)), '')) FROM events"])
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

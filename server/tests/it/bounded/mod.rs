@@ -7,6 +7,8 @@ mod overload;
 mod neighbour;
 mod strangers;
 mod revoked;
+mod memory;
+mod readers;
 
 use std::path::Path;
 
@@ -44,9 +46,18 @@ impl Bounded {
 
     /// Resident memory in MB.
     fn resident_mb(&self) -> f64 {
+        self.status_mb("VmRSS:")
+    }
+
+    /// The most that it has been.
+    fn peak_mb(&self) -> f64 {
+        self.status_mb("VmHWM:")
+    }
+
+    fn status_mb(&self, name: &str) -> f64 {
         let status = std::fs::read_to_string(Path::new("/proc").join(self.node.pid().to_string()).join("status"));
         let status = status.unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
         line.split_whitespace().next().unwrap().parse::<f64>().unwrap() / 1024.0
     }
 }

@@ -1,0 +1,135 @@
+//! Memory of statements: what they make is refused before it is there, what a node is short of is taken from the largest, and a
+//! node that was ended says so at its next start.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::Bounded;
+use crate::served::{Served, platform_key};
+
+const POOL_MB: f64 = 128.0;
+/// What a node's memory may be above what its pool says, and beside that.
+const FACTOR_MAX: f64 = 1.5;
+const BESIDE_MB: f64 = 120.0;
+
+/// Statements that make more than there is room for.
+const HOSTILE: [&str; 34] = [
+    "SELECT length(repeat('x', 1000000000))",
+    "SELECT length(repeat('x', 2147483647))",
+    "SELECT length(repeat('x', 9223372036854775807))",
+    "SELECT sum(length(repeat(value::text, 100000000))) FROM generate_series(1, 100)",
+    "SELECT length(lpad('x', 2147483647, 'y'))",
+    "SELECT max(length(rpad(value::text, 100000000, 'y'))) FROM generate_series(1, 100)",
+    "SELECT length(x) FROM (SELECT repeat('x', 500000000) AS x)",
+    "SELECT length(replace(repeat('x', 1000000), 'x', repeat('y', 2000)))",
+    "SELECT length(translate(repeat('x', 1000000), 'x', repeat('é', 2000)))",
+    "SELECT length(regexp_replace(repeat('x', 1000000), 'x', repeat('y', 2000), 'g'))",
+    "SELECT cardinality(array_repeat(1, 1000000000))",
+    "SELECT cardinality(array_repeat(array_repeat(array_repeat(1, 1000), 1000), 1000))",
+    "SELECT cardinality(array_resize(make_array(1), 1000000000))",
+    "SELECT cardinality(range(0, 1000000000000))",
+    "SELECT cardinality(generate_series(1, 2000000000))",
+    "SELECT cardinality(range(timestamp '1900-01-01', timestamp '2200-01-01', interval '1 microsecond'))",
+    "SELECT length(to_char(now(), repeat('%Y-%m-%d', 1000000)))",
+    "SELECT md5(repeat('x', 1000000000)), sha512(repeat('x', 1000000000))",
+    "SELECT length(encode(cast(repeat('x', 500000000) AS bytea), 'hex'))",
+    "SELECT arrow_cast('x', 'FixedSizeBinary(2147483647)')",
+    "SELECT cardinality(array_agg(value)) FROM generate_series(1, 1000000000)",
+    "SELECT cardinality(array_agg(repeat('x', 1000000))) FROM generate_series(1, 100000)",
+    "SELECT length(string_agg(repeat('x', 1000000), ',')) FROM generate_series(1, 100000)",
+    "SELECT max(length(s)) FROM (SELECT string_agg(repeat('x', 100000), ',') AS s FROM generate_series(1, 1000000) \
+     GROUP BY value % 10)",
+    "SELECT repeat('x', 10000) || value FROM generate_series(1, 1000000) ORDER BY 1 DESC LIMIT 1 OFFSET 999998",
+    "SELECT repeat(value::text, 1000000), repeat(value::text, 1000001), repeat(value::text, 1000002) \
+     FROM generate_series(1, 10000000)",
+    "SELECT initcap(repeat(value::text, 1000000)), upper(repeat(value::text, 1000000)) FROM generate_series(1, 100000)",
+    "SELECT count(*) FROM (SELECT unnest(range(0, 100000000)))",
+    "SELECT count(*) FROM (SELECT unnest(range(0, 100000)), value FROM generate_series(1, 100000))",
+    "SELECT median(value) FROM generate_series(1, 1000000000)",
+    "SELECT count(DISTINCT value) FROM generate_series(1, 1000000000)",
+    "SELECT count(a.value + b.value) FROM generate_series(1, 10000000) a, generate_series(1, 10000000) b",
+    "SELECT array_to_string(array_repeat(value, 100000), ',') FROM generate_series(1, 100000)",
+    "SELECT count(DISTINCT repeat(value::text, 10000)) FROM generate_series(1, 1000000)",
+];
+
+#[test]
+fn resident_memory_is_what_the_pool_says() {
+    let settings = [
+        "query.memory_bytes_max=134217728",
+        "query.tenant_memory_bytes_max=134217728",
+        "query.statement_memory_bytes_max=134217728",
+        "query.spill_bytes_max=0",
+        "query.timeout_ms=4000",
+    ];
+    let bounded = Bounded::start(&settings);
+    let key = bounded.tenant("acme");
+    let ask = |sql: &str| {
+        let body = json!({"sql": sql}).to_string();
+        bounded.node.send_as(&key, "POST", "/v1/sql", "application/json", body.as_bytes())
+    };
+    assert_eq!(ask("SELECT 1").status, 200);
+    let before_mb = bounded.peak_mb();
+    let mut refused = 0;
+    for sql in HOSTILE {
+        let answer = ask(sql);
+        assert!([200, 400, 413, 503, 504].contains(&answer.status), "{sql}: {} {}", answer.status, answer.text);
+        refused += u32::from([413, 503].contains(&answer.status));
+        let grown_mb = bounded.peak_mb() - before_mb;
+        println!("{:>4} {grown_mb:+.0} MB: {sql}", answer.status);
+        assert!(grown_mb < FACTOR_MAX * POOL_MB + BESIDE_MB, "{sql}: memory {grown_mb:+.0} MB");
+        assert_eq!(bounded.node.get("/healthz").status, 200, "{sql}");
+    }
+    assert!(refused > 20, "{refused}");
+    assert_eq!(ask("SELECT length(repeat('x', 1000)) AS n").json(), json!([{"n": 1000}]));
+    let too_large = ask("SELECT length(repeat('x', 1000000000))");
+    assert_eq!((too_large.status, &too_large.json()["sqlstate"]), (413, &json!("54000")), "{}", too_large.text);
+    assert!(
+        too_large.text.contains("query.value_bytes_max") && too_large.text.contains("repeat"),
+        "{}",
+        too_large.text
+    );
+}
+
+#[test]
+fn a_node_short_of_memory_ends_the_largest_statement_and_answers_the_others() {
+    let settings = [
+        "memory.budget_bytes=419430400",
+        "memory.shed_percent=60",
+        "query.memory_bytes_max=4294967296",
+        "query.tenant_memory_bytes_max=4294967296",
+        "query.statement_memory_bytes_max=4294967296",
+    ];
+    let bounded = Bounded::start(&settings);
+    let body = json!({"sql": "SELECT cardinality(array_agg(value)) FROM generate_series(1, 400000000)"}).to_string();
+    let ended = bounded.node.send("POST", "/v1/sql", "application/json", body.as_bytes());
+    assert_eq!((ended.status, &ended.json()["sqlstate"]), (503, &json!("53200")), "{}", ended.text);
+    assert!(ended.text.contains("short of memory"), "{}", ended.text);
+    assert!(bounded.peak_mb() < 1200.0, "{} MB", bounded.peak_mb());
+    assert_eq!(bounded.node.rows("SELECT 1 AS one"), [json!({"one": 1})]);
+    assert!(bounded.node.metric("tenantry_statements_shed_total").unwrap() >= 1.0);
+}
+
+#[test]
+fn a_run_that_ended_without_a_stop_is_told_at_the_next_start() {
+    let data = tempfile::tempdir().unwrap();
+    let key = platform_key(data.path());
+    let start = || Served::start(data.path(), &key, &[]).unwrap_or_else(|said| panic!("{said}"));
+    const TOLD: &str = "the last run ended without a stop; its memory was last ";
+    let said = start().kill();
+    assert!(!said.contains(TOLD), "{said}");
+    let node = start();
+    let (said, ended_well) = node.terminate();
+    assert!(said.contains(TOLD) && ended_well, "{said}");
+    let said = start().kill();
+    assert!(!said.contains(TOLD), "a stop leaves nothing to tell: {said}");
+}
+
+/// Waits until `done`.
+pub(super) fn eventually(what: &str, mut done: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !done() {
+        assert!(Instant::now() < deadline, "{what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
