@@ -1,6 +1,6 @@
-//! SQL statements that do more than read: those that create and drop materialized views. One place for all doors.
+//! SQL statements as doors ask them: planned, or known for one of those that create and drop materialized views.
 //!
-//! They are commands to the platform like any other: journaled under the caller's name, in force when they are answered,
+//! The latter are commands to the platform like any other: journaled under the caller's name, in force when they are answered,
 //! history included, and carried out to their end whether or not the client waits. Not here: reading them
 //! (`pipelines::catalog`), what views there may be (`actors`).
 
@@ -9,12 +9,12 @@ use std::sync::Arc;
 use actors::facets::views::{ViewsCommand, ViewsRejection};
 use actors::{Command, CommandError, PLATFORM, Rejected};
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
-use datafusion::dataframe::DataFrame;
 use datafusion::error::DataFusionError;
-use pipelines::catalog::{CatalogError, ViewStatement};
+use pipelines::catalog::{CatalogError, Ready, ViewStatement, Visibility};
 
 use crate::identity::{Identity, Refusal, Scope};
 use crate::node::{AdminError, Node};
+use crate::query::Failure;
 
 /// Why a statement was not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -36,55 +36,100 @@ impl From<DataFusionError> for StatementError {
     }
 }
 
-/// What `sql` gives for `identity`: rows, or one that says what was done.
-///
-/// # Errors
-/// [`StatementError`] says why there are none.
-pub async fn query(node: &Arc<Node>, identity: &Identity, sql: &str) -> Result<DataFrame, StatementError> {
-    query_in(node, identity, sql, None).await
+/// What a statement asks for.
+#[derive(Debug)]
+pub enum Asked {
+    /// Rows, which are planned.
+    Rows(Ready),
+    /// A change of materialized views.
+    Change(ViewStatement),
 }
 
-/// The same in a time zone.
+/// Reads and plans `sql` for `identity` in a time zone, apart from the doors' threads; `held` is let go when that has ended,
+/// whether or not somebody waits for it.
 ///
 /// # Errors
-/// [`StatementError`] says why there are none.
-pub async fn query_in(
+/// [`Unplanned`] says why it can't be planned, and where.
+pub async fn ask(
     node: &Arc<Node>,
     identity: &Identity,
     sql: &str,
     zone: Option<&str>,
-) -> Result<DataFrame, StatementError> {
-    let Some(done) = change(node, identity, sql).await? else {
-        return Ok(node.catalog.query_in(&identity.visibility(), sql, zone).await?);
+    held: impl Send + 'static,
+) -> Result<Asked, Unplanned> {
+    let (of, visibility) = (Arc::clone(node), identity.visibility());
+    let (sql, zone) = (sql.to_owned(), zone.map(str::to_owned));
+    let work = async move {
+        let _held = held;
+        if let Some(change) = ViewStatement::parse(&sql)? {
+            return Ok(Asked::Change(change));
+        }
+        let planned = async { Ok(Ready::new(of.catalog.query_in(&visibility, &sql, zone.as_deref()).await?).await?) };
+        planned.await.map(Asked::Rows).map_err(|error| unplanned(&of, &visibility, &sql, error))
     };
-    let column: ArrayRef = Arc::new(StringArray::from(vec![done]));
-    let row = RecordBatch::try_from_iter([("done", column)]).map_err(DataFusionError::from)?;
-    Ok(node.catalog.session(&identity.visibility())?.read_batch(row)?)
+    node.catalog.apart(work).await?
 }
 
-/// Carries `sql` out if it changes materialized views, and gives its command tag; `None` if it does not.
+/// Why a statement can't be planned.
+#[derive(Debug)]
+pub struct Unplanned {
+    /// As the catalog says it.
+    pub error: CatalogError,
+    /// As it is told, with the place in the text.
+    pub failure: Failure,
+}
+
+impl From<CatalogError> for Unplanned {
+    fn from(error: CatalogError) -> Self {
+        Self { failure: Failure::from(&error), error }
+    }
+}
+
+/// `error` of planning `sql`, with the place and the name that was probably meant.
+pub fn unplanned(node: &Node, visibility: &Visibility, sql: &str, error: CatalogError) -> Unplanned {
+    let failure = match (&error, node.catalog.session(visibility)) {
+        (CatalogError::DataFusion(inner), Ok(session)) => Failure::to_plan(inner, sql, &session.state()),
+        (error, _) => Failure::from(error),
+    };
+    Unplanned { error, failure }
+}
+
+/// The one row that says what was done.
+///
+/// # Errors
+/// If it can't be planned.
+pub async fn done(node: &Node, identity: &Identity, done: &str) -> Result<Ready, CatalogError> {
+    let column: ArrayRef = Arc::new(StringArray::from(vec![done]));
+    let row = RecordBatch::try_from_iter([("done", column)]).map_err(DataFusionError::from)?;
+    Ok(Ready::new(node.catalog.session(&identity.visibility())?.read_batch(row)?).await?)
+}
+
+/// Carries `statement` out, and gives its command tag.
 ///
 /// # Errors
 /// [`StatementError`] says why nothing changed.
-pub async fn change(node: &Arc<Node>, identity: &Identity, sql: &str) -> Result<Option<&'static str>, StatementError> {
-    let Some(statement) = ViewStatement::parse(sql)? else { return Ok(None) };
+pub async fn change(
+    node: &Arc<Node>,
+    identity: &Identity,
+    statement: ViewStatement,
+) -> Result<&'static str, StatementError> {
     identity.require_platform()?;
     identity.require(Scope::Admin)?;
     match statement {
         ViewStatement::Create { view, if_not_exists } => {
             let created = command(node, identity, ViewsCommand::Create(view)).await;
             ignore(created, |error| if_not_exists && matches!(error, ViewsRejection::Exists(_)))?;
-            Ok(Some("CREATE MATERIALIZED VIEW"))
+            Ok("CREATE MATERIALIZED VIEW")
         }
         ViewStatement::Drop { names, if_exists } => {
             for name in names {
                 let dropped = command(node, identity, ViewsCommand::Drop { name }).await;
                 ignore(dropped, |error| if_exists && matches!(error, ViewsRejection::Unknown(_)))?;
             }
-            Ok(Some("DROP MATERIALIZED VIEW"))
+            Ok("DROP MATERIALIZED VIEW")
         }
         ViewStatement::Refresh { name } => match node.tenants.views().iter().any(|created| created.view.name == name) {
-            true => Ok(Some("REFRESH MATERIALIZED VIEW")),
+            true => Ok("REFRESH MATERIALIZED VIEW"),
             false => Err(rejected(ViewsRejection::Unknown(name)).into()),
         },
     }

@@ -137,6 +137,35 @@ fn push_mixed(json: &mut String, columns: &[Column<'_>], leftovers: &str, row: u
     }
 }
 
+/// Levels of brackets in a JSON text that may be read. Events have fewer.
+pub const LEVELS_MAX: usize = 128;
+
+/// How many levels of brackets `text` has, if they are more than may be read: readers recurse with them. A text that is no JSON
+/// has at least as many here as a reader comes upon before it notices.
+pub fn levels_beyond(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    if memchr::memchr2_iter(b'[', b'{', bytes).take(LEVELS_MAX + 1).count() <= LEVELS_MAX {
+        return None;
+    }
+    let (mut open, mut most) = (0_usize, 0);
+    let (mut in_text, mut escaped) = (false, false);
+    for byte in bytes {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_text => escaped = true,
+            b'"' => in_text = !in_text,
+            _ if in_text => {}
+            b'[' | b'{' => {
+                open += 1;
+                most = most.max(open);
+            }
+            b']' | b'}' => open = open.saturating_sub(1),
+            _ => {}
+        }
+    }
+    (most > LEVELS_MAX).then_some(most)
+}
+
 /// The JSON text of the member of the object `data` to which `path` leads, the outermost name first.
 pub fn member<'a, N: AsRef<str>>(data: &'a str, path: &[N]) -> Option<Cow<'a, str>> {
     sonic_rs::get(data, path.iter().map(AsRef::as_ref)).ok().map(|value| value.as_raw_cow())
@@ -190,4 +219,22 @@ fn push_comma(json: &mut String) {
 fn push_name(json: &mut String, escaped: &str) {
     push_text(json, &escaped.replace("~1", "/").replace("~0", "~"));
     json.push(':');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_are_counted_without_recursion_and_outside_of_texts() {
+        let brackets = |count: usize| "[".repeat(count);
+        assert_eq!(levels_beyond(&brackets(LEVELS_MAX)), None);
+        assert_eq!(levels_beyond(&brackets(LEVELS_MAX + 1)), Some(LEVELS_MAX + 1));
+        assert_eq!(levels_beyond(&brackets(1_000_000)), Some(1_000_000));
+        assert_eq!(levels_beyond(&"{\"a\":".repeat(500)), Some(500));
+        assert_eq!(levels_beyond(&"[],".repeat(1000)), None, "beside each other");
+        assert_eq!(levels_beyond(&format!("[\"{}\"]", brackets(1000))), None, "in a text");
+        assert_eq!(levels_beyond(&format!("[\"\\\"{}\"]", brackets(1000))), None, "behind an escaped quote");
+        assert_eq!(levels_beyond(&format!("[\"\\\\\"{}", brackets(1000))), Some(1001), "behind a text");
+    }
 }

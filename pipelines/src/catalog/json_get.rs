@@ -14,6 +14,8 @@ use datafusion::common::{Result, exec_err, plan_err};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
 use engine::event::json;
 
+use super::bounds;
+
 /// Both functions.
 pub(super) fn functions() -> [ScalarUDF; 2] {
     [Get::new("json_get", false), Get::new("json_get_text", true)].map(ScalarUDF::new_from_impl)
@@ -39,6 +41,17 @@ impl Get {
             _ => Some(found.into_owned()),
         }
     }
+}
+
+/// What `found` says of a text that is not nested too deeply to be read.
+fn read<'a, K>(
+    text: Option<&'a str>,
+    key: Option<K>,
+    found: impl Fn(&'a str, K) -> Option<String>,
+) -> Result<Option<String>> {
+    let (Some(text), Some(key)) = (text, key) else { return Ok(None) };
+    bounds::check_json(text)?;
+    Ok(found(text, key))
 }
 
 impl ScalarUDFImpl for Get {
@@ -69,11 +82,13 @@ impl ScalarUDFImpl for Get {
         let column: StringArray = match keys.data_type() {
             DataType::Int64 => {
                 let keys = keys.as_primitive::<Int64Type>().iter();
-                texts.zip(keys).map(|(text, at)| self.given(json::element(text?, at?)?)).collect()
+                let found = |text, at| self.given(json::element(text, at)?);
+                texts.zip(keys).map(|(text, at)| read(text, at, found)).collect::<Result<_>>()?
             }
             _ => {
                 let keys = keys.as_string::<i32>().iter();
-                texts.zip(keys).map(|(text, name)| self.given(json::member(text?, &[name?])?)).collect()
+                let found = |text, name| self.given(json::member(text, &[name])?);
+                texts.zip(keys).map(|(text, name)| read(text, name, found)).collect::<Result<_>>()?
             }
         };
         Ok(ColumnarValue::Array(Arc::new(column) as ArrayRef))

@@ -33,6 +33,9 @@ mod share;
 mod shares;
 mod threads;
 mod session;
+mod apart;
+mod ready;
+pub mod bounds;
 pub mod statement;
 pub mod verify;
 
@@ -45,17 +48,22 @@ use datafusion::prelude::SessionContext;
 use engine::view::ViewRefusal;
 
 use crate::views::Description;
+pub use apart::Abandoned;
+pub use bounds::TooComplex;
 pub use cut::Cut;
 pub use names::unnumbered;
 pub(crate) use plan::planned;
 pub use plan::{announced, coerced, plan};
 pub(crate) use planner::cut;
+pub use ready::Ready;
 pub(crate) use semantics::Semantics;
 pub use share::ShortOfMemory;
 pub use shares::Parked;
 use shares::Shares;
 pub use source::{EmitAudit, Source};
 pub use statement::ViewStatement;
+pub use threads::STACK_BYTES;
+use threads::Threads;
 pub use values::TooLarge;
 pub(crate) use values::bytes_of;
 pub use verify::{verify, verify_kind};
@@ -120,6 +128,12 @@ pub enum CatalogError {
     /// A materialized view that can't be kept current.
     #[error("a materialized view can't be kept current with this: {0}")]
     View(#[from] ViewRefusal),
+    /// A statement that is too large or nested too deeply.
+    #[error(transparent)]
+    TooComplex(#[from] TooComplex),
+    /// As many statements are planned and run as there are threads for.
+    #[error("the node plans and runs as many statements as it may")]
+    Crowded,
     /// DataFusion's answer: syntax, unknown names, limits.
     #[error(transparent)]
     DataFusion(#[from] DataFusionError),
@@ -129,6 +143,7 @@ impl From<CatalogError> for DataFusionError {
     fn from(error: CatalogError) -> Self {
         match error {
             CatalogError::DataFusion(inner) => inner,
+            CatalogError::TooComplex(figure) => figure.into(),
             refused => Self::Plan(refused.to_string()),
         }
     }
@@ -137,6 +152,8 @@ impl From<CatalogError> for DataFusionError {
 /// Makes sessions; see the module.
 pub struct Catalog {
     source: Arc<dyn Source>,
+    /// Of statements that are planned. Not those that run: cursors that clients forget may hold all of them.
+    planners: Arc<Threads>,
     template: SessionState,
     shares: Arc<Shares>,
 }
@@ -146,7 +163,19 @@ impl Catalog {
     pub fn new(source: Arc<dyn Source>, options: CatalogOptions) -> Self {
         let shares = Arc::new(Shares::new(&options));
         let template = session::template(&source, &options, Arc::clone(&shares));
-        Self { source, template, shares }
+        Self { source, planners: Threads::new(1), template, shares }
+    }
+
+    /// What `work` gives, done on threads that are no door's and deep enough for any statement: where statements are parsed and
+    /// planned. It ends early if nobody waits for it, and holds what it holds until it has ended.
+    ///
+    /// # Errors
+    /// If there are no threads for it, or it panicked.
+    pub async fn apart<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, CatalogError> {
+        apart::apart(&self.planners, work).await
     }
 
     /// Bytes that statements hold now, as far as they are counted.
@@ -174,7 +203,8 @@ impl Catalog {
         Cut::take(&self.source).views().into_iter().collect()
     }
 
-    /// Plans one statement for `visibility`, verified to be read-only. Nothing runs until the frame is executed.
+    /// Plans one statement for `visibility`, verified to be read-only. Nothing runs until the frame is executed. Of a statement
+    /// that somebody else wrote, within [`Catalog::apart`].
     pub async fn query(&self, visibility: &Visibility, sql: &str) -> Result<DataFrame, CatalogError> {
         self.query_in(visibility, sql, None).await
     }
@@ -192,7 +222,7 @@ impl Catalog {
             turn_to(&session, zone);
         }
         let state = session.state();
-        let statement = state.sql_to_statement(sql, &state.config_options().sql_parser.dialect)?;
+        let statement = plan::parsed(&state, sql)?;
         let setting = verify::setting(&statement);
         let plan = verify::lasting(setting, plan(&state, statement).await)?;
         Ok(session.execute_logical_plan(plan).await?)

@@ -9,15 +9,28 @@ use datafusion::common::Result;
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::sql::parser::Statement as DfStatement;
+use datafusion::sql::sqlparser::dialect::{GenericDialect, dialect_from_str};
 
 use super::schema::PublicSchema;
-use super::{CATALOG, CatalogError, SCHEMA, dialect, names, verify, verify_kind, zone};
+use super::{CATALOG, CatalogError, SCHEMA, apart, bounds, dialect, names, verify, verify_kind, zone};
 
-/// The plan of `statement`, which only reads.
+/// The one statement of `text`, whose text is within bounds.
+///
+/// # Errors
+/// Syntax, and what is too large.
+pub(super) fn parsed(state: &SessionState, text: &str) -> Result<DfStatement, CatalogError> {
+    let dialect = &state.config_options().sql_parser.dialect;
+    let known = dialect_from_str(dialect).unwrap_or_else(|| Box::new(GenericDialect {}));
+    bounds::check_text(text, known.as_ref())?;
+    Ok(state.sql_to_statement(text, dialect)?)
+}
+
+/// The plan of `statement`, which only reads and is within bounds.
 ///
 /// # Errors
 /// What can't be planned, or is not allowed.
 pub async fn plan(state: &SessionState, statement: DfStatement) -> Result<LogicalPlan, CatalogError> {
+    bounds::check_parsed(&statement)?;
     verify_kind(&statement)?;
     let plan = planned(state, statement).await?;
     verify(&plan)?;
@@ -34,6 +47,7 @@ pub(crate) async fn planned(state: &SessionState, mut statement: DfStatement) ->
         public.turn_to(&zone);
     }
     let plan = names::restored(state.statement_to_plan(statement).await?)?;
+    apart::heed()?;
     coerced(state, plan)
 }
 

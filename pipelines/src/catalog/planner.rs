@@ -17,6 +17,7 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, PhysicalPlanner};
 
+use super::apart;
 use super::cut::Cut;
 use super::own_threads::StatementExec;
 use super::schema::PublicSchema;
@@ -47,6 +48,7 @@ impl QueryPlanner for PinningPlanner {
     async fn create_physical_plan(&self, plan: &LogicalPlan, session: &dyn Session) -> Result<Arc<dyn ExecutionPlan>> {
         // A second line: doors verify before they execute, since DDL takes effect without being planned.
         verify(plan)?;
+        apart::heed()?;
         let state = session
             .as_any()
             .downcast_ref::<SessionState>()

@@ -11,6 +11,7 @@ use datafusion::optimizer::analyzer::resolve_grouping_function::ResolveGroupingF
 use datafusion::optimizer::analyzer::type_coercion::TypeCoercion;
 
 use super::arithmetic::Arithmetic;
+use super::bounds::Growth;
 use super::text_times::TextTimes;
 use super::{arithmetic, casts, text_times, written, zone};
 
@@ -32,6 +33,7 @@ impl Semantics {
             Arc::new(ResolveGroupingFunction::new()),
             Arc::new(TypeCoercion::new()),
             Arc::new(TextTimes),
+            Arc::new(Growth),
         ]
     }
 

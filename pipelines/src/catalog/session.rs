@@ -10,8 +10,10 @@ use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::session_state::SessionState;
+use datafusion::optimizer::{Optimizer, OptimizerRule};
 use datafusion::prelude::{SessionConfig, SessionContext};
 
+use super::bounds::AfterEach;
 use super::information_schema::InformationSchema;
 use super::planner::PinningPlanner;
 use super::schema::PublicSchema;
@@ -69,7 +71,23 @@ pub(super) fn template(source: &Arc<dyn Source>, options: &CatalogOptions, share
         .with_aggregate_functions(aggregates)
         .with_scalar_functions(scalars)
         .with_analyzer_rules(rules)
+        .with_optimizer_rules(looked_at())
         .build()
+}
+
+/// DataFusion's rules, each that takes long or may make a plan larger with a look at what came of it.
+fn looked_at() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
+    let mut rules: Vec<Arc<dyn OptimizerRule + Send + Sync>> = Vec::new();
+    for rule in Optimizer::new().rules {
+        let look = match rule.name() {
+            "simplify_expressions" | "push_down_filter" | "optimize_projections" => Some(AfterEach { counts: true }),
+            "common_sub_expression_eliminate" | "eliminate_cross_join" => Some(AfterEach { counts: false }),
+            _ => None,
+        };
+        rules.push(rule);
+        rules.extend(look.map(|look| Arc::new(look) as Arc<dyn OptimizerRule + Send + Sync>));
+    }
+    rules
 }
 
 /// One pool for all queries, so that together they stay within it (I8); what does not fit spills, within a limit too.

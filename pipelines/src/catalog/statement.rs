@@ -11,7 +11,7 @@ use datafusion::sql::sqlparser::parser::{Parser, ParserError};
 use datafusion::sql::sqlparser::tokenizer::Token;
 use engine::view::{View, ViewRefusal};
 
-use super::{CATALOG, CatalogError, SCHEMA, Visibility};
+use super::{CATALOG, CatalogError, SCHEMA, Visibility, bounds};
 use crate::views;
 
 /// A statement about materialized views.
@@ -49,6 +49,7 @@ impl ViewStatement {
             [Keyword::CREATE, Keyword::OR, Keyword::REPLACE, Keyword::MATERIALIZED, Keyword::VIEW];
         const DROP: [Keyword; 3] = [Keyword::DROP, Keyword::MATERIALIZED, Keyword::VIEW];
         const REFRESH: [Keyword; 3] = [Keyword::REFRESH, Keyword::MATERIALIZED, Keyword::VIEW];
+        bounds::check_text(sql, &PostgreSqlDialect {})?;
         let parser = || Parser::new(&PostgreSqlDialect {}).try_with_sql(sql);
         // What has no tokens is nothing of ours; whoever parses it next says what is wrong.
         let Ok(mut begun) = parser() else { return Ok(None) };
@@ -65,6 +66,7 @@ impl ViewStatement {
         let mut parser = parser().map_err(syntax)?;
         let statement = parser.parse_statement().map_err(syntax)?;
         end(&mut parser)?;
+        bounds::check_syntax(&statement)?;
         match statement {
             Statement::CreateView(create) => Self::create(&create).map(Some),
             Statement::Drop { object_type: ObjectType::MaterializedView, if_exists, names, .. } => {

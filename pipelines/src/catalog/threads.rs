@@ -20,6 +20,9 @@ const CREWS_MAX: usize = 64;
 const IDLE_MAX: usize = 8;
 /// How long a statement runs before it gives way.
 pub(super) const GIVES_WAY_AFTER: Duration = Duration::from_millis(100);
+/// Stack of each thread on which a statement is parsed, planned, run or dropped: for [`super::bounds::LEVELS_MAX`] levels with
+/// the frames of a debug build, and as much again. Only what was once used takes memory.
+pub const STACK_BYTES: usize = 512 << 20;
 /// Nice value of what gives way: beside a thread of normal priority it gets 3 % of a core.
 const NICE: i32 = 15;
 
@@ -83,6 +86,7 @@ impl Hired {
         let runtime = Builder::new_multi_thread()
             .worker_threads(workers.max(1))
             .thread_name("statement")
+            .thread_stack_size(STACK_BYTES)
             .enable_time()
             .on_thread_start(move || Members::join(&joining))
             .on_thread_stop(move || Members::leave(&leaving))

@@ -9,15 +9,18 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, Result};
+use datafusion::error::DataFusionError;
 use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::utils::find_aggregate_exprs;
 use datafusion::logical_expr::{EmptyRelation, Expr, LogicalPlan, LogicalPlanBuilder, col};
+use datafusion::sql::sqlparser::dialect::GenericDialect;
 use engine::event::schema;
 use engine::meter::{Meter, MeterError};
 
 use super::compile::Parts;
 use super::exact;
 use super::input::{Input, Read};
+use crate::catalog::bounds;
 
 fn refuse(reason: impl std::fmt::Display) -> MeterError {
     MeterError { field: "aggregation.sql.expression".into(), reason: reason.to_string() }
@@ -36,9 +39,14 @@ pub(super) fn plan(
     let dimensions = meter.dimensions.iter().zip(dimensions);
     all.extend(dimensions.map(|(dimension, pointer)| Input::new(&dimension.name, Read::Text(pointer.clone()))));
     let schema = schema_of(&all).map_err(refuse)?;
-    let parsed = state.create_logical_expr(expression, &schema).map_err(|error| {
+    let unplanned = |error: DataFusionError| {
         refuse(format!("{}; use value, time, id, subject and the dimensions", error.strip_backtrace()))
-    })?;
+    };
+    bounds::check_kept_text(expression, &GenericDialect {}).map_err(refuse)?;
+    let dialect = state.config_options().sql_parser.dialect;
+    let written = state.sql_to_expr_with_alias(expression, &dialect).map_err(unplanned)?;
+    bounds::check_kept_expression(&written.expr).map_err(refuse)?;
+    let parsed = state.create_logical_expr_from_sql_expr(written, &schema).map_err(unplanned)?;
     if let Some((construct, reason)) = exact::refusal(&parsed).map_err(refuse)? {
         return Err(refuse(format!("{construct} {reason}")));
     }

@@ -5,23 +5,25 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, RecordBatch};
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Schema, SchemaRef};
 use arrow::ipc::writer::IpcWriteOptions;
 use arrow_flight::sql::{ActionCreatePreparedStatementResult, ProstMessageExt, TicketStatementQuery};
 use arrow_flight::{FlightDescriptor, FlightEndpoint, FlightInfo, IpcMessage, SchemaAsIpc, Ticket};
 use datafusion::dataframe::DataFrame;
 use datafusion::execution::SendableRecordBatchStream;
+use datafusion::sql::sqlparser::dialect::GenericDialect;
 use futures::TryStreamExt;
-use pipelines::catalog::{CatalogError, Visibility};
+use pipelines::catalog::{CatalogError, Ready, Visibility, bounds};
 use pipelines::plain;
 use prost::Message;
 use prost::bytes::Bytes;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout_at;
 use tonic::{Response, Status};
 
 use crate::http::problem::{Kind, Problem};
 use crate::identity::Identity;
-use crate::query::{self, Failure, Query};
+use crate::query::{self, Query};
+use crate::statements;
 
 use super::handle::Handle;
 use super::rows::{self, Messages};
@@ -34,10 +36,10 @@ pub(super) async fn info(
     handle: &Handle,
     descriptor: FlightDescriptor,
 ) -> Result<Response<FlightInfo>, Status> {
-    let frame = announced(door, asker, handle).await?;
+    let announced = announced(door, asker, handle).await?;
     let handle = handle.numbered(door.running.number());
     let ticket = TicketStatementQuery { statement_handle: handle.encode_to_vec().into() };
-    announce(columns(&frame), &ticket, descriptor)
+    announce(announced.columns, &ticket, descriptor)
 }
 
 /// The rows of a statement.
@@ -69,12 +71,10 @@ async fn executed(
     handle: &Handle,
     query: &Arc<Query>,
 ) -> Result<(SendableRecordBatchStream, SchemaRef), Problem> {
-    let deadline = query.deadline().into();
-    let frame = plan(door, visibility, handle, deadline).await?;
-    // As announced: what is executed may know better which columns are never null, and strict clients compare.
-    let schema = Arc::new(frame.schema().as_arrow().clone());
-    let batches = within(deadline, async { frame.execute_stream().await.map_err(Problem::from) }).await?;
-    Ok((query.around(batches), schema))
+    let ready = plan(door, visibility, handle, query, |frame| async move { Ok(Ready::new(frame).await?) }).await?;
+    // As announced, since strict clients compare.
+    let schema = Arc::clone(ready.schema());
+    Ok((query.around(ready.rows()?), schema))
 }
 
 /// The columns and parameters of a statement, and the handle by which it is run.
@@ -84,11 +84,10 @@ pub(super) async fn prepare(
     sql: String,
 ) -> Result<ActionCreatePreparedStatementResult, Status> {
     let handle = Handle::new(sql);
-    let frame = announced(door, asker, &handle).await?;
-    let parameters = parameters::schema(&frame).map_err(status::from)?;
+    let Announced { columns, parameters } = announced(door, asker, &handle).await?;
     Ok(ActionCreatePreparedStatementResult {
         prepared_statement_handle: handle.encode_to_vec().into(),
-        dataset_schema: message(&columns(&frame))?,
+        dataset_schema: message(&columns)?,
         parameter_schema: if parameters.fields().is_empty() { Bytes::new() } else { message(&parameters)? },
     })
 }
@@ -149,42 +148,66 @@ pub(super) fn announce(
     Ok(Response::new(info))
 }
 
-/// A statement that is planned to tell its columns. It is recorded when it is executed; one that fails here never will be.
-async fn announced(door: &Door, asker: &Identity, handle: &Handle) -> Result<DataFrame, Status> {
+/// What is told of a statement before it is run.
+struct Announced {
+    columns: SchemaRef,
+    parameters: Schema,
+}
+
+/// Plans a statement to tell its columns.
+async fn announced(door: &Door, asker: &Identity, handle: &Handle) -> Result<Announced, Status> {
     let visibility = asker.visibility();
-    let deadline = Instant::now() + door.queries.timeout();
-    plan(door, &visibility, handle, deadline).await.map_err(|problem| {
-        let named = query::Asker { visibility: &visibility, principal: asker.principal() };
-        door.queries.refuse(query::Door::Flight, named, &handle.sql, problem.sqlstate());
-        status::from(problem)
-    })
-}
-
-async fn plan(door: &Door, visibility: &Visibility, handle: &Handle, deadline: Instant) -> Result<DataFrame, Problem> {
-    let sql = parameters::numbered(&handle.sql);
-    let planned = async {
-        let frame = match door.node.catalog.query(visibility, &sql).await {
-            Ok(frame) => frame,
-            Err(CatalogError::DataFusion(error)) => {
-                let session = door.node.catalog.session(visibility)?.state();
-                return Err(Problem::from((&error, Failure::to_plan(&error, &sql, &session))));
-            }
-            Err(refused) => return Err(refused.into()),
-        };
-        match handle.parameters()? {
-            Some(row) => {
-                check_bytes(&row, door.limits.parameters_bytes_max)?;
-                Ok(parameters::bind(frame, &row)?)
-            }
-            None => Ok(frame),
+    let named = query::Asker { visibility: &visibility, principal: asker.principal() };
+    let query = Arc::new(door.queries.prepare(query::Door::Flight, named, &handle.sql).map_err(status::from)?);
+    let told = plan(door, &visibility, handle, &query, |frame| async move {
+        Ok(Announced { columns: columns(&frame), parameters: parameters::schema(&frame)? })
+    });
+    match told.await {
+        Ok(announced) => {
+            query.finish();
+            Ok(announced)
         }
-    };
-    within(deadline, planned).await
+        Err(problem) => {
+            query.fail(problem.sqlstate());
+            Err(status::from(problem))
+        }
+    }
 }
 
-async fn within<T>(deadline: Instant, work: impl Future<Output = Result<T, Problem>>) -> Result<T, Problem> {
-    let late = |_| Kind::QueryTimeout.with("planning took longer than a query may; ask for less");
-    timeout_at(deadline, work).await.map_err(late)?
+/// Plans the statement of `query`, and does with the plan what `then` says, apart from the door's threads and within its time.
+async fn plan<T: Send + 'static, F: Future<Output = Result<T, CatalogError>> + Send + 'static>(
+    door: &Door,
+    visibility: &Visibility,
+    handle: &Handle,
+    query: &Arc<Query>,
+    then: impl FnOnce(DataFrame) -> F + Send + 'static,
+) -> Result<T, Problem> {
+    let (node, visibility, handle, held) =
+        (Arc::clone(&door.node), visibility.clone(), handle.clone(), Arc::clone(query));
+    let bytes_max = door.limits.parameters_bytes_max;
+    let work = async move {
+        let _held = held;
+        let values = handle.parameters()?;
+        if let Some(row) = &values {
+            check_bytes(row, bytes_max)?;
+        }
+        let planned = async {
+            bounds::check_text(&handle.sql, &GenericDialect {})?;
+            let sql = parameters::numbered(&handle.sql);
+            let frame = node.catalog.query(&visibility, &sql).await?;
+            then(match values {
+                Some(row) => parameters::bind(frame, &row)?,
+                None => frame,
+            })
+            .await
+        };
+        planned.await.map_err(|error| {
+            let sql = parameters::numbered(&handle.sql);
+            Problem::from(statements::unplanned(&node, &visibility, &sql, error))
+        })
+    };
+    let planned = timeout_at(query.deadline().into(), door.node.catalog.apart(work)).await;
+    planned.map_err(|_| Problem::from(query.out_of_time()))??
 }
 
 fn columns(frame: &DataFrame) -> SchemaRef {

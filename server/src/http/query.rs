@@ -6,7 +6,8 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
 use datafusion::dataframe::DataFrame;
-use pipelines::catalog::{CatalogError, Visibility};
+use datafusion::execution::SendableRecordBatchStream;
+use pipelines::catalog::Visibility;
 use pipelines::export;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -14,8 +15,8 @@ use utoipa::ToSchema;
 
 use crate::identity::Identity;
 use crate::node::Node;
-use crate::query::{self, Busy, Failure, Query};
-use crate::statements::{self, StatementError};
+use crate::query::{self, Busy, Query};
+use crate::statements::{self, Asked};
 
 use super::Door;
 use super::caller::MayQuery;
@@ -53,17 +54,19 @@ pub(super) async fn run(
     Body(Statement { sql, format, time_zone }): Body<Statement>,
 ) -> Result<Response, Problem> {
     let node = Arc::clone(door.node()?);
-    answer(&door, &identity, &sql, format, async |_, visibility| {
-        match statements::query_in(&node, &identity, &sql, time_zone.as_deref()).await {
-            Ok(frame) => Ok(frame),
-            Err(StatementError::Catalog(CatalogError::DataFusion(error))) => {
-                let session = node.catalog.session(visibility)?.state();
-                Err(Problem::from((&error, Failure::to_plan(&error, &sql, &session))))
+    let query = begin(&door, &identity, &sql)?;
+    let rows = async {
+        let asked = statements::ask(&node, &identity, &sql, time_zone.as_deref(), Arc::clone(&query)).await?;
+        let ready = match asked {
+            Asked::Rows(ready) => ready,
+            Asked::Change(change) => {
+                let done = statements::change(&node, &identity, change).await?;
+                statements::done(&node, &identity, done).await?
             }
-            Err(refused) => Err(refused.into()),
-        }
-    })
-    .await
+        };
+        Ok(ready.rows()?)
+    };
+    answer_rows(query.clone(), format, rows).await
 }
 
 /// Begins the statement `text` of `identity`.
@@ -82,12 +85,21 @@ pub(super) async fn answer(
     plan: impl AsyncFnOnce(&Node, &Visibility) -> Result<DataFrame, Problem>,
 ) -> Result<Response, Problem> {
     let query = begin(door, identity, text)?;
+    let rows = async {
+        let visibility = identity.visibility();
+        Ok(plan(door.node()?, &visibility).await?.execute_stream().await?)
+    };
+    answer_rows(query.clone(), format, rows).await
+}
+
+/// Answers with the rows that `planned` gives, within the limits of `query`.
+async fn answer_rows(
+    query: Arc<Query>,
+    format: Format,
+    planned: impl Future<Output = Result<SendableRecordBatchStream, Problem>>,
+) -> Result<Response, Problem> {
     let answer = async {
         let deadline = query.deadline().into();
-        let planned = async {
-            let visibility = identity.visibility();
-            Ok::<_, Problem>(plan(door.node()?, &visibility).await?.execute_stream().await?)
-        };
         let batches = tokio::time::timeout_at(deadline, planned).await.map_err(|_| query.out_of_time())??;
         rows::answer(rows::chunks(query.around(batches), format, deadline), format, Arc::clone(&query)).await
     };

@@ -18,7 +18,7 @@ use pipelines::views::Fault;
 
 use crate::identity::Refusal;
 use crate::query::{Busy, Exceeded, Failure};
-use crate::statements::StatementError;
+use crate::statements::{StatementError, Unplanned};
 
 use super::command::AdminProblem;
 use super::problem::{Kind, Problem};
@@ -103,10 +103,20 @@ impl From<StatementError> for Problem {
     }
 }
 
+impl From<Unplanned> for Problem {
+    fn from(unplanned: Unplanned) -> Self {
+        match &unplanned.error {
+            CatalogError::DataFusion(error) => Self::from((error, unplanned.failure)),
+            _ => unplanned.error.into(),
+        }
+    }
+}
+
 impl From<CatalogError> for Problem {
     fn from(error: CatalogError) -> Self {
         match error {
             CatalogError::DataFusion(error) => error.into(),
+            CatalogError::Crowded => failed(Kind::Overloaded, Failure::from(&error)),
             CatalogError::Zone(_) => Self::invalid_field("time_zone", error.to_string()),
             refused => failed(Kind::Query, Failure::from(&refused)),
         }

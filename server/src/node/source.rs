@@ -119,7 +119,7 @@ impl NodeSource {
         let snapshot = self.engine.snapshot();
         let mut all = Used::new();
         for ((meter, calendar), tenants) in wanted {
-            let filter = WindowFilter { tenants: Some(tenants.into_iter().collect()), time: None };
+            let filter = WindowFilter { tenants: Some(tenants.into_iter().collect()), ..WindowFilter::default() };
             let batch = match totals(&snapshot.shards, &meter, &|_| calendar.clone(), &filter) {
                 // Nothing counts by a meter that is not there.
                 Err(MeteringError::UnknownMeter(_)) => continue,

@@ -15,7 +15,7 @@ use futures::{StreamExt, stream};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::query::{self, Exceeded, Failure, Query};
+use crate::query::{self, Busy, Exceeded, Failure, Query};
 
 use super::cancel::Running;
 use super::changes::STATEMENT_TIMEOUT_MS;
@@ -41,8 +41,27 @@ impl Bounds {
         client: &C,
         text: &str,
     ) -> PgWireResult<Arc<Self>> {
+        let begun = session.door.queries.begin(query::Door::Postgres, asker.named(), text);
+        Self::around_query(session, client, begun)
+    }
+
+    /// The same for a statement that is only prepared.
+    pub(super) fn prepare<C: ClientInfo>(
+        session: &Session,
+        asker: &Asker,
+        client: &C,
+        text: &str,
+    ) -> PgWireResult<Arc<Self>> {
+        let begun = session.door.queries.prepare(query::Door::Postgres, asker.named(), text);
+        Self::around_query(session, client, begun)
+    }
+
+    fn around_query<C: ClientInfo>(
+        session: &Session,
+        client: &C,
+        begun: Result<Query, Busy>,
+    ) -> PgWireResult<Arc<Self>> {
         let door = &session.door;
-        let begun = door.queries.begin(query::Door::Postgres, asker.named(), text);
         let query = begun.map_err(|busy| sqlstate::from_busy(&busy))?;
         let asked = client.metadata().get(STATEMENT_TIMEOUT_MS).and_then(|text| text.parse().ok());
         let longest = door.queries.timeout();

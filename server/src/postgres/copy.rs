@@ -3,7 +3,6 @@
 //! Not here: planning the query ([`super::reading`]); `COPY … FROM`, which would write.
 
 use bytes::{BufMut, Bytes, BytesMut};
-use datafusion::dataframe::DataFrame;
 use datafusion::sql::sqlparser::ast::{
     CopyLegacyCsvOption, CopyLegacyOption, CopyOption, CopySource, CopyTarget, Query, Statement,
 };
@@ -19,7 +18,7 @@ use futures::{Sink, SinkExt, StreamExt};
 use crate::query::Failure;
 
 use super::dialect::Dialect;
-use super::results;
+use super::results::{self, Planned};
 use super::sqlstate::{error, told};
 
 /// What every binary copy starts with: signature, flags, length of the header's extension.
@@ -62,10 +61,10 @@ pub(super) fn read(dialect: &Dialect, statement: &Statement) -> PgWireResult<Opt
     Ok(Some((query, Layout::new(options, legacy_options)?)))
 }
 
-/// Sends the rows of `frame`; texts look as `options` say.
+/// Sends the rows of `planned`; texts look as `options` say.
 pub(super) async fn send<C>(
     client: &mut C,
-    frame: DataFrame,
+    planned: Planned,
     layout: &Layout,
     options: FormatOptions,
 ) -> PgWireResult<Response>
@@ -75,7 +74,7 @@ where
 {
     let binary = layout.kind == Kind::Binary;
     let format = if binary { Format::UnifiedBinary } else { Format::UnifiedText };
-    let mut rows = results::encode(frame, &format, options).await?;
+    let mut rows = results::encode(planned, &format, options)?;
     let names = rows.row_schema.iter().map(|field| field.name().to_owned()).collect::<Vec<_>>();
     let columns = i16::try_from(names.len()).map_err(|_| error("54011", "too many columns"))?;
     let code = i16::from(binary);

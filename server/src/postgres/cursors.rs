@@ -16,7 +16,6 @@ use std::time::{Duration, Instant};
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::common::DFSchemaRef;
-use datafusion::dataframe::DataFrame;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::logical_expr::{EmptyRelation, LogicalPlan};
 use datafusion::sql::sqlparser::ast::{CloseCursor, Declare, DeclareType, FetchDirection, Query, Value};
@@ -26,10 +25,9 @@ use datafusion_postgres::pgwire::error::{PgWireError, PgWireResult};
 use datafusion_postgres::pgwire::types::format::FormatOptions;
 use engine::lock::Lock;
 use futures::{StreamExt, stream};
-use pipelines::catalog::Parked;
 
 use super::kept::{Kept, Place};
-use super::results::{self, Columns};
+use super::results::{Columns, Planned};
 use super::sqlstate;
 
 /// Cursors that a session may have at once.
@@ -109,19 +107,16 @@ impl Cursors {
         Self { open: Lock::default(), idle }
     }
 
-    /// Begins the cursor that `declare` names, over `frame`.
-    pub(super) async fn declare(&self, declare: &Declare, frame: DataFrame, kept: &Kept) -> PgWireResult<Response> {
+    /// Begins the cursor that `declare` names, over `planned`.
+    pub(super) fn declare(&self, declare: &Declare, planned: Planned, kept: &Kept) -> PgWireResult<Response> {
         let name = declare.names.first().ok_or_else(|| sqlstate::error("42601", "a cursor needs a name"))?;
         if declare.scroll == Some(true) {
             return Err(sqlstate::error("0A000", "cursors only go forward: leave out SCROLL"));
         }
-        let schema = results::schema(frame.logical_plan()).map_err(sqlstate::from)?;
+        let schema = Arc::clone(planned.columns());
         self.check_room(&name.value)?;
         let place = kept.cursor()?;
-        let (mut state, plan) = frame.into_parts();
-        // It holds memory for as long as its client likes.
-        state.config_mut().set_extension(Arc::new(Parked));
-        let batches = DataFrame::new(state, plan).execute_stream().await.map_err(sqlstate::from)?;
+        let batches = planned.rows().map_err(sqlstate::from)?;
         let rows = Rows { batches, _place: place, rest: None, skip: 0 };
         let cursor = Arc::new(Cursor(Lock::new(State::Waiting(Instant::now(), Box::new(rows)))));
         self.idle.watch(&cursor);

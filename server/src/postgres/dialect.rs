@@ -15,6 +15,7 @@ use datafusion::sql::sqlparser::parser::Parser;
 use datafusion_postgres::datafusion_pg_catalog::sql::PostgresCompatibilityParser;
 use datafusion_postgres::pgwire::api::Type;
 use datafusion_postgres::pgwire::error::{PgWireError, PgWireResult};
+use pipelines::catalog::{TooComplex, bounds};
 
 use super::introspection::{self, Scope, argument};
 use super::typed::{self, TextType};
@@ -28,14 +29,17 @@ const MICROSECONDS: Option<u64> = Some(6);
 pub(super) struct Dialect(PostgresCompatibilityParser);
 
 impl Dialect {
-    /// The statements of `sql`.
+    /// The statements of `sql`, within bounds.
     pub(super) fn parse(&self, sql: &str) -> PgWireResult<Vec<Statement>> {
+        bounds::check_text(sql, &PostgreSqlDialect {}).map_err(beyond)?;
         if !asks_catalogs(sql)
             && let Ok(statements) = Parser::parse_sql(&PostgreSqlDialect {}, sql)
         {
+            statements.iter().try_for_each(bounds::check_syntax).map_err(beyond)?;
             return Ok(statements.into_iter().map(|statement| rewritten(self.keeping_subqueries(statement))).collect());
         }
         let statements = self.0.parse(sql).map_err(|error| PgWireError::ApiError(Box::new(error)))?;
+        statements.iter().try_for_each(bounds::check_syntax).map_err(beyond)?;
         Ok(statements.into_iter().map(rewritten).collect())
     }
 
@@ -63,6 +67,10 @@ impl Dialect {
             _ => Err(sqlstate::error("42601", format!("{table} is not the name of a view"))),
         }
     }
+}
+
+fn beyond(figure: TooComplex) -> PgWireError {
+    sqlstate::from(figure.into())
 }
 
 /// Whether `sql` is, or may be, one of the questions that the library's parser knows.

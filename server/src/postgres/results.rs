@@ -13,6 +13,7 @@ use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DFSchema, DFSchemaRef, ParamValues, not_impl_err};
 use datafusion::dataframe::DataFrame;
 use datafusion::error::Result;
+use datafusion::execution::SendableRecordBatchStream;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder, cast as cast_to};
 use datafusion::prelude::SessionContext;
 use datafusion_postgres::arrow_pg::datatypes::{arrow_schema_to_pg_fields, encode_recordbatch};
@@ -23,8 +24,8 @@ use datafusion_postgres::pgwire::error::PgWireResult;
 use datafusion_postgres::pgwire::messages::data::DataRow;
 use datafusion_postgres::pgwire::types::format::FormatOptions;
 use futures::{StreamExt, stream};
-use pipelines::catalog;
 use pipelines::catalog::written::{Style, written};
+use pipelines::catalog::{self, Parked, Ready};
 
 use super::sqlstate;
 use super::typed::TextType;
@@ -158,15 +159,49 @@ fn differ<T: PartialEq>(mut all: impl Iterator<Item = T>) -> bool {
     all.next().is_some_and(|first| all.any(|other| other != first))
 }
 
-/// The rows of `frame`.
-pub(super) async fn encode(frame: DataFrame, format: &Format, options: FormatOptions) -> PgWireResult<QueryResponse> {
-    let columns = Columns::new(
-        schema(frame.logical_plan()).map_err(sqlstate::from)?.as_arrow(),
-        format,
-        Some(Arc::new(options)),
-    )?;
+/// Who reads the rows of a statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reader {
+    /// Its client, at once.
+    Client,
+    /// Whoever fetches, when they like: it holds memory for as long.
+    Cursor,
+}
+
+/// A statement that is planned to its end, and its columns.
+pub(super) struct Planned {
+    columns: DFSchemaRef,
+    ready: Ready,
+}
+
+impl Planned {
+    /// Plans `plan` to its end.
+    pub(super) async fn new(context: &SessionContext, plan: LogicalPlan, reader: Reader) -> Result<Self> {
+        let mut frame = context.execute_logical_plan(plan).await?;
+        if reader == Reader::Cursor {
+            let (mut state, plan) = frame.into_parts();
+            state.config_mut().set_extension(Arc::new(Parked));
+            frame = DataFrame::new(state, plan);
+        }
+        Ok(Self { columns: schema(frame.logical_plan())?, ready: Ready::new(frame).await? })
+    }
+
+    /// Its columns, marked where all of their values are.
+    pub(super) fn columns(&self) -> &DFSchemaRef {
+        &self.columns
+    }
+
+    /// Runs it.
+    pub(super) fn rows(self) -> Result<SendableRecordBatchStream> {
+        self.ready.rows()
+    }
+}
+
+/// The rows of `planned`.
+pub(super) fn encode(planned: Planned, format: &Format, options: FormatOptions) -> PgWireResult<QueryResponse> {
+    let columns = Columns::new(planned.columns.as_arrow(), format, Some(Arc::new(options)))?;
     let described = Arc::clone(columns.described());
-    let batches = frame.execute_stream().await.map_err(sqlstate::from)?;
+    let batches = planned.rows().map_err(sqlstate::from)?;
     let rows = batches.flat_map(move |batch| {
         let (rows, failed) = match batch {
             Ok(batch) => (Some(columns.rows(batch)), None),

@@ -35,6 +35,7 @@ use crate::permits::Permit;
 use crate::query;
 
 use super::Door;
+use super::bounds::Bounds;
 use super::cancel::Registration;
 use super::changes::Changes;
 use super::comments::Commented;
@@ -136,6 +137,21 @@ impl Session {
         let now = asker.identity.still(&self.door.node.tenants).map_err(|refusal| super::startup::refuse(&refusal))?;
         super::startup::may_ask(&now)?;
         Ok((asker, now))
+    }
+
+    /// What `work` gives, done apart from the door's threads. It holds `bounds`, and with them its permit, until it has ended,
+    /// whether or not somebody waits for it.
+    pub(super) async fn apart<T: Send + 'static>(
+        &self,
+        bounds: &Arc<Bounds>,
+        work: impl Future<Output = PgWireResult<T>> + Send + 'static,
+    ) -> PgWireResult<T> {
+        let held = Arc::clone(bounds);
+        let work = async move {
+            let _held = held;
+            work.await
+        };
+        self.door.node.catalog.apart(work).await.map_err(sqlstate::from_catalog)?
     }
 
     /// A token for the statement that begins now.

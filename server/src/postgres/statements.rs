@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use datafusion::arrow::datatypes::DataType;
-use datafusion::common::ParamValues;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::{DFSchemaRef, ParamValues};
 use datafusion::error::Result;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::sql::sqlparser::ast::{Query, Statement};
@@ -30,19 +30,26 @@ use datafusion_postgres::pgwire::messages::response::ReadyForQuery;
 use datafusion_postgres::pgwire::types::format::FormatOptions;
 use futures::{Sink, SinkExt};
 
-use pipelines::catalog;
-
-use crate::query::Door;
+use pipelines::catalog::ViewStatement;
 
 use super::bounds::Bounds;
 use super::kept::{self, Kind};
 use super::place::placed;
-use super::results::Columns;
+use super::reading::{self, Read};
+use super::results::{Columns, Reader};
 use super::session::{Asker, Session};
-use super::{commands, copy, cursors, dialect, reading, results, sqlstate, texts, views};
+use super::{commands, copy, cursors, dialect, results, sqlstate, texts, views};
 
-/// Text and plan of a prepared statement, as the library keeps them.
-pub(super) type Prepared = (String, Option<(Statement, LogicalPlan)>);
+/// A prepared statement.
+#[derive(Clone)]
+pub(super) struct Prepared {
+    /// Text and plan, as the library keeps them; no plan for what is no query.
+    kept: (String, Option<(Statement, LogicalPlan)>),
+    /// The columns by which it is described.
+    columns: Option<DFSchemaRef>,
+    /// What it changes, if it is about materialized views.
+    change: Option<ViewStatement>,
+}
 
 /// Answers the statements of a [`Session`].
 pub(super) struct Statements(pub(super) Arc<Session>);
@@ -59,10 +66,10 @@ impl SimpleQueryHandler for Statements {
         let asker = self.0.asker()?;
         let bounds = Bounds::begin(&self.0, asker, client, query)?;
         let work = async {
-            if views::is_one(query)? {
-                return Ok(vec![views::change(&self.0, query).await?]);
+            match reading::read(&self.0, &bounds, query).await? {
+                Read::Change(change) => Ok(vec![views::change(&self.0, change).await?]),
+                Read::Statements(statements) => self.answers(asker, client, query, statements, &bounds).await,
             }
-            self.answers(asker, client, query, &bounds).await
         };
         let responses = bounds.within(Box::pin(work)).await?;
         bounds.answered();
@@ -76,6 +83,7 @@ impl Statements {
         asker: &Asker,
         client: &mut C,
         text: &str,
+        statements: Vec<Statement>,
         bounds: &Arc<Bounds>,
     ) -> PgWireResult<Vec<Response>>
     where
@@ -83,56 +91,55 @@ impl Statements {
         C::PortalStore: PortalStore,
         PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
     {
-        let statements = match self.0.door.dialect.parse(text) {
-            Ok(statements) => statements,
-            Err(error) => return Err(placed(error, text, &asker.context).await),
-        };
         if statements.is_empty() {
             return Ok(vec![Response::EmptyQuery]);
         }
         asker.changes.begin_text(client).await?;
         let mut responses = Vec::with_capacity(statements.len());
         for statement in statements {
-            match Box::pin(self.answer(asker, client, statement)).await {
+            match Box::pin(self.answer(asker, client, statement, bounds)).await {
                 Ok(response) => responses.push(bounds.around(response)),
-                Err(error) => return Err(placed(error, text, &asker.context).await),
+                Err(error) => return Err(placed(error, text, &self.0, bounds).await),
             }
         }
         Ok(responses)
     }
 
-    async fn answer<C>(&self, asker: &Asker, client: &mut C, statement: Statement) -> PgWireResult<Response>
+    async fn answer<C>(
+        &self,
+        asker: &Asker,
+        client: &mut C,
+        statement: Statement,
+        bounds: &Arc<Bounds>,
+    ) -> PgWireResult<Response>
     where
         C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
         C::PortalStore: PortalStore,
         PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
     {
-        reading::check_hooked(&asker.context, &statement).await?;
+        reading::check_hooked(&self.0, bounds, &statement).await?;
         if let Some(response) = asker.answer(client, &statement).await? {
             return Ok(response);
         }
         reading::turn_to(&asker.context, client);
-        let frame = |query: Query| async {
-            let plan = reading::plan(&asker.context, Statement::Query(Box::new(query))).await?;
-            asker.context.execute_logical_plan(plan).await.map_err(sqlstate::from)
-        };
+        let planned =
+            |query: Query, reader| reading::planned(&self.0, bounds, Statement::Query(Box::new(query)), reader);
         let options = FormatOptions::from_client_metadata(client.metadata());
         if let Some((query, layout)) = copy::read(&self.0.door.dialect, &statement)? {
-            return copy::send(client, frame(query).await?, &layout, options).await;
+            return copy::send(client, planned(query, Reader::Client).await?, &layout, options).await;
         }
         match statement {
             Statement::Declare { stmts } => {
                 let (declare, query) = cursors::declared(&stmts)?;
-                asker.cursors.declare(declare, frame(query.clone()).await?, &asker.kept).await
+                asker.cursors.declare(declare, planned(query.clone(), Reader::Cursor).await?, &asker.kept)
             }
             Statement::Fetch { name, direction, .. } => {
                 asker.cursors.fetch(&name.value, &direction, &Format::UnifiedText, options)
             }
             Statement::Close { cursor } => asker.cursors.close(&cursor),
             statement => {
-                let plan = reading::plan(&asker.context, statement).await?;
-                let frame = asker.context.execute_logical_plan(plan).await.map_err(sqlstate::from)?;
-                results::encode(frame, &Format::UnifiedText, options).await.map(Response::Query)
+                let planned = reading::planned(&self.0, bounds, statement, Reader::Client).await?;
+                results::encode(planned, &Format::UnifiedText, options).map(Response::Query)
             }
         }
     }
@@ -158,7 +165,7 @@ impl ExtendedQueryHandler for Statements {
         let name = message.name.clone().unwrap_or_else(|| DEFAULT_NAME.to_owned());
         match StoredStatement::parse(client, &message, self.query_parser()).await? {
             Some(prepared) => {
-                let (text, planned) = &prepared.statement;
+                let (text, planned) = &prepared.statement.kept;
                 kept.keep(Kind::Statement, &name, kept::bytes_of(text, planned.as_ref().map(|(_, plan)| plan)))?;
                 client.portal_store().put_statement(Arc::new(prepared));
             }
@@ -187,7 +194,7 @@ impl ExtendedQueryHandler for Statements {
             client.portal_store().rm_statement(name);
             kept.forget(Kind::Statement, name);
         }
-        client.send(PgWireBackendMessage::CloseComplete(CloseComplete)).await?;
+        client.send(PgWireBackendMessage::CloseComplete(CloseComplete::new())).await?;
         Ok(())
     }
 
@@ -264,8 +271,8 @@ impl ExtendedQueryHandler for Statements {
         PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
     {
         let asker = self.0.asker()?;
-        let bounds = Bounds::begin(&self.0, asker, client, &portal.statement.statement.0)?;
-        let answer = Box::pin(self.answer_prepared(asker, client, portal));
+        let bounds = Bounds::begin(&self.0, asker, client, &portal.statement.statement.kept.0)?;
+        let answer = Box::pin(self.answer_prepared(asker, client, portal, &bounds));
         let response = bounds.around(bounds.within(answer).await?);
         bounds.answered();
         Ok(response)
@@ -278,6 +285,7 @@ impl Statements {
         asker: &Asker,
         client: &mut C,
         portal: &Portal<Prepared>,
+        bounds: &Arc<Bounds>,
     ) -> PgWireResult<Response>
     where
         C: ClientInfo + ClientPortalStore + Sink<PgWireBackendMessage> + Unpin + Send + Sync,
@@ -285,42 +293,39 @@ impl Statements {
         C::Error: std::fmt::Debug,
         PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
     {
-        let (text, planned) = &portal.statement.statement;
-        if planned.is_none() && views::is_one(text)? {
-            return views::change(&self.0, text).await;
+        let prepared = &portal.statement.statement;
+        if let Some(change) = &prepared.change {
+            return views::change(&self.0, change.clone()).await;
         }
-        let Some((statement, plan)) = planned else { return Ok(Response::EmptyQuery) };
-        reading::check_hooked(&asker.context, statement).await?;
+        let Some((statement, plan)) = &prepared.kept.1 else { return Ok(Response::EmptyQuery) };
+        reading::check_hooked(&self.0, bounds, statement).await?;
         asker.changes.begin_text(client).await?;
         if let Some(response) = asker.answer(client, statement).await? {
             return Ok(response);
         }
         reading::turn_to(&asker.context, client);
         let values = values(asker, portal, plan)?;
-        let frame = || async {
-            let plan = results::bound(&asker.context, plan, &values).map_err(sqlstate::from)?;
-            asker.context.execute_logical_plan(plan).await.map_err(sqlstate::from)
-        };
+        let planned = |reader| reading::bound(&self.0, bounds, plan.clone(), values, reader);
         let options = FormatOptions::from_client_metadata(client.metadata());
         if let Some((_, layout)) = copy::read(&self.0.door.dialect, statement)? {
-            return copy::send(client, frame().await?, &layout, options).await;
+            return copy::send(client, planned(Reader::Client).await?, &layout, options).await;
         }
         let format = &portal.result_column_format;
         match statement {
             Statement::Declare { stmts } => {
                 let (declare, _) = cursors::declared(stmts)?;
-                asker.cursors.declare(declare, frame().await?, &asker.kept).await
+                asker.cursors.declare(declare, planned(Reader::Cursor).await?, &asker.kept)
             }
             Statement::Fetch { name, direction, .. } => asker.cursors.fetch(&name.value, direction, format, options),
             Statement::Close { cursor } => asker.cursors.close(cursor),
-            _ => results::encode(frame().await?, format, options).await.map(Response::Query),
+            _ => results::encode(planned(Reader::Client).await?, format, options).map(Response::Query),
         }
     }
 }
 
 /// The parameters that came with the portal.
 fn values(asker: &Asker, portal: &Portal<Prepared>, plan: &LogicalPlan) -> PgWireResult<ParamValues> {
-    let wire = asker.parser.get_parameter_types(&portal.statement.statement)?;
+    let wire = asker.parser.get_parameter_types(&portal.statement.statement.kept)?;
     let types = parameter_types(plan).map_err(sqlstate::from)?;
     let inferred = (1..=wire.len()).map(|number| types.get(&format!("${number}")).and_then(Option::as_ref));
     let inferred = inferred.collect::<Vec<_>>();
@@ -363,7 +368,7 @@ impl Planner {
 
     /// What stands for `statement` until it is executed: its columns are what it is described by, its parameters those
     /// that may come with it.
-    async fn plan<C>(&self, client: &C, statement: &Statement) -> PgWireResult<LogicalPlan>
+    async fn plan<C>(&self, client: &C, statement: &Statement, bounds: &Arc<Bounds>) -> PgWireResult<LogicalPlan>
     where
         C: ClientInfo + Unpin + Send + Sync,
     {
@@ -379,13 +384,13 @@ impl Planner {
         }
         let query = |query: &Query| Statement::Query(Box::new(query.clone()));
         if let Some((copied, _)) = copy::read(&self.0.door.dialect, statement)? {
-            return reading::plan(&asker.context, query(&copied)).await;
+            return reading::plan(&self.0, bounds, query(&copied)).await;
         }
         match statement {
-            Statement::Declare { stmts } => reading::plan(&asker.context, query(cursors::declared(stmts)?.1)).await,
+            Statement::Declare { stmts } => reading::plan(&self.0, bounds, query(cursors::declared(stmts)?.1)).await,
             Statement::Fetch { name, .. } => asker.cursors.plan(&name.value),
             Statement::Close { .. } => Ok(LogicalPlan::default()),
-            statement => reading::plan(&asker.context, statement.clone()).await,
+            statement => reading::plan(&self.0, bounds, statement.clone()).await,
         }
     }
 }
@@ -398,44 +403,47 @@ impl QueryParser for Planner {
     where
         C: ClientInfo + Unpin + Send + Sync,
     {
-        if views::is_one(sql)? {
-            return Ok(Some((sql.to_owned(), None)));
-        }
         let asker = self.0.asker()?;
+        let bounds = Bounds::prepare(&self.0, asker, client, sql)?;
         let prepared = async {
-            let mut statements = self.0.door.dialect.parse(sql)?;
-            if statements.len() > 1 {
-                return Err(sqlstate::error("42601", "a prepared statement is one statement; send them one by one"));
+            let mut statements = match reading::read(&self.0, &bounds, sql).await? {
+                Read::Change(change) => {
+                    return Ok(Some(Prepared { kept: (sql.to_owned(), None), columns: None, change: Some(change) }));
+                }
+                Read::Statements(statements) => statements,
+            };
+            let planned = async {
+                if statements.len() > 1 {
+                    let told = "a prepared statement is one statement; send them one by one";
+                    return Err(sqlstate::error("42601", told));
+                }
+                let Some(mut statement) = statements.pop() else { return Ok(None) };
+                dialect::declare(&mut statement, types);
+                let plan = self.plan(client, &statement, &bounds).await?;
+                let columns = reading::columns(&self.0, &bounds, plan.clone()).await?;
+                let kept = (statement.to_string(), Some((statement, plan)));
+                Ok(Some(Prepared { kept, columns: Some(columns), change: None }))
+            };
+            match planned.await {
+                Ok(prepared) => Ok(prepared),
+                Err(error) => Err(placed(error, sql, &self.0, &bounds).await),
             }
-            let Some(mut statement) = statements.pop() else { return Ok(None) };
-            dialect::declare(&mut statement, types);
-            let plan = self.plan(client, &statement).await?;
-            Ok(Some((statement.to_string(), Some((statement, plan)))))
         };
-        match prepared.await {
-            Ok(prepared) => Ok(prepared),
-            Err(error) => {
-                let error = placed(error, sql, &asker.context).await;
-                // What is prepared is recorded when it is executed; this one never will be.
-                self.0.door.queries.refuse(Door::Postgres, asker.named(), sql, &sqlstate::state(&error));
-                Err(error)
-            }
-        }
+        let prepared = bounds.within(Box::pin(prepared)).await?;
+        bounds.answered();
+        Ok(prepared)
     }
 
     fn get_parameter_types(&self, prepared: &Prepared) -> PgWireResult<Vec<Type>> {
-        self.parser()?.get_parameter_types(prepared)
+        self.parser()?.get_parameter_types(&prepared.kept)
     }
 
     fn get_result_schema(&self, prepared: &Prepared, format: Option<&Format>) -> PgWireResult<Vec<FieldInfo>> {
-        match prepared {
-            (_, None | Some((Statement::Declare { .. } | Statement::Copy { .. }, _))) => Ok(Vec::new()),
-            (_, Some((_, plan))) => {
+        match (&prepared.kept.1, &prepared.columns) {
+            (None | Some((Statement::Declare { .. } | Statement::Copy { .. }, _)), _) | (_, None) => Ok(Vec::new()),
+            (_, Some(columns)) => {
                 let format = format.unwrap_or(&Format::UnifiedText);
-                let state = self.0.asker()?.context.state();
-                let plan = catalog::announced(&state, plan).map_err(sqlstate::from)?;
-                let schema = results::schema(&plan).map_err(sqlstate::from)?;
-                Columns::new(schema.as_arrow(), format, None).map(|columns| columns.described().to_vec())
+                Columns::new(columns.as_arrow(), format, None).map(|columns| columns.described().to_vec())
             }
         }
     }

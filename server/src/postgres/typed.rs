@@ -21,6 +21,7 @@ use datafusion::logical_expr::{
 };
 use datafusion::sql::sqlparser::ast;
 use datafusion_postgres::pgwire::api::Type;
+use pipelines::catalog::bounds;
 use serde::de::IgnoredAny;
 
 use super::texts;
@@ -100,6 +101,7 @@ impl TextType {
         let read = match self {
             Self::Uuid => texts::uuid_number(text).map(texts::uuid),
             Self::Json | Self::Jsonb => {
+                bounds::check_json(text)?;
                 serde_json::from_str::<IgnoredAny>(text).is_ok().then(|| text.trim_ascii().to_owned())
             }
         };

@@ -15,16 +15,11 @@ use crate::statements::{self, StatementError};
 use super::session::Session;
 use super::sqlstate::{self, from_catalog};
 
-/// Whether `sql` is such a statement.
-pub(super) fn is_one(sql: &str) -> PgWireResult<bool> {
-    ViewStatement::parse(sql).map(|statement| statement.is_some()).map_err(from_catalog)
-}
-
-/// Carries `sql` out in the name of whoever is asking.
-pub(super) async fn change(session: &Session, sql: &str) -> PgWireResult<Response> {
+/// Carries `change` out in the name of whoever is asking.
+pub(super) async fn change(session: &Session, change: ViewStatement) -> PgWireResult<Response> {
     let identity = session.identity()?;
-    let done = statements::change(&session.door.node, &identity, sql).await.map_err(from)?;
-    Ok(done.map_or(Response::EmptyQuery, |done| Response::Execution(Tag::new(done))))
+    let done = statements::change(&session.door.node, &identity, change).await.map_err(from)?;
+    Ok(Response::Execution(Tag::new(done)))
 }
 
 fn from(error: StatementError) -> PgWireError {

@@ -9,12 +9,18 @@ use datafusion::error::DataFusionError;
 use datafusion::execution::FunctionRegistry;
 use datafusion::execution::session_state::SessionState;
 use datafusion::sql::sqlparser::parser::ParserError;
-use pipelines::catalog::{CATALOG, CatalogError, SCHEMA, ShortOfMemory, TooLarge, unnumbered};
+use pipelines::catalog::{Abandoned, CATALOG, CatalogError, SCHEMA, ShortOfMemory, TooComplex, TooLarge, unnumbered};
 use pipelines::views::Fault;
 
 use super::nearest::nearest;
 use super::{Busy, Exceeded};
 
+/// Bytes of a sentence: what is quoted in it may be as long as a statement.
+const TOLD_BYTES_MAX: usize = 4 << 10;
+/// What the parser goes into, levels; DataFusion's setting is the same.
+const NESTED_MAX: usize = 50;
+/// What helps a statement that is too complex.
+const SIMPLER: &str = "say it with fewer parts: a list in IN, a join, or several statements";
 /// Names that a hint lists when none is near.
 const NAMES_MAX: usize = 24;
 
@@ -33,11 +39,11 @@ pub struct Failure {
 
 impl Failure {
     fn new(state: &'static str, message: impl Into<String>) -> Self {
-        Self { state, message: unnumbered(&message.into()), hint: None, position: None }
+        Self { state, message: unnumbered(&cut(message.into())), hint: None, position: None }
     }
 
     fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(unnumbered(&hint.into()));
+        self.hint = Some(unnumbered(&cut(hint.into())));
         self
     }
 
@@ -69,7 +75,8 @@ impl Failure {
         let told = match error {
             ParserError::TokenizerError(told) | ParserError::ParserError(told) => told.as_str(),
             ParserError::RecursionLimitExceeded => {
-                return Self::new("54001", "the statement is nested too deeply");
+                let told = format!("brackets, functions or subqueries are nested more than {NESTED_MAX} levels deep");
+                return Self::new("54001", told).hint(SIMPLER);
             }
         };
         let (told, position) = match told.rsplit_once(" at Line: ") {
@@ -144,6 +151,10 @@ impl From<&DataFusionError> for Failure {
                 Self::new("21000", told()).hint("aggregate in the subquery, or add LIMIT 1")
             }
             DataFusionError::Execution(_) => Self::new("22000", told()),
+            DataFusionError::External(inner) if inner.is::<TooComplex>() => {
+                inner.downcast_ref::<TooComplex>().map_or_else(|| Self::new("54001", told()), Self::from)
+            }
+            DataFusionError::External(inner) if inner.is::<Abandoned>() => Self::new("57014", told()),
             DataFusionError::External(inner) if inner.is::<Exceeded>() => {
                 inner.downcast_ref::<Exceeded>().copied().map_or_else(|| Self::new("XX000", told()), Self::from)
             }
@@ -162,6 +173,8 @@ impl From<&CatalogError> for Failure {
     fn from(error: &CatalogError) -> Self {
         match error {
             CatalogError::DataFusion(inner) => Self::from(inner),
+            CatalogError::TooComplex(figure) => Self::from(figure),
+            CatalogError::Crowded => Self::new("53300", error.to_string()).hint("try again in a moment"),
             CatalogError::View(_) => Self::new("0A000", error.to_string()),
             CatalogError::Zone(_) => Self::new("22023", error.to_string()),
             CatalogError::Setting(_) => Self::new("0A000", error.to_string())
@@ -169,6 +182,12 @@ impl From<&CatalogError> for Failure {
             CatalogError::ReadOnly(what) => Self::new("25006", format!("SQL only reads here: {what}"))
                 .hint("tenants, meters, quotas and keys are changed over the HTTP API or the command line"),
         }
+    }
+}
+
+impl From<&TooComplex> for Failure {
+    fn from(figure: &TooComplex) -> Self {
+        Self::new("54001", figure.to_string()).hint(SIMPLER)
     }
 }
 
@@ -194,6 +213,15 @@ impl From<Exceeded> for Failure {
                 .hint("add LIMIT or select fewer columns, or raise query.result_bytes_max"),
         }
     }
+}
+
+/// `told` up to what a sentence may have.
+fn cut(mut told: String) -> String {
+    if told.len() > TOLD_BYTES_MAX {
+        told.truncate(told.floor_char_boundary(TOLD_BYTES_MAX));
+        told.push('…');
+    }
+    told
 }
 
 fn of_schema(error: &SchemaError) -> Failure {

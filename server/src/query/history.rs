@@ -73,6 +73,13 @@ impl History {
         }
         latest.records.push_back(record);
     }
+
+    pub(super) fn forget(&self, asker: &Visibility, record: &Arc<Record>) {
+        let mut all = self.0.lock();
+        if let Some(latest) = all.get_mut(asker) {
+            latest.records.retain(|other| !Arc::ptr_eq(other, record));
+        }
+    }
 }
 
 impl Record {

@@ -137,6 +137,15 @@ impl Queries {
         }
     }
 
+    /// Begins to plan a statement that may be executed later, any number of times: it is remembered while that lasts, and for
+    /// longer only if it fails, since each execution is a statement of its own.
+    ///
+    /// # Errors
+    /// As [`Queries::begin`].
+    pub fn prepare(&self, door: Door, asker: Asker<'_>, text: &str) -> Result<Query, Busy> {
+        self.begin(door, asker, text).map(|query| query.only_prepares(asker.visibility))
+    }
+
     /// Remembers a statement that never began.
     pub fn refuse(&self, door: Door, asker: Asker<'_>, text: &str, state: &str) {
         Query::new(Arc::clone(&self.0), door, asker, text, None).fail(state);

@@ -13,6 +13,7 @@ use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use engine::lock::Lock;
 use futures::{StreamExt, stream};
+use pipelines::catalog::Visibility;
 
 use crate::permits::Permit;
 
@@ -37,6 +38,8 @@ pub(super) struct Statement {
     timeout_ms: AtomicU64,
     permit: Lock<Option<Permit>>,
     holdings: Holdings,
+    /// Whose statement is only prepared.
+    prepares_for: OnceLock<Visibility>,
 }
 
 /// A limit that the answer of a statement ran into.
@@ -89,8 +92,14 @@ impl Query {
         let record = Arc::new(Record::new(asker, door, text, shared.clock.now_us(), began));
         shared.history.remember(asker.visibility, Arc::clone(&record));
         let timeout_ms = AtomicU64::new(u64::try_from(shared.limits.timeout.as_millis()).unwrap_or(u64::MAX));
-        let (permit, holdings) = (Lock::new(permit), Holdings::default());
-        Self(Arc::new(Statement { shared, door, record, began, timeout_ms, permit, holdings }))
+        let (permit, holdings, prepares_for) = (Lock::new(permit), Holdings::default(), OnceLock::new());
+        Self(Arc::new(Statement { shared, door, record, began, timeout_ms, permit, holdings, prepares_for }))
+    }
+
+    pub(super) fn only_prepares(self, asker: &Visibility) -> Self {
+        // It is said once, before anything is done.
+        let _ = self.0.prepares_for.set(asker.clone());
+        self
     }
 
     pub(super) fn statement(&self) -> &Arc<Statement> {
@@ -211,6 +220,11 @@ impl Statement {
         // The first end is the one that is told.
         if progress.ended.set(ended).is_err() {
             return;
+        }
+        if let Some(asker) = self.prepares_for.get()
+            && progress.ended.get() == Some(&Ended::Finished)
+        {
+            return self.shared.history.forget(asker, &self.record);
         }
         let took = self.began.elapsed();
         let _ = progress.took_ms.set(u64::try_from(took.as_millis()).unwrap_or(u64::MAX));

@@ -22,6 +22,7 @@ mod old_folder;
 mod torture;
 mod soak;
 mod bounded;
+mod hostile;
 mod full_disk;
 mod real_input;
 mod http;

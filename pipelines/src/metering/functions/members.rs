@@ -14,6 +14,7 @@ use engine::event::schema::units_type;
 use engine::path::JsonPath;
 
 use super::super::rest::Leftover;
+use crate::catalog::bounds;
 
 /// Name of the function that gives the canonical text: numbers and booleans too; null for arrays and objects.
 pub(in crate::metering) const TEXT: &str = "json_value";
@@ -64,15 +65,17 @@ impl ScalarUDFImpl for Member {
         };
         let path = path(argument)?;
         let data = data.clone().into_array(rows)?;
-        let members = data.as_string::<i32>().iter().map(|data| {
-            let json = json::member(data?, path.members())?;
-            Leftover::parse(&json)
+        let members = data.as_string::<i32>().iter().map(|data| -> Result<Option<Leftover>> {
+            let Some(data) = data else { return Ok(None) };
+            bounds::check_json(data)?;
+            Ok(json::member(data, path.members()).and_then(|json| Leftover::parse(&json)))
         });
         let column: ArrayRef = if self.name == TEXT {
-            Arc::new(members.map(|member| member?.text()).collect::<StringArray>())
+            let texts = members.map(|member| Ok(member?.and_then(Leftover::text)));
+            Arc::new(texts.collect::<Result<StringArray>>()?)
         } else {
-            let numbers = members.map(|member| Some(member?.number()?.0));
-            Arc::new(numbers.collect::<Decimal128Array>().with_data_type(units_type()))
+            let numbers = members.map(|member| Ok(member?.and_then(|member| Some(member.number()?.0))));
+            Arc::new(numbers.collect::<Result<Decimal128Array>>()?.with_data_type(units_type()))
         };
         Ok(ColumnarValue::Array(column))
     }

@@ -21,6 +21,7 @@ use datafusion::execution::session_state::SessionState;
 use datafusion::logical_expr::utils::{conjunction, split_conjunction_owned};
 use datafusion::logical_expr::{Aggregate, BinaryExpr, Expr, LogicalPlan, Operator, Projection};
 use datafusion::physical_expr::PhysicalExpr;
+use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::unparser::expr_to_sql;
 use engine::event::schema;
 use engine::meter::{DIMENSIONS_MAX, Window};
@@ -31,7 +32,7 @@ use super::call::Call;
 use super::dimension::Dimension;
 use super::exact;
 use super::input::Input;
-use crate::catalog::planned;
+use crate::catalog::{TooComplex, bounds, planned};
 use columns::Columns;
 use keys::Keys;
 
@@ -98,7 +99,10 @@ pub(super) fn plan(query: &str) -> Result<Selected, ViewRefusal> {
 /// DataFusion's plan, types coerced as in any query.
 fn logical(state: &SessionState, query: &str) -> Result<LogicalPlan, ViewRefusal> {
     let dialect = state.config_options().sql_parser.dialect;
+    let limited = |beyond: TooComplex| ViewRefusal::new("SELECT", beyond.to_string());
+    bounds::check_kept_text(query, &GenericDialect {}).map_err(limited)?;
     let parsed = state.sql_to_statement(query, &dialect).map_err(refused)?;
+    bounds::check_kept(&parsed).map_err(limited)?;
     statement::check(&parsed)?;
     // The one table is in memory, so there is nothing to wait for.
     let plan = planned(state, parsed).now_or_never();

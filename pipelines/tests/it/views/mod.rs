@@ -15,3 +15,4 @@ mod documentation;
 mod materialized;
 mod unreadable;
 mod memory;
+mod hostile;

@@ -1,0 +1,555 @@
+//! The syntax of a statement: how deep it is nested, and how much is to be planned once all that stands for more than itself is
+//! written out.
+//!
+//! One walk, which adds up what a later step would multiply: a query that `WITH` names and others read, the sets of a
+//! `CUBE`, the columns of a `*`, an alias in `GROUP BY`, operators that DataFusion writes out with an operand twice. Sums are
+//! never too small, but for columns that filters take with them below a projection ([`super::growth`]).
+
+use std::collections::{HashMap, VecDeque};
+use std::ops::ControlFlow;
+
+use datafusion::sql::sqlparser::ast::{
+    ArrayElemTypeDef, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr,
+    GroupByWithModifier, Ident, ObjectName, OrderByKind, Query, Select, SelectItem, SetExpr, TableFactor, Value, Visit,
+    Visitor, visit_expressions,
+};
+
+use super::{Figure, Limits, NAME_BYTES_MAX, TYPE_LEVELS_MAX, TooComplex};
+
+/// Columns that a table counts for: more than most views have.
+const TABLE_COLUMNS: u64 = 16;
+const LEVELS_OF_QUERY: u64 = 4;
+const LEVELS_OF_TABLE: u64 = 2;
+const LEVELS_OF_SET_OPERATION: u64 = 3;
+/// Functions that DataFusion writes out as a `CASE` with arguments twice.
+const WRITTEN_TWICE: [&str; 5] = ["coalesce", "ifnull", "nvl", "nvl2", "nullif"];
+/// Parts that make no difference.
+const FEW: u64 = 200;
+/// Lists up to this length are written out as comparisons.
+const SHORT_LIST: usize = 3;
+
+/// See the module.
+pub(super) fn check(statement: &impl Visit, limits: Limits) -> Result<(), TooComplex> {
+    let mut measure = Measure { frames: vec![Frame::default()], limits };
+    match statement.visit(&mut measure) {
+        ControlFlow::Break(beyond) => Err(beyond),
+        ControlFlow::Continue(()) => measure.frames.last().map_or(Ok(()), |all| all.within(limits)),
+    }
+}
+
+struct Measure {
+    /// Of everything around the part that is being looked at.
+    frames: Vec<Frame>,
+    limits: Limits,
+}
+
+/// What has been added up of one query, select or expression.
+#[derive(Debug, Default)]
+struct Frame {
+    /// If it is one.
+    select: bool,
+    query: Option<Named>,
+    parts: u64,
+    /// Its own, on top of each other.
+    levels: u64,
+    /// Of the deepest thing within.
+    within: u64,
+    /// Columns of the tables that it reads.
+    read: u64,
+    /// Columns that it gives.
+    gives: u64,
+    tables: u64,
+}
+
+/// The queries that a `WITH` names.
+#[derive(Debug, Default)]
+struct Named {
+    /// Not yet looked at, by their place.
+    next: VecDeque<(usize, String)>,
+    known: HashMap<String, Size>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Size {
+    parts: u64,
+    levels: u64,
+    gives: u64,
+}
+
+impl Frame {
+    fn size(&self) -> Size {
+        Size { parts: self.parts, levels: self.levels.saturating_add(self.within), gives: self.gives.max(1) }
+    }
+
+    fn add(&mut self, parts: u64) {
+        self.parts = self.parts.saturating_add(parts);
+    }
+
+    fn add_levels(&mut self, levels: u64) {
+        self.levels = self.levels.saturating_add(levels);
+    }
+
+    fn holds(&mut self, size: Size) {
+        self.add(size.parts);
+        self.within = self.within.max(size.levels);
+    }
+
+    fn reads(&mut self, columns: u64) {
+        self.read = self.read.saturating_add(columns);
+    }
+
+    fn within(&self, limits: Limits) -> Result<(), TooComplex> {
+        let Size { parts, levels, .. } = self.size();
+        Figure::Levels.within(levels, limits.levels)?;
+        Figure::Parts.within(parts, limits.parts)
+    }
+}
+
+fn place(query: &Query) -> usize {
+    std::ptr::from_ref(query).addr()
+}
+
+impl Measure {
+    fn top(&mut self) -> &mut Frame {
+        if self.frames.is_empty() {
+            self.frames.push(Frame::default());
+        }
+        let last = self.frames.len() - 1;
+        &mut self.frames[last]
+    }
+
+    /// Ends the frame of what was looked at, if it is within limits.
+    fn pop(&mut self, ended: impl FnOnce(&mut Frame)) -> ControlFlow<TooComplex, Frame> {
+        let mut frame = self.frames.pop().unwrap_or_default();
+        ended(&mut frame);
+        match frame.within(self.limits) {
+            Ok(()) => ControlFlow::Continue(frame),
+            Err(beyond) => ControlFlow::Break(beyond),
+        }
+    }
+
+    fn known(&self, name: &str) -> Option<Size> {
+        let named = self.frames.iter().rev().filter_map(|frame| frame.query.as_ref());
+        named.map(|named| named.known.get(name)).find_map(|size| size.copied())
+    }
+}
+
+impl Visitor for Measure {
+    type Break = TooComplex;
+
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<TooComplex> {
+        let ctes = query.with.iter().flat_map(|with| &with.cte_tables);
+        let next = ctes.map(|cte| (place(&cte.query), cte.alias.name.value.to_lowercase())).collect();
+        let mut frame = Frame { query: Some(Named { next, known: HashMap::new() }), ..Frame::default() };
+        frame.add_levels(LEVELS_OF_QUERY);
+        frame.add(1);
+        let mut bodies = vec![query.body.as_ref()];
+        while let Some(body) = bodies.pop() {
+            match body {
+                SetExpr::SetOperation { left, right, .. } => {
+                    frame.add_levels(LEVELS_OF_SET_OPERATION);
+                    bodies.extend([left.as_ref(), right.as_ref()]);
+                }
+                SetExpr::Values(values) => {
+                    let columns = values.rows.first().map_or(0, |row| row.len());
+                    frame.gives = frame.gives.max(columns as u64);
+                }
+                SetExpr::Table(_) => frame.gives = frame.gives.max(TABLE_COLUMNS),
+                _ => {}
+            }
+        }
+        self.frames.push(frame);
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, query: &Query) -> ControlFlow<TooComplex> {
+        let keys = match query.order_by.as_ref().map(|order| &order.kind) {
+            Some(OrderByKind::Expressions(keys)) => keys.len() as u64,
+            _ => 0,
+        };
+        let frame = self.pop(|frame| {
+            let largest = || select_of(query).map_or(1, largest_item);
+            frame.add(referred(keys, frame.parts, largest));
+        })?;
+        let size = frame.size();
+        let around = self.top();
+        if let Some(named) = &mut around.query {
+            if named.next.front().is_some_and(|(next, _)| *next == place(query))
+                && let Some((_, name)) = named.next.pop_front()
+            {
+                let known = named.known.entry(name).or_insert(size);
+                *known = Size {
+                    parts: known.parts.max(size.parts),
+                    levels: known.levels.max(size.levels),
+                    gives: known.gives.max(size.gives),
+                };
+                return ControlFlow::Continue(());
+            }
+            around.gives = around.gives.max(size.gives);
+        }
+        if around.select {
+            around.reads(size.gives);
+        }
+        around.holds(size);
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_select(&mut self, _: &Select) -> ControlFlow<TooComplex> {
+        self.frames.push(Frame { select: true, ..Frame::default() });
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_select(&mut self, select: &Select) -> ControlFlow<TooComplex> {
+        let frame = self.pop(|frame| {
+            let read = frame.read.max(1);
+            let given = |item: &SelectItem| match item {
+                SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..) => read,
+                SelectItem::UnnamedExpr(_) | SelectItem::ExprWithAlias { .. } => 1,
+                SelectItem::ExprWithAliases { aliases, .. } => aliases.len() as u64,
+            };
+            frame.gives = select.projection.iter().map(given).fold(0, u64::saturating_add);
+            frame.add(frame.gives);
+            // Each join has the columns of all before it.
+            frame.add(frame.tables.saturating_mul(read));
+            frame.add(frame.parts.saturating_mul(named_windows(select)));
+            let (sets, keys) = grouping(select);
+            frame.add(sets.saturating_mul(keys));
+            let having = select.having.iter().chain(&select.qualify).map(count).sum::<u64>();
+            frame.add(referred(keys.saturating_add(having), frame.parts, || largest_item(select)));
+        })?;
+        let size = frame.size();
+        let around = self.top();
+        around.gives = around.gives.max(size.gives);
+        around.holds(size);
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<TooComplex> {
+        let top = self.top();
+        top.add_levels(LEVELS_OF_TABLE);
+        top.add(1);
+        top.tables += 1;
+        if !matches!(factor, TableFactor::Table { args: None, .. } | TableFactor::Derived { .. }) {
+            top.reads(TABLE_COLUMNS);
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<TooComplex> {
+        if let Err(beyond) = check_name(relation) {
+            return ControlFlow::Break(beyond);
+        }
+        let known = match relation.0.as_slice() {
+            [name] => name.as_ident().and_then(|name| self.known(&name.value.to_lowercase())),
+            _ => None,
+        };
+        let top = self.top();
+        match known {
+            Some(size) => {
+                top.holds(size);
+                top.reads(size.gives);
+            }
+            None => {
+                top.add(1);
+                top.reads(TABLE_COLUMNS);
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expression: &Expr) -> ControlFlow<TooComplex> {
+        let levels = match expression {
+            Expr::Cast { data_type, .. } => levels_of(data_type),
+            Expr::TypedString(typed) => levels_of(&typed.data_type),
+            Expr::Convert { data_type: Some(data_type), .. } => levels_of(data_type),
+            Expr::Function(function) => levels_of_named(function),
+            _ => 0,
+        };
+        let names = match expression {
+            Expr::Identifier(name) => check_ident(name),
+            Expr::CompoundIdentifier(names) => names.iter().try_for_each(check_ident),
+            Expr::Function(function) => check_name(&function.name),
+            _ => Ok(()),
+        };
+        if let Err(beyond) = names.and_then(|()| Figure::TypeLevels.within(levels, TYPE_LEVELS_MAX)) {
+            return ControlFlow::Break(beyond);
+        }
+        // Written beside each other and planned within each other.
+        let levels = match expression {
+            Expr::CompoundFieldAccess { access_chain, .. } => 1 + access_chain.len() as u64,
+            Expr::CompoundIdentifier(names) => names.len() as u64,
+            _ => 1,
+        };
+        self.frames.push(Frame { levels, ..Frame::default() });
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_expr(&mut self, expression: &Expr) -> ControlFlow<TooComplex> {
+        let times = times_written(expression);
+        let frame = self.pop(|frame| frame.parts = frame.parts.saturating_mul(times).saturating_add(1))?;
+        let size = frame.size();
+        self.top().holds(size);
+        ControlFlow::Continue(())
+    }
+}
+
+/// Names are compared with all that there are when they are not found.
+fn check_name(name: &ObjectName) -> Result<(), TooComplex> {
+    name.0.iter().filter_map(|part| part.as_ident()).try_for_each(check_ident)
+}
+
+fn check_ident(name: &Ident) -> Result<(), TooComplex> {
+    Figure::Name.within(name.value.len() as u64, NAME_BYTES_MAX)
+}
+
+/// How often an operand of `expression` may stand in what is planned.
+fn times_written(expression: &Expr) -> u64 {
+    match expression {
+        Expr::Between { .. } => 2,
+        Expr::InList { list, .. } if list.len() <= SHORT_LIST => list.len() as u64,
+        Expr::Function(function) => {
+            let name = function.name.0.last().and_then(|name| name.as_ident());
+            let twice =
+                name.is_some_and(|name| WRITTEN_TWICE.iter().any(|twice| name.value.eq_ignore_ascii_case(twice)));
+            1 + u64::from(twice)
+        }
+        _ => 1,
+    }
+}
+
+/// What `refers` references to items of a select list become at most; items are looked at only if that may matter.
+fn referred(refers: u64, parts: u64, largest: impl FnOnce() -> u64) -> u64 {
+    let at_most = refers.saturating_mul(parts);
+    if at_most <= FEW { at_most } else { refers.saturating_mul(largest()) }
+}
+
+fn select_of(query: &Query) -> Option<&Select> {
+    let mut body = query.body.as_ref();
+    loop {
+        match body {
+            SetExpr::Select(select) => return Some(select),
+            SetExpr::SetOperation { left, .. } => body = left,
+            SetExpr::Query(query) => body = &query.body,
+            _ => return None,
+        }
+    }
+}
+
+fn largest_item(select: &Select) -> u64 {
+    let sizes = select.projection.iter().map(|item| match item {
+        SelectItem::UnnamedExpr(item)
+        | SelectItem::ExprWithAlias { expr: item, .. }
+        | SelectItem::ExprWithAliases { expr: item, .. } => count(item),
+        SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..) => 1,
+    });
+    sizes.max().unwrap_or(1)
+}
+
+fn named_windows(select: &Select) -> u64 {
+    select.named_window.iter().map(|window| 1 + count(window)).sum()
+}
+
+/// Expressions in a piece of syntax.
+fn count(piece: &impl Visit) -> u64 {
+    let mut count = 0;
+    let _ = visit_expressions(piece, |_| {
+        count += 1;
+        ControlFlow::<()>::Continue(())
+    });
+    count
+}
+
+/// How many sets `GROUP BY` makes, and of how many keys.
+fn grouping(select: &Select) -> (u64, u64) {
+    let (keys, modifiers) = match &select.group_by {
+        GroupByExpr::All(modifiers) => (&[][..], modifiers),
+        GroupByExpr::Expressions(keys, modifiers) => (keys.as_slice(), modifiers),
+    };
+    let power = |keys: usize| u32::try_from(keys).ok().and_then(|keys| 1_u64.checked_shl(keys)).unwrap_or(u64::MAX);
+    let within = |parts: &[Vec<Expr>]| parts.iter().map(Vec::len).sum::<usize>();
+    let mut sets = 1_u64;
+    let mut all = 0_u64;
+    for key in keys {
+        let (more, keys) = match key {
+            Expr::Cube(parts) => (power(parts.len()), within(parts)),
+            Expr::Rollup(parts) => (parts.len() as u64 + 1, within(parts)),
+            Expr::GroupingSets(parts) => (parts.len() as u64, within(parts)),
+            _ => (1, 1),
+        };
+        sets = sets.saturating_mul(more);
+        all = all.saturating_add(keys as u64);
+    }
+    for modifier in modifiers {
+        sets = sets.saturating_mul(match modifier {
+            GroupByWithModifier::Cube => power(keys.len()),
+            _ => keys.len() as u64 + 1,
+        });
+    }
+    (sets, all)
+}
+
+fn levels_of(data_type: &DataType) -> u64 {
+    let mut levels = 0;
+    let mut within = vec![(1, data_type)];
+    while let Some((level, data_type)) = within.pop() {
+        levels = levels.max(level);
+        match data_type {
+            DataType::Array(
+                ArrayElemTypeDef::AngleBracket(of)
+                | ArrayElemTypeDef::SquareBracket(of, _)
+                | ArrayElemTypeDef::Parenthesis(of),
+            )
+            | DataType::Nullable(of)
+            | DataType::LowCardinality(of) => within.push((level + 1, of.as_ref())),
+            DataType::Map(key, value) => within.extend([(level + 1, key.as_ref()), (level + 1, value.as_ref())]),
+            DataType::Struct(fields, _) | DataType::Tuple(fields) => {
+                within.extend(fields.iter().map(|field| (level + 1, &field.field_type)));
+            }
+            DataType::Union(fields) => within.extend(fields.iter().map(|field| (level + 1, &field.field_type))),
+            DataType::Nested(columns) => within.extend(columns.iter().map(|column| (level + 1, &column.data_type))),
+            _ => {}
+        }
+    }
+    levels
+}
+
+/// Of a type that is the text of an argument, as functions of Arrow take them.
+fn levels_of_named(function: &Function) -> u64 {
+    let name = function.name.0.last().and_then(|name| name.as_ident());
+    let takes_types = name.is_some_and(|name| name.value.to_ascii_lowercase().contains("arrow"));
+    let FunctionArguments::List(list) = &function.args else { return 0 };
+    if !takes_types {
+        return 0;
+    }
+    let mut deepest = 0;
+    for argument in &list.args {
+        let (FunctionArg::Unnamed(argument)
+        | FunctionArg::Named { arg: argument, .. }
+        | FunctionArg::ExprNamed { arg: argument, .. }) = argument;
+        if let FunctionArgExpr::Expr(Expr::Value(value)) = argument
+            && let Some(text) = text_of(&value.value)
+        {
+            let (mut open, mut most) = (0_u64, 0);
+            for byte in text.bytes() {
+                match byte {
+                    b'(' | b'<' | b'[' => open += 1,
+                    b')' | b'>' | b']' => open = open.saturating_sub(1),
+                    _ => {}
+                }
+                most = open.max(most);
+            }
+            deepest = deepest.max(most);
+        }
+    }
+    deepest
+}
+
+fn text_of(value: &Value) -> Option<&str> {
+    match value {
+        Value::DollarQuotedString(text) => Some(&text.value),
+        Value::SingleQuotedString(text)
+        | Value::EscapedStringLiteral(text)
+        | Value::UnicodeStringLiteral(text)
+        | Value::NationalStringLiteral(text)
+        | Value::DoubleQuotedString(text) => Some(text),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use datafusion::sql::sqlparser::dialect::GenericDialect;
+    use datafusion::sql::sqlparser::parser::Parser;
+
+    use super::*;
+
+    const MANY: Limits = Limits { stretch_tokens: u64::MAX, levels: u64::MAX, parts: u64::MAX };
+
+    fn beyond(sql: &str, limits: Limits) -> Option<TooComplex> {
+        let parsed = Parser::parse_sql(&GenericDialect {}, sql).unwrap();
+        check(&parsed, limits).err()
+    }
+
+    fn check_levels(sql: &str, levels: u64) {
+        let found = beyond(sql, Limits { levels: levels - 1, ..MANY });
+        assert_eq!(found.map(|found| (found.figure, found.found)), Some((Figure::Levels, levels)), "{sql}");
+        assert_eq!(beyond(sql, Limits { levels, ..MANY }), None, "{sql}");
+    }
+
+    fn grows(sql: &str) {
+        let found = beyond(sql, super::super::READ);
+        assert_eq!(found.map(|found| found.figure), Some(Figure::Parts), "{sql}");
+    }
+
+    fn fits(sql: &str) {
+        assert_eq!(beyond(sql, super::super::READ), None, "{sql}");
+    }
+
+    #[test]
+    fn levels_are_those_of_the_deepest_part() {
+        check_levels("select 1", 5);
+        check_levels("select 1 + 2 + 3, 4 + 5", 7);
+        check_levels("select a from t", 7);
+        check_levels("select a.b.c.d from t", 10);
+        check_levels("select a[1][2][3] from t", 11);
+        check_levels("select a from t join u on true", 9);
+        check_levels("select a from (select 1 + 1) t", 4 + 2 + 4 + 2);
+        check_levels("select 1 union select 2 union select 3", 4 + 6 + 1);
+        check_levels("with c as (select 1), d as (select * from c) select * from d", 4 + 2 + 4 + 2 + 4 + 1);
+    }
+
+    #[test]
+    fn what_stands_for_more_is_counted_as_that() {
+        let doubling = |times: usize| {
+            let more = (1..times).map(|at| format!(", c{at} as (select a.x from c{0} a, c{0} b)", at - 1));
+            format!("with c0 as (select 1 x){} select * from c{}", more.collect::<String>(), times - 1)
+        };
+        fits(&doubling(10));
+        grows(&doubling(18));
+        grows(&doubling(900));
+        let wide = (1..30).map(|at| format!(", c{at} as (select *, * from c{})", at - 1)).collect::<String>();
+        grows(&format!("with c0 as (select 1 x){wide} select * from c29"));
+        let keys = |count: usize| (0..count).map(|key| format!("k{key}")).collect::<Vec<_>>().join(",");
+        fits(&format!("select 1 from t group by cube({})", keys(8)));
+        grows(&format!("select 1 from t group by cube({})", keys(29)));
+        grows(&format!("select 1 from t group by cube({})", keys(90)));
+        grows(&format!("select 1 from t group by {}", vec!["cube(a,b,c,d,e)"; 5].join(",")));
+        let nested = |operator: &str, times: usize| (0..times).fold("a".to_owned(), |a, _| operator.replace('?', &a));
+        fits(&format!("select {}", nested("coalesce(?, 1)", 8)));
+        grows(&format!("select {}", nested("coalesce(?, 1)", 20)));
+        grows(&format!("select {}", nested("(?) in (true, false)", 20)));
+        grows(&format!("select {}", nested("(?) between 1 and 2", 20)));
+        let sum = vec!["1"; 1500].join("+");
+        grows(&format!("select {sum} as x from t group by {}", vec!["x"; 1000].join(",")));
+        grows(&format!("select {sum} as x from t order by {}", vec!["x"; 1000].join(",")));
+    }
+
+    #[test]
+    fn what_tools_write_fits() {
+        let list = |count: usize| (0..count).map(|at| at.to_string()).collect::<Vec<_>>().join(",");
+        fits(&format!("select * from t where a in ({})", list(100_000)));
+        fits(&format!("values {}", vec!["(1, 'a')"; 50_000].join(",")));
+        fits(&format!("select {} from t", list(5_000)));
+        fits(&format!("select {0} from t group by {0} order by {0}", list(500)));
+        fits(&vec!["select 1"; 300].join(" union all "));
+        fits(&format!("select * from t {}", vec!["join u on true"; 100].join(" ")));
+    }
+
+    #[test]
+    fn types_are_counted_too() {
+        let found = |sql: &str| beyond(sql, super::super::READ).map(|found| found.figure);
+        assert_eq!(found(&format!("select arrow_cast(1, '{}Int64')", "List(".repeat(33))), Some(Figure::TypeLevels));
+        assert_eq!(found(&format!("select null::int{}", "[]".repeat(32))), Some(Figure::TypeLevels));
+        assert_eq!(found(&format!("select arrow_cast(1, '{}Int64')", "List(".repeat(8))), None);
+        assert_eq!(found("select null::int[][]"), None);
+    }
+
+    #[test]
+    fn names_are_short() {
+        let long = "x".repeat(1025);
+        for sql in [format!("select {long}"), format!("select {long}(1)"), format!("select * from a.{long}")] {
+            assert_eq!(beyond(&sql, super::super::READ).map(|found| found.figure), Some(Figure::Name));
+        }
+        fits(&format!("select '{long}' as {}", "x".repeat(1024)));
+    }
+}
