@@ -62,7 +62,7 @@ pub use shares::Parked;
 use shares::Shares;
 pub use source::{EmitAudit, Source};
 pub use statement::ViewStatement;
-pub use threads::STACK_BYTES;
+pub use threads::HOLDING_STACK_BYTES;
 use threads::Threads;
 pub use values::TooLarge;
 pub(crate) use values::bytes_of;

@@ -20,9 +20,11 @@ const CREWS_MAX: usize = 64;
 const IDLE_MAX: usize = 8;
 /// How long a statement runs before it gives way.
 pub(super) const GIVES_WAY_AFTER: Duration = Duration::from_millis(100);
-/// Stack of each thread on which a statement is parsed, planned, run or dropped: for [`super::bounds::LEVELS_MAX`] levels with
+/// Stack of each thread on which a statement is parsed, planned or run: for [`super::bounds::LEVELS_MAX`] levels with
 /// the frames of a debug build, and as much again. Only what was once used takes memory.
-pub const STACK_BYTES: usize = 512 << 20;
+pub(super) const STACK_BYTES: usize = 512 << 20;
+/// Stack of each thread that only holds and drops what was planned.
+pub const HOLDING_STACK_BYTES: usize = 64 << 20;
 /// Nice value of what gives way: beside a thread of normal priority it gets 3 % of a core.
 const NICE: i32 = 15;
 

@@ -38,7 +38,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use pipelines::catalog::STACK_BYTES;
+use pipelines::catalog::HOLDING_STACK_BYTES;
 
 use crate::config::ConfigError;
 
@@ -121,13 +121,14 @@ fn run(cli: Cli) -> anyhow::Result<Ended> {
 }
 
 /// A runtime for one command; the node's threads are its own. Connections and the log share the limit on open files, and the
-/// soft one is meant for shells, so the process takes what the machine allows. Plans of prepared statements are dropped here, so
-/// the stacks are those of statements.
+/// soft one is meant for shells, so the process takes what the machine allows. Prepared statements are kept and dropped here,
+/// which takes a stack for the deepest of them.
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
         tracing::warn!(%error, "the limit on open files stays as it is");
     }
-    tokio::runtime::Builder::new_multi_thread().thread_name("doors").thread_stack_size(STACK_BYTES).enable_all().build()
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.thread_name("doors").thread_stack_size(HOLDING_STACK_BYTES).enable_all().build()
 }
 
 /// The error and its causes, each said once: a cause that is in what was said before is left out.

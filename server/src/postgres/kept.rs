@@ -175,7 +175,7 @@ impl Kept {
     /// Notes that no portal is kept any more.
     pub(super) fn forget_portals(&self) {
         let mut own = self.own.lock();
-        let bytes = own.entries.extract_if(|(kind, _), _| *kind == Kind::Portal).map(|(_, bytes)| bytes).sum();
+        let bytes: usize = own.entries.extract_if(|(kind, _), _| *kind == Kind::Portal).map(|(_, bytes)| bytes).sum();
         own.bytes -= bytes;
         drop(own);
         self.give_back(bytes);

@@ -30,7 +30,9 @@ pub const STRETCH_TOKENS_MAX: u64 = 20_000;
 pub const LEVELS_MAX: u64 = 2_000;
 /// Parts of a plan: nodes, columns and expressions, after everything that stands for more was written out.
 pub const PARTS_MAX: u64 = 500_000;
-/// The same of an expression that is kept and computed for each event, on threads with ordinary stacks.
+/// Columns of a query, and keys that it is grouped or sorted by: each is looked for among all.
+pub const COLUMNS_MAX: u64 = 4_096;
+/// What is kept is computed for each event, on threads with ordinary stacks.
 const KEPT: Limits = Limits { stretch_tokens: 2_000, levels: 200, parts: 20_000 };
 const READ: Limits = Limits { stretch_tokens: STRETCH_TOKENS_MAX, levels: LEVELS_MAX, parts: PARTS_MAX };
 /// Levels of a type that is named in a text, as `arrow_cast` takes it.
@@ -70,6 +72,8 @@ pub enum Figure {
     Levels,
     /// Parts of its plan.
     Parts,
+    /// Columns of a query, or keys of a grouping or an order.
+    Columns,
     /// Bytes of a name.
     Name,
     /// Levels of a type's name.
@@ -86,6 +90,7 @@ impl Figure {
             Self::Stretch => format!("the statement has {found} words and signs in a row without a comma"),
             Self::Levels => format!("the statement is nested {found} levels deep"),
             Self::Parts => format!("the statement grows to {found} parts when it is planned"),
+            Self::Columns => format!("a query has {found} columns or keys"),
             Self::Name => format!("a name has {found} bytes"),
             Self::TypeLevels => format!("a type is nested {found} levels deep"),
             Self::JsonLevels => format!("a JSON text is nested {found} levels deep"),

@@ -14,7 +14,7 @@ use datafusion::sql::sqlparser::ast::{
     Visitor, visit_expressions,
 };
 
-use super::{Figure, Limits, NAME_BYTES_MAX, TYPE_LEVELS_MAX, TooComplex};
+use super::{COLUMNS_MAX, Figure, Limits, NAME_BYTES_MAX, TYPE_LEVELS_MAX, TooComplex};
 
 /// Columns that a table counts for: more than most views have.
 const TABLE_COLUMNS: u64 = 16;
@@ -58,6 +58,8 @@ struct Frame {
     read: u64,
     /// Columns that it gives.
     gives: u64,
+    /// By which it is grouped or sorted.
+    keys: u64,
     tables: u64,
 }
 
@@ -99,7 +101,8 @@ impl Frame {
     }
 
     fn within(&self, limits: Limits) -> Result<(), TooComplex> {
-        let Size { parts, levels, .. } = self.size();
+        let Size { parts, levels, gives } = self.size();
+        Figure::Columns.within(gives.max(self.keys), COLUMNS_MAX)?;
         Figure::Levels.within(levels, limits.levels)?;
         Figure::Parts.within(parts, limits.parts)
     }
@@ -168,6 +171,7 @@ impl Visitor for Measure {
             _ => 0,
         };
         let frame = self.pop(|frame| {
+            frame.keys = keys;
             let largest = || select_of(query).map_or(1, largest_item);
             frame.add(referred(keys, frame.parts, largest));
         })?;
@@ -214,6 +218,7 @@ impl Visitor for Measure {
             frame.add(frame.parts.saturating_mul(named_windows(select)));
             let (sets, keys) = grouping(select);
             frame.add(sets.saturating_mul(keys));
+            frame.keys = keys;
             let having = select.having.iter().chain(&select.qualify).map(count).sum::<u64>();
             frame.add(referred(keys.saturating_add(having), frame.parts, || largest_item(select)));
         })?;
@@ -508,7 +513,8 @@ mod tests {
         grows(&doubling(18));
         grows(&doubling(900));
         let wide = (1..30).map(|at| format!(", c{at} as (select *, * from c{})", at - 1)).collect::<String>();
-        grows(&format!("with c0 as (select 1 x){wide} select * from c29"));
+        let found = beyond(&format!("with c0 as (select 1 x){wide} select * from c29"), super::super::READ);
+        assert_eq!(found.map(|found| found.figure), Some(Figure::Columns));
         let keys = |count: usize| (0..count).map(|key| format!("k{key}")).collect::<Vec<_>>().join(",");
         fits(&format!("select 1 from t group by cube({})", keys(8)));
         grows(&format!("select 1 from t group by cube({})", keys(29)));
@@ -529,7 +535,7 @@ mod tests {
         let list = |count: usize| (0..count).map(|at| at.to_string()).collect::<Vec<_>>().join(",");
         fits(&format!("select * from t where a in ({})", list(100_000)));
         fits(&format!("values {}", vec!["(1, 'a')"; 50_000].join(",")));
-        fits(&format!("select {} from t", list(5_000)));
+        fits(&format!("select {} from t", list(4_000)));
         fits(&format!("select {0} from t group by {0} order by {0}", list(500)));
         fits(&vec!["select 1"; 300].join(" union all "));
         fits(&format!("select * from t {}", vec!["join u on true"; 100].join(" ")));

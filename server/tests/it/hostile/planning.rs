@@ -67,12 +67,12 @@ fn what_is_prepared_is_shown_only_if_it_fails() {
     doors.runtime.block_on(async {
         let client = doors.connect().await;
         client.prepare("SELECT id FROM events WHERE id = $1").await.unwrap();
-        client.prepare("SELECT nothing FROM events").await.unwrap_err();
+        client.prepare("SELECT nothing FROM events").await.err().unwrap();
     });
     let mut flight = doors.client();
     doors.runtime.block_on(async {
         flight.prepare("SELECT id FROM events".to_owned(), None).await.unwrap();
-        flight.prepare("SELECT nothing FROM events".to_owned(), None).await.unwrap_err();
+        flight.prepare("SELECT nothing FROM events".to_owned(), None).await.err().unwrap();
     });
     let failed = |door: &str| (door.to_owned(), "failed".to_owned(), Some("42703".to_owned()));
     assert_eq!(states(&doors), [failed("postgres"), failed("flight")]);
