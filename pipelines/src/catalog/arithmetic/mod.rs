@@ -22,6 +22,8 @@ use datafusion::optimizer::analyzer::AnalyzerRule;
 
 use arrow::datatypes::DataType;
 
+use super::apart;
+
 /// What operators and casts become.
 pub(super) fn functions() -> Vec<ScalarUDF> {
     checked::functions().into_iter().chain([divide::function(), divide::divisor(), whole::function()]).collect()
@@ -50,7 +52,11 @@ fn rewrite(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
     let names = NamePreserver::new(&plan);
     let changed = plan.map_expressions(|expression| {
         let name = names.save(&expression);
-        let changed = expression.transform_up(|part| Ok(changed(part, &schema)))?;
+        let changed = expression.transform_up(|part| {
+            // A type is asked for at each level and found at the bottom: a long chain takes long.
+            apart::heed()?;
+            Ok(changed(part, &schema))
+        })?;
         Ok(if changed.transformed { changed.update_data(|part| name.restore(part)) } else { changed })
     })?;
     if changed.transformed { changed.map_data(LogicalPlan::recompute_schema) } else { Ok(changed) }

@@ -77,7 +77,7 @@ const CHAINS: [Form; 22] = [
         format!("SELECT id{} FROM events", " BETWEEN 'a' AND 'b'".repeat(size))
     }),
     form("AT TIME ZONE", 100, 1900, &[4000], |size| format!("SELECT now(){}", " AT TIME ZONE 'UTC'".repeat(size))),
-    wrong("COLLATE", 200, 1900, &[4000], |size| format!("SELECT 'a'{}", " COLLATE \"C\"".repeat(size))),
+    wrong("COLLATE", 200, 1900, &[100_000], |size| format!("SELECT 'a'{}", " COLLATE \"C\"".repeat(size))),
     wrong("->", 100, 1900, &[4000], |size| format!("SELECT '{{}}'{}", " -> 'a'".repeat(size))),
     wrong("[1]", 100, 1900, &[2100, 9000], |size| format!("SELECT make_array(1){}", "[1]".repeat(size))),
     wrong(".a", 100, 1900, &[2100, 11_000], |size| format!("SELECT events{} FROM events", ".a".repeat(size))),
