@@ -37,4 +37,5 @@ mod cli_places;
 mod cli_import;
 mod materialized;
 mod postgres_psql;
+mod against_postgres;
 mod hang;

@@ -78,6 +78,22 @@ pub(crate) fn served(folder: &Path) -> (Runtime, Serving) {
     (runtime, serving)
 }
 
+/// A key that may do everything as `tenant`: its text, made of `number`.
+pub(crate) fn key(runtime: &Runtime, serving: &Serving, tenant: &str, number: u8) -> String {
+    let (key, text) = ApiKey::generate([number; 8], [number; 32]);
+    let create = KeysCommand::Create {
+        id: key.id,
+        hash: key.hash,
+        scram: ScramVerifier::derive(tenant, &text),
+        scopes: Scopes::all(),
+        label: String::new(),
+        expires_at_us: None,
+        tenants: None,
+    };
+    runtime.block_on(serving.node.command(tenant, TenantCommand::Keys(create), "test")).unwrap();
+    text
+}
+
 impl Rig {
     fn open() -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -86,29 +102,14 @@ impl Rig {
         runtime.block_on(serving.node.tenants.create_many(&tenants, "test")).unwrap();
         let mut rig =
             Self { serving: Some(serving), runtime, platform: String::new(), acme: String::new(), _folder: folder };
-        (rig.platform, rig.acme) = (rig.key(PLATFORM, 1), rig.key("acme", 2));
+        rig.platform = key(&rig.runtime, rig.serving(), PLATFORM, 1);
+        rig.acme = key(&rig.runtime, rig.serving(), "acme", 2);
         rig.fill();
         rig
     }
 
     fn serving(&self) -> &Serving {
         self.serving.as_ref().expect("it is taken when the rig ends")
-    }
-
-    fn key(&self, tenant: &str, number: u8) -> String {
-        let (key, text) = ApiKey::generate([number; 8], [number; 32]);
-        let create = KeysCommand::Create {
-            id: key.id,
-            hash: key.hash,
-            scram: ScramVerifier::derive(tenant, &text),
-            scopes: Scopes::all(),
-            label: String::new(),
-            expires_at_us: None,
-            tenants: None,
-        };
-        let command = self.serving().node.command(tenant, TenantCommand::Keys(create), "test");
-        self.runtime.block_on(command).unwrap();
-        text
     }
 
     fn fill(&self) {

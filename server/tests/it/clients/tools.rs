@@ -96,7 +96,7 @@ fn run(command: &mut Command) -> bool {
 }
 
 /// Says why a test skips.
-fn missing(what: &str) -> bool {
+pub(crate) fn missing(what: &str) -> bool {
     assert!(std::env::var("CI").as_deref() != Ok("true"), "{what} and CI=true");
     println!("skipped: {what}");
     false

@@ -72,7 +72,7 @@ SELECT sum(value * 2) + 1, sum(value) + sum(revision) FROM usage
 SELECT max(length(subject)), min(length(subject)), avg(length(subject)) FROM events
 SELECT sum(revision) > 100, max(value) = min(value) FROM usage
 SELECT count(*) + 1, -count(*), count(*) * 2.5 FROM events
-SELECT max(time), max(window_end), min(window_start) FROM events, (SELECT window_end, window_start FROM usage LIMIT 1) t
+SELECT max(time), max(window_end), min(window_start) FROM events, (SELECT window_end, window_start FROM usage ORDER BY tenant, meter, window_start, dimensions LIMIT 1) t
 SELECT approx_count_distinct(tenant) FROM events
 SELECT first_value(tenant) FROM tenants
 SELECT sum(tenant) FROM tenants
