@@ -10,11 +10,11 @@ use datafusion::common::{Result, plan_err};
 use datafusion::error::DataFusionError;
 use datafusion::sql::sqlparser::ast::{
     Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, ObjectName, Query,
-    Statement, TableFactor, Value, ValueWithSpan, VisitMut, VisitorMut,
+    Select, Statement, TableFactor, Value, ValueWithSpan, VisitMut, VisitorMut,
 };
 
 use super::names::Numbering;
-use super::{casts, patterns, zone};
+use super::{casts, lengths, parts, patterns, refused, similar, zone};
 
 /// DataFusion's `to_char`, by its other name: what is written `to_char` has a pattern of Postgres.
 const CHRONO: &str = "date_format";
@@ -42,12 +42,19 @@ impl VisitorMut for Rewrite<'_> {
         for cte in query.with.iter_mut().flat_map(|with| &mut with.cte_tables) {
             self.numbering.cte(&cte.query, &mut cte.alias);
         }
-        if let Err(error) = self.numbering.query(query) {
+        if let Err(error) = refused::sets(query).and_then(|()| self.numbering.query(query)) {
             return ControlFlow::Break(Box::new(error));
         }
         // After that, which reads names off casts.
         casts::name(query);
         ControlFlow::Continue(())
+    }
+
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Self::Break> {
+        match refused::joins(&select.from) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => ControlFlow::Break(Box::new(error)),
+        }
     }
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Self::Break> {
@@ -63,7 +70,10 @@ impl VisitorMut for Rewrite<'_> {
         {
             self.numbering.expression(query);
         }
-        ControlFlow::Continue(())
+        match refused::comparison(expression) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => ControlFlow::Break(Box::new(error)),
+        }
     }
 
     fn post_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<Self::Break> {
@@ -77,7 +87,21 @@ impl VisitorMut for Rewrite<'_> {
                 Ok(Some(changed)) => *expression = changed,
                 Err(error) => return ControlFlow::Break(Box::new(error)),
             },
-            _ => {}
+            Expr::Extract { .. } => {
+                if let Some(typed) = parts::extract(expression) {
+                    *expression = typed;
+                }
+            }
+            Expr::Cast { .. } => {
+                if let Some(cut) = lengths::rewritten(expression) {
+                    *expression = cut;
+                }
+            }
+            _ => match similar::rewritten(expression) {
+                Ok(None) => {}
+                Ok(Some(changed)) => *expression = changed,
+                Err(error) => return ControlFlow::Break(Box::new(error)),
+            },
         }
         ControlFlow::Continue(())
     }
@@ -94,6 +118,7 @@ impl Rewrite<'_> {
                 let there = call(zone::IN, vec![(*zone).clone(), (*time).clone()]);
                 Some(call(zone::IN, vec![text(self.zone), call("date_trunc", vec![(*field).clone(), there])]))
             }
+            ("date_part", [field, time]) => parts::date_part(field, time),
             ("to_char", [time, pattern]) => {
                 let Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(pattern), .. }) = pattern else {
                     return plan_err!("to_char takes a constant pattern here");

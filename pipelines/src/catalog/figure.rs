@@ -10,7 +10,7 @@ use datafusion::sql::sqlparser::ast::{
 /// The name of a column that Postgres gives none.
 pub(super) const NOTHING: &str = "?column?";
 /// Functions that stand for operators and casts of the Postgres door.
-const OPERATORS: [&str; 2] = ["json_get", "json_get_text"];
+const OPERATORS: [&str; 3] = ["json_get", "json_get_text", "array_contains"];
 const CASTS: [(&str, &str); 3] = [("_json", "json"), ("_jsonb", "jsonb"), ("_uuid", "uuid")];
 
 /// How sure a name is: that of a cast gives way to the one of what is cast.
@@ -67,7 +67,7 @@ fn named(expression: &Expr) -> (Strength, String) {
         Expr::Exists { .. } => strong("exists"),
         Expr::Extract { .. } => strong("extract"),
         Expr::Position { .. } => strong("position"),
-        Expr::Substring { .. } => strong("substring"),
+        Expr::Substring { shorthand, .. } => strong(if *shorthand { "substr" } else { "substring" }),
         Expr::Overlay { .. } => strong("overlay"),
         Expr::Ceil { .. } => strong("ceil"),
         Expr::Floor { .. } => strong("floor"),

@@ -12,8 +12,9 @@ use datafusion::optimizer::analyzer::type_coercion::TypeCoercion;
 
 use super::arithmetic::Arithmetic;
 use super::bounds::Growth;
+use super::spans::Spans;
 use super::text_times::TextTimes;
-use super::{arithmetic, casts, text_times, written, zone};
+use super::{arithmetic, casts, spans, text_times, written, zone};
 
 /// See the module.
 pub(crate) struct Semantics;
@@ -30,6 +31,7 @@ impl Semantics {
     pub(crate) fn rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
         vec![
             Arc::new(Arithmetic),
+            Arc::new(Spans),
             Arc::new(ResolveGroupingFunction::new()),
             Arc::new(TypeCoercion::new()),
             Arc::new(TextTimes),
@@ -39,7 +41,7 @@ impl Semantics {
 
     /// What rules and rewritten syntax call.
     pub(crate) fn functions() -> Vec<ScalarUDF> {
-        let own = [casts::function(), text_times::function(), written::function()];
+        let own = [casts::function(), spans::function(), text_times::function(), written::function()];
         arithmetic::functions().into_iter().chain(zone::functions()).chain(own).collect()
     }
 }

@@ -1,4 +1,4 @@
-//! Texts that are read as times, and times that are cast to text: Postgres takes them to the minute where DataFusion wants
+//! Texts that are read as times, and times and floats that are cast to text: Postgres takes them to the minute where DataFusion wants
 //! seconds, and writes them its own way.
 //!
 //! On the plan when types are coerced, so that literals, parameters and columns are read alike, and a text that is compared
@@ -60,7 +60,7 @@ fn read(part: Expr, schema: &DFSchema) -> Transformed<Expr> {
             }
             Transformed::yes(Expr::Cast(Cast { expr: Box::new(function().call(vec![*expr])), field }))
         }
-        Expr::Cast(Cast { expr, field }) if field.data_type().is_string() && is_timestamp(&expr, schema) => {
+        Expr::Cast(Cast { expr, field }) if field.data_type().is_string() && is_written(&expr, schema) => {
             Transformed::yes(Expr::Cast(Cast { expr: Box::new(written::function().call(vec![*expr])), field }))
         }
         other => Transformed::no(other),
@@ -76,8 +76,8 @@ fn is_text(of: &Expr, schema: &DFSchema) -> bool {
     !is_read && of.get_type(schema).is_ok_and(|of| of.is_string())
 }
 
-fn is_timestamp(of: &Expr, schema: &DFSchema) -> bool {
-    of.get_type(schema).is_ok_and(|of| matches!(of, DataType::Timestamp(..)))
+fn is_written(of: &Expr, schema: &DFSchema) -> bool {
+    of.get_type(schema).is_ok_and(|of| written::is_written(&of))
 }
 
 /// `text` with the seconds that it leaves out.

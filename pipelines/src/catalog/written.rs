@@ -1,7 +1,8 @@
 //! Times as text: as Postgres writes them, and as RFC 3339 has them.
 //!
 //! Arrow and the Postgres library cut offsets to minutes and hours; here are whole ones, so that a text is the instant that
-//! it was. Not here: texts that are read ([`super::text_times`]), intervals.
+//! it was. Not here: texts that are read ([`super::text_times`]), and how floats and intervals are
+//! written ([`super::spelled`]).
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -16,10 +17,16 @@ use datafusion::logical_expr::{
 use jiff::civil::DateTime;
 use jiff::tz::{Offset, TimeZone};
 
+use super::spelled::{spelled, takes};
 use super::zone::{instant, zone};
 
-/// What a cast of a time to text becomes.
+/// What a cast to text becomes of what is written here.
 pub(super) const NAME: &str = "_written";
+
+/// Whether texts of this type are not Arrow's.
+pub fn is_written(of: &DataType) -> bool {
+    matches!(of, DataType::Timestamp(..)) || takes(of)
+}
 
 /// How a time is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,13 +37,13 @@ pub enum Style {
     Rfc3339,
 }
 
-/// A column of timestamps as texts.
+/// A column of timestamps as texts, or of what [`super::spelled`] takes.
 ///
 /// # Errors
 /// Times beyond the calendar, and columns of other types.
 pub fn written(times: &dyn Array, style: Style) -> Result<StringArray> {
     let DataType::Timestamp(unit, of) = times.data_type() else {
-        return exec_err!("{} is no timestamp", times.data_type());
+        return spelled(times);
     };
     let clocks = of.as_deref().map(zone).transpose()?;
     let values = cast(times, &DataType::Int64)?;
@@ -121,8 +128,8 @@ impl ScalarUDFImpl for Written {
 
     fn coerce_types(&self, arguments: &[DataType]) -> Result<Vec<DataType>> {
         match arguments {
-            [time @ DataType::Timestamp(..)] => Ok(vec![time.clone()]),
-            _ => plan_err!("{NAME} takes one timestamp"),
+            [of] if is_written(of) => Ok(vec![of.clone()]),
+            _ => plan_err!("{NAME} takes one time or float"),
         }
     }
 
@@ -131,7 +138,7 @@ impl ScalarUDFImpl for Written {
     }
 
     fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let [of] = arguments.args.as_slice() else { return exec_err!("{NAME} takes one timestamp") };
+        let [of] = arguments.args.as_slice() else { return exec_err!("{NAME} takes one time or float") };
         let texts = written(&of.to_array(arguments.number_rows)?, Style::Postgres)?;
         Ok(ColumnarValue::Array(Arc::new(texts) as ArrayRef))
     }

@@ -127,7 +127,7 @@ impl VisitorMut for Rewrite {
     type Break = ();
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
-        select.projection.iter_mut().enumerate().for_each(|(at, item)| introspection::name(at, item));
+        select.projection.iter_mut().for_each(introspection::name);
         ControlFlow::Continue(())
     }
 

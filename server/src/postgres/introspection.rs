@@ -142,11 +142,11 @@ fn rewrite_call(function: &mut Function) {
     }
 }
 
-/// Gives what becomes NULL the name that it has in Postgres; several NULLs get names of their own.
-pub(super) fn name(at: usize, item: &mut SelectItem) {
+/// Gives what becomes NULL the name that it has in Postgres.
+pub(super) fn name(item: &mut SelectItem) {
     let SelectItem::UnnamedExpr(expression) = &*item else { return };
     let alias = match expression {
-        Expr::Value(value) if value.value == Value::Null => Ident::with_quote('"', format!("?column?{at}")),
+        Expr::Value(value) if value.value == Value::Null => Ident::with_quote('"', "?column?"),
         Expr::Identifier(column) if is_one_of(expression, &ABSENT) => column.clone(),
         Expr::CompoundIdentifier(path) if is_one_of(expression, &ABSENT) => match path.last() {
             Some(column) => column.clone(),

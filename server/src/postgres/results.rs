@@ -24,7 +24,8 @@ use datafusion_postgres::pgwire::error::PgWireResult;
 use datafusion_postgres::pgwire::messages::data::DataRow;
 use datafusion_postgres::pgwire::types::format::FormatOptions;
 use futures::{StreamExt, stream};
-use pipelines::catalog::written::{Style, written};
+use pipelines::catalog::spelled::parts;
+use pipelines::catalog::written::{Style, is_written, written};
 use pipelines::catalog::{self, Parked, Ready};
 
 use super::sqlstate;
@@ -38,29 +39,40 @@ pub(super) struct Columns {
     encoded: Arc<Vec<FieldInfo>>,
     /// Those whose bytes are not their text's.
     binary: Arc<[(usize, TextType)]>,
-    /// Times that are sent as text: the library cuts offsets to hours.
+    /// Times, floats and intervals that are sent as text: the library cuts offsets to hours, and writes others its own way.
     times: Arc<[usize]>,
+    /// Differences of instants that are sent in binary: the library counts no days.
+    differences: Arc<[usize]>,
 }
 
 impl Columns {
     /// Those of `schema`, in `format`; texts look as `options` say.
     pub(super) fn new(schema: &Schema, format: &Format, options: Option<Arc<FormatOptions>>) -> PgWireResult<Self> {
         let iso = options.as_ref().is_none_or(|options| options.date_style.to_lowercase().starts_with("iso"));
+        let plain = options.as_ref().is_none_or(|options| options.interval_style.eq_ignore_ascii_case("postgres"));
+        let is_own = |of: &DataType| match of {
+            DataType::Timestamp(..) => iso,
+            DataType::Interval(_) | DataType::Duration(_) => plain && is_written(of),
+            of => is_written(of),
+        };
         let mut encoded = arrow_schema_to_pg_fields(schema, format, options)?;
         let mut described = encoded.clone();
         let mut binary = Vec::new();
-        let mut times = Vec::new();
+        let (mut times, mut differences) = (Vec::new(), Vec::new());
         for (at, field) in schema.fields().iter().enumerate() {
-            if iso && encoded[at].format() == FieldFormat::Text {
+            if encoded[at].format() == FieldFormat::Text {
                 let text = match field.data_type() {
-                    DataType::Timestamp(..) => Some(Type::TEXT),
-                    DataType::List(of) if matches!(of.data_type(), DataType::Timestamp(..)) => Some(Type::TEXT_ARRAY),
+                    of if is_own(of) => Some(Type::TEXT),
+                    DataType::List(of) if is_own(of.data_type()) => Some(Type::TEXT_ARRAY),
                     _ => None,
                 };
                 if let Some(text) = text {
                     encoded[at] = of_type(&encoded[at], text);
                     times.push(at);
                 }
+            }
+            if encoded[at].format() == FieldFormat::Binary && matches!(field.data_type(), DataType::Duration(_)) {
+                differences.push(at);
             }
             let Some(kind) = TextType::of(field) else { continue };
             described[at] = of_type(&described[at], kind.wire());
@@ -74,6 +86,7 @@ impl Columns {
             encoded: Arc::new(encoded),
             binary: binary.into(),
             times: times.into(),
+            differences: differences.into(),
         })
     }
 
@@ -93,7 +106,7 @@ impl Columns {
 
     /// `batch` with the columns that the library does not encode as they should be.
     fn converted(&self, batch: RecordBatch) -> Result<RecordBatch> {
-        if self.binary.is_empty() && self.times.is_empty() {
+        if self.binary.is_empty() && self.times.is_empty() && self.differences.is_empty() {
             return Ok(batch);
         }
         let (schema, mut columns, _) = batch.into_parts();
@@ -104,6 +117,10 @@ impl Columns {
         }
         for at in self.times.iter().copied() {
             columns[at] = texts(&columns[at])?;
+            fields[at] = Arc::new(Field::new(fields[at].name(), columns[at].data_type().clone(), true));
+        }
+        for at in self.differences.iter().copied() {
+            columns[at] = parts(columns[at].as_ref())?;
             fields[at] = Arc::new(Field::new(fields[at].name(), columns[at].data_type().clone(), true));
         }
         Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?)
@@ -212,7 +229,7 @@ pub(super) fn encode(planned: Planned, format: &Format, options: FormatOptions) 
     Ok(QueryResponse::new(described, rows))
 }
 
-/// Times, alone or in arrays, as Postgres writes them.
+/// Times and floats, alone or in arrays, as Postgres writes them.
 fn texts(column: &ArrayRef) -> Result<ArrayRef> {
     let Some(lists) = column.as_list_opt::<i32>() else {
         return Ok(Arc::new(written(column.as_ref(), Style::Postgres)?));

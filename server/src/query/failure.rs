@@ -158,6 +158,7 @@ impl From<&DataFusionError> for Failure {
             DataFusionError::External(inner) if inner.is::<Exceeded>() => {
                 inner.downcast_ref::<Exceeded>().copied().map_or_else(|| Self::new("XX000", told()), Self::from)
             }
+            other if other.message().starts_with("regex parse error") => Self::new("2201B", told()),
             _ => match Fault::of(root) {
                 // Some clients send the statement again on this one.
                 Some(Fault::Moved) => Self::new("40001", told()),
