@@ -27,6 +27,7 @@ mod figure;
 mod casts;
 pub mod zone;
 mod arithmetic;
+mod wholes;
 mod spans;
 mod text_times;
 pub mod written;

@@ -14,6 +14,7 @@ use super::arithmetic::Arithmetic;
 use super::bounds::Growth;
 use super::spans::Spans;
 use super::text_times::TextTimes;
+use super::wholes::Wholes;
 use super::{arithmetic, casts, spans, text_times, written, zone};
 
 /// See the module.
@@ -31,6 +32,7 @@ impl Semantics {
     pub(crate) fn rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
         vec![
             Arc::new(Arithmetic),
+            Arc::new(Wholes),
             Arc::new(Spans),
             Arc::new(ResolveGroupingFunction::new()),
             Arc::new(TypeCoercion::new()),

@@ -1,0 +1,50 @@
+//! `floor` and `ceil` of a decimal are whole numbers, without the zeros that its scale would have behind the point.
+//!
+//! On the plan, since it takes types. Not here: rounding to digits, which DataFusion does.
+
+use arrow::datatypes::DataType;
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::common::{DFSchema, Result};
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::utils::merge_schema;
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, cast};
+use datafusion::optimizer::analyzer::AnalyzerRule;
+
+const FUNCTIONS: [&str; 2] = ["floor", "ceil"];
+/// Digits of a result.
+const DIGITS: u8 = 38;
+
+/// See the module. Goes after divisions have their types.
+#[derive(Debug)]
+pub(super) struct Wholes;
+
+impl AnalyzerRule for Wholes {
+    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
+        plan.transform_up_with_subqueries(rewrite).data()
+    }
+
+    fn name(&self) -> &str {
+        "wholes"
+    }
+}
+
+fn rewrite(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+    if matches!(plan, LogicalPlan::Limit(_) | LogicalPlan::Statement(_)) {
+        return Ok(Transformed::no(plan));
+    }
+    let schema = merge_schema(&plan.inputs());
+    let names = NamePreserver::new(&plan);
+    let changed = plan.map_expressions(|expression| {
+        let name = names.save(&expression);
+        let changed = expression.transform_up(|part| Ok(whole(part, &schema)))?;
+        Ok(if changed.transformed { changed.update_data(|part| name.restore(part)) } else { changed })
+    })?;
+    if changed.transformed { changed.map_data(LogicalPlan::recompute_schema) } else { Ok(changed) }
+}
+
+fn whole(part: Expr, schema: &DFSchema) -> Transformed<Expr> {
+    let is_one = matches!(&part, Expr::ScalarFunction(call) if FUNCTIONS.contains(&call.name()))
+        && matches!(part.get_type(schema), Ok(DataType::Decimal128(_, scale)) if scale > 0);
+    if is_one { Transformed::yes(cast(part, DataType::Decimal128(DIGITS, 0))) } else { Transformed::no(part) }
+}
