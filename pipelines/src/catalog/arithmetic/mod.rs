@@ -64,40 +64,47 @@ fn rewrite(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
 
 /// A part of an expression; what has no type yet stays as it is.
 fn changed(part: Expr, schema: &DFSchema) -> Transformed<Expr> {
-    let made = match &part {
-        Expr::BinaryExpr(BinaryExpr { left, op, right }) => operation(left, *op, right, schema),
-        Expr::Negative(of) if of.get_type(schema).is_ok_and(|of| of.is_integer()) => match of.as_ref() {
+    let made = match part {
+        Expr::BinaryExpr(operation) => return operated(operation, schema),
+        Expr::Negative(ref of) if of.get_type(schema).is_ok_and(|of| of.is_integer()) => match of.as_ref() {
             Expr::Literal(..) => None,
             of => Some(checked::negate(of.clone())),
         },
-        Expr::Cast(Cast { expr, field }) if field.data_type().is_integer() => {
+        Expr::Cast(Cast { ref expr, ref field }) if field.data_type().is_integer() => {
             rounded(expr, schema).map(|rounded| Expr::Cast(Cast { expr: Box::new(rounded), field: field.clone() }))
         }
-        Expr::TryCast(TryCast { expr, field }) if field.data_type().is_integer() => rounded(expr, schema)
+        Expr::TryCast(TryCast { ref expr, ref field }) if field.data_type().is_integer() => rounded(expr, schema)
             .map(|rounded| Expr::TryCast(TryCast { expr: Box::new(rounded), field: field.clone() })),
-        Expr::AggregateFunction(call) if call.func.name() == "sum" => small_sum(call, schema),
+        Expr::AggregateFunction(ref call) if call.func.name() == "sum" => small_sum(call, schema),
         _ => None,
     };
     made.map_or_else(|| Transformed::no(part), Transformed::yes)
 }
 
-fn operation(left: &Expr, op: Operator, right: &Expr, schema: &DFSchema) -> Option<Expr> {
-    let (left_type, right_type) = (left.get_type(schema).ok()?, right.get_type(schema).ok()?);
+/// Takes the operation apart and not a copy of it: a chain of them would be copied at each level.
+fn operated(operation: BinaryExpr, schema: &DFSchema) -> Transformed<Expr> {
+    let BinaryExpr { left, op, right } = operation;
+    let as_it_was = |left, right| Transformed::no(Expr::BinaryExpr(BinaryExpr { left, op, right }));
+    let (Ok(left_type), Ok(right_type)) = (left.get_type(schema), right.get_type(schema)) else {
+        return as_it_was(left, right);
+    };
     let whole = left_type.is_integer() && right_type.is_integer();
     let decimal = left_type.is_decimal() || right_type.is_decimal();
     let float = left_type.is_floating() || right_type.is_floating();
     match op {
-        Operator::Plus | Operator::Minus | Operator::Multiply if whole => {
-            checked::call(left.clone(), op, right.clone(), &left_type, &right_type)
+        Operator::Plus | Operator::Minus | Operator::Multiply
+            if whole && checked::takes(op, &left_type, &right_type) =>
+        {
+            Transformed::yes(checked::call(*left, op, *right, &left_type, &right_type))
         }
         Operator::Divide if decimal && !float && divide::takes(&left_type) && divide::takes(&right_type) => {
-            Some(divide::call(left.clone(), right.clone()))
+            Transformed::yes(divide::call(*left, *right))
         }
-        Operator::Divide | Operator::Modulo if float && !divide::is_checked(right) => {
-            let right = Box::new(divide::checked(right.clone()));
-            Some(Expr::BinaryExpr(BinaryExpr { left: Box::new(left.clone()), op, right }))
+        Operator::Divide | Operator::Modulo if float && !divide::is_checked(&right) => {
+            let right = Box::new(divide::checked(*right));
+            Transformed::yes(Expr::BinaryExpr(BinaryExpr { left, op, right }))
         }
-        _ => None,
+        _ => as_it_was(left, right),
     }
 }
 
