@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, BinaryArray, ListArray, RecordBatch};
 use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema};
+use datafusion::arrow::datatypes::{
+    DataType, Field, FieldRef, IntervalMonthDayNano, IntervalMonthDayNanoType, IntervalUnit, Schema,
+};
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::{DFSchema, DFSchemaRef, ParamValues, not_impl_err};
 use datafusion::dataframe::DataFrame;
@@ -31,6 +33,8 @@ use pipelines::catalog::{self, Parked, Ready};
 use super::sqlstate;
 use super::typed::TextType;
 
+const NS_PER_US: i64 = 1000;
+
 /// The columns of an answer.
 #[derive(Clone)]
 pub(super) struct Columns {
@@ -41,8 +45,9 @@ pub(super) struct Columns {
     binary: Arc<[(usize, TextType)]>,
     /// Times, floats and intervals that are sent as text: the library cuts offsets to hours, and writes others its own way.
     times: Arc<[usize]>,
-    /// Differences of instants that are sent in binary: the library counts no days.
-    differences: Arc<[usize]>,
+    /// Intervals and differences of instants that are sent in binary: the library counts no days of a difference, and sends a
+    /// missing interval as none at all.
+    spans: Arc<[usize]>,
 }
 
 impl Columns {
@@ -58,7 +63,7 @@ impl Columns {
         let mut encoded = arrow_schema_to_pg_fields(schema, format, options)?;
         let mut described = encoded.clone();
         let mut binary = Vec::new();
-        let (mut times, mut differences) = (Vec::new(), Vec::new());
+        let (mut times, mut spans) = (Vec::new(), Vec::new());
         for (at, field) in schema.fields().iter().enumerate() {
             if encoded[at].format() == FieldFormat::Text {
                 let text = match field.data_type() {
@@ -71,8 +76,10 @@ impl Columns {
                     times.push(at);
                 }
             }
-            if encoded[at].format() == FieldFormat::Binary && matches!(field.data_type(), DataType::Duration(_)) {
-                differences.push(at);
+            let is_span = matches!(field.data_type(), DataType::Duration(_) | DataType::Interval(_));
+            if is_span && encoded[at].format() == FieldFormat::Binary {
+                encoded[at] = of_type(&encoded[at], Type::BYTEA);
+                spans.push(at);
             }
             let Some(kind) = TextType::of(field) else { continue };
             described[at] = of_type(&described[at], kind.wire());
@@ -86,7 +93,7 @@ impl Columns {
             encoded: Arc::new(encoded),
             binary: binary.into(),
             times: times.into(),
-            differences: differences.into(),
+            spans: spans.into(),
         })
     }
 
@@ -106,7 +113,7 @@ impl Columns {
 
     /// `batch` with the columns that the library does not encode as they should be.
     fn converted(&self, batch: RecordBatch) -> Result<RecordBatch> {
-        if self.binary.is_empty() && self.times.is_empty() && self.differences.is_empty() {
+        if self.binary.is_empty() && self.times.is_empty() && self.spans.is_empty() {
             return Ok(batch);
         }
         let (schema, mut columns, _) = batch.into_parts();
@@ -119,9 +126,9 @@ impl Columns {
             columns[at] = texts(&columns[at])?;
             fields[at] = Arc::new(Field::new(fields[at].name(), columns[at].data_type().clone(), true));
         }
-        for at in self.differences.iter().copied() {
-            columns[at] = parts(columns[at].as_ref())?;
-            fields[at] = Arc::new(Field::new(fields[at].name(), columns[at].data_type().clone(), true));
+        for at in self.spans.iter().copied() {
+            columns[at] = span_bytes(&columns[at])?;
+            fields[at] = Arc::new(Field::new(fields[at].name(), DataType::Binary, true));
         }
         Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?)
     }
@@ -282,6 +289,20 @@ fn keeps(from: &DataType, to: &DataType) -> bool {
 fn of_type(column: &FieldInfo, kind: Type) -> FieldInfo {
     FieldInfo::new(column.name().to_owned(), column.table_id(), column.column_id(), kind, column.format())
         .with_format_options(Arc::clone(column.format_options()))
+}
+
+/// Intervals as Postgres sends them in binary: microseconds, days, months.
+fn span_bytes(column: &ArrayRef) -> Result<ArrayRef> {
+    let spans = match column.data_type() {
+        DataType::Duration(_) => parts(column.as_ref())?,
+        _ => cast(column, &DataType::Interval(IntervalUnit::MonthDayNano))?,
+    };
+    let bytes = |span: IntervalMonthDayNano| {
+        let (us, days, months) = (span.nanoseconds / NS_PER_US, span.days, span.months);
+        [&us.to_be_bytes()[..], &days.to_be_bytes(), &months.to_be_bytes()].concat()
+    };
+    let spans = spans.as_primitive::<IntervalMonthDayNanoType>().iter().map(|span| span.map(bytes));
+    Ok(Arc::new(spans.collect::<BinaryArray>()))
 }
 
 fn bytes(kind: TextType, column: &ArrayRef) -> Result<ArrayRef> {
