@@ -159,6 +159,9 @@ impl From<&DataFusionError> for Failure {
                 inner.downcast_ref::<Exceeded>().copied().map_or_else(|| Self::new("XX000", told()), Self::from)
             }
             other if other.message().starts_with("regex parse error") => Self::new("2201B", told()),
+            DataFusionError::Internal(reason) if reason.starts_with("Failed to coerce types") => {
+                Self::new("42883", told()).hint("cast one side to the type of the other")
+            }
             _ => match Fault::of(root) {
                 // Some clients send the statement again on this one.
                 Some(Fault::Moved) => Self::new("40001", told()),
