@@ -29,3 +29,25 @@ fn mistakes_are_named_with_layer_and_setting() {
     check(&["serve", "--http", "here"], "flag --http: http.address: not an address");
     check(&["serve", "--set", "engine.checkpoints_kept=0"], "flag --set: engine.checkpoints_kept: must be at least 1");
 }
+
+#[test]
+fn every_limit_that_can_be_set_is_on_the_page_of_limits() {
+    let folder = tempfile::tempdir().unwrap();
+    let printed = stdout(&expect(folder.path(), &["serve", "--print-config"], 0));
+    let page = include_str!("../../../docs/LIMITS.md");
+    let (mut section, mut limits) = ("", 0);
+    for line in printed.lines() {
+        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.split(']').next()) {
+            section = name;
+        }
+        let Some((name, _)) = line.split_once(" = ").filter(|(name, _)| name.ends_with("_max")) else { continue };
+        // Not what a client runs into.
+        if section == "watchdog" {
+            continue;
+        }
+        let setting = if section.is_empty() { name.to_owned() } else { format!("{section}.{name}") };
+        assert!(page.contains(&format!("`{setting}`")), "docs/LIMITS.md does not name {setting}");
+        limits += 1;
+    }
+    assert!(limits > 40, "{limits}");
+}
