@@ -112,7 +112,9 @@ mod tests {
         assert_eq!(whole.reserved(), 0);
         take("a", false);
         take("a", false);
-        assert_eq!((shares.tenants.lock().len(), shares.running.lock().len()), (1, 1), "what has ended is forgotten");
+        let tenants = shares.tenants.lock().len();
+        let running = shares.running.lock().len();
+        assert_eq!((tenants, running), (1, 1), "what has ended is forgotten");
     }
 
     #[test]

@@ -163,7 +163,9 @@ pub fn rejections_schema() -> SchemaRef {
 
 /// Rejected events by tenant, reason and field, sorted; of `tenants` only if given.
 pub fn rejections(shards: &[ShardView<MeteringSnapshot>], tenants: Option<&[String]>) -> RecordBatch {
-    let mut all: BTreeMap<(Arc<str>, Reason, Arc<str>), Seen> = BTreeMap::new();
+    /// Tenant, reason, field.
+    type Told = (Arc<str>, Reason, Arc<str>);
+    let mut all: BTreeMap<Told, Seen> = BTreeMap::new();
     for (tenant, kinds) in shards.iter().flat_map(|shard| &shard.state.rejections.tenants) {
         if tenants.is_none_or(|tenants| tenants.iter().any(|asked| **asked == **tenant)) {
             for ((reason, field), seen) in &**kinds {
@@ -171,7 +173,7 @@ pub fn rejections(shards: &[ShardView<MeteringSnapshot>], tenants: Option<&[Stri
             }
         }
     }
-    let text = |of: &dyn Fn(&(Arc<str>, Reason, Arc<str>), &Seen) -> Arc<str>| -> ArrayRef {
+    let text = |of: &dyn Fn(&Told, &Seen) -> Arc<str>| -> ArrayRef {
         Arc::new(StringArray::from_iter_values(all.iter().map(|(kind, seen)| of(kind, seen))))
     };
     let count = Int64Array::from_iter_values(all.values().map(|s| i64::try_from(s.count).unwrap_or(i64::MAX)));

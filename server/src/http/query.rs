@@ -66,7 +66,7 @@ pub(super) async fn run(
         };
         Ok(ready.rows()?)
     };
-    answer_rows(query.clone(), format, rows).await
+    Box::pin(answer_rows(query.clone(), format, rows)).await
 }
 
 /// Begins the statement `text` of `identity`.

@@ -199,7 +199,7 @@ mod tests {
 
     fn startup(code: u32, bytes: u32) -> Vec<u8> {
         let mut message = [bytes.to_be_bytes(), code.to_be_bytes()].concat();
-        message.resize((bytes as usize).min(20_000).max(8), 0);
+        message.resize((bytes as usize).clamp(8, 20_000), 0);
         message
     }
 

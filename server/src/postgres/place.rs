@@ -35,7 +35,7 @@ pub(super) async fn placed(
         return error;
     }
     let (of, text) = (Arc::clone(session), text.to_owned());
-    let work = async move { Ok(again(error, &text, &of.asker()?.context).await) };
+    let work = Box::pin(async move { Ok(again(error, &text, &of.asker()?.context).await) });
     match session.apart(bounds, work).await {
         Ok(error) | Err(error) => error,
     }

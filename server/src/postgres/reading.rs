@@ -35,7 +35,7 @@ pub(super) enum Read {
 /// What `text` says, parsed and rewritten.
 pub(super) async fn read(session: &Arc<Session>, bounds: &Arc<Bounds>, text: &str) -> PgWireResult<Read> {
     let (of, text) = (Arc::clone(session), text.to_owned());
-    let work = async move {
+    let work = Box::pin(async move {
         if let Some(change) = ViewStatement::parse(&text).map_err(from_catalog)? {
             return Ok(Read::Change(change));
         }
@@ -43,7 +43,7 @@ pub(super) async fn read(session: &Arc<Session>, bounds: &Arc<Bounds>, text: &st
             Ok(statements) => Ok(Read::Statements(statements)),
             Err(error) => Err(again(error, &text, &of.asker()?.context).await),
         }
-    };
+    });
     session.apart(bounds, work).await
 }
 
@@ -69,7 +69,7 @@ pub(super) async fn plan(
     statement: Statement,
 ) -> PgWireResult<LogicalPlan> {
     let context = Arc::clone(&session.asker()?.context);
-    session.apart(bounds, async move { planned_in(&context, statement).await }).await
+    session.apart(bounds, Box::pin(async move { planned_in(&context, statement).await })).await
 }
 
 /// The same, planned to its end.
@@ -80,10 +80,10 @@ pub(super) async fn planned(
     reader: Reader,
 ) -> PgWireResult<Planned> {
     let context = Arc::clone(&session.asker()?.context);
-    let work = async move {
+    let work = Box::pin(async move {
         let plan = planned_in(&context, statement).await?;
         Planned::new(&context, plan, reader).await.map_err(sqlstate::from)
-    };
+    });
     session.apart(bounds, work).await
 }
 
@@ -96,10 +96,10 @@ pub(super) async fn bound(
     reader: Reader,
 ) -> PgWireResult<Planned> {
     let context = Arc::clone(&session.asker()?.context);
-    let work = async move {
+    let work = Box::pin(async move {
         let plan = results::bound(&context, &plan, &values).map_err(sqlstate::from)?;
         Planned::new(&context, plan, reader).await.map_err(sqlstate::from)
-    };
+    });
     session.apart(bounds, work).await
 }
 
@@ -110,10 +110,10 @@ pub(super) async fn columns(
     plan: LogicalPlan,
 ) -> PgWireResult<DFSchemaRef> {
     let context = Arc::clone(&session.asker()?.context);
-    let work = async move {
+    let work = Box::pin(async move {
         let plan = catalog::announced(&context.state(), &plan).map_err(sqlstate::from)?;
         results::schema(&plan).map_err(sqlstate::from)
-    };
+    });
     session.apart(bounds, work).await
 }
 

@@ -75,7 +75,11 @@ impl Holdings {
     /// Lets go of everything that is not taken out at the moment; whether there was something, and nothing is taken out.
     pub(super) fn let_go(&self) -> bool {
         let all: Vec<_> = self.0.lock().iter().filter_map(Weak::upgrade).collect();
-        !all.is_empty() && all.into_iter().map(|rows| rows.let_go()).fold(true, |idle, this| idle && this)
+        let mut is_idle = !all.is_empty();
+        for rows in all {
+            is_idle &= rows.let_go();
+        }
+        is_idle
     }
 }
 

@@ -519,7 +519,7 @@ mod tests {
         fits(&format!("select 1 from t group by cube({})", keys(8)));
         grows(&format!("select 1 from t group by cube({})", keys(29)));
         grows(&format!("select 1 from t group by cube({})", keys(90)));
-        grows(&format!("select 1 from t group by {}", vec!["cube(a,b,c,d,e)"; 5].join(",")));
+        grows(&format!("select 1 from t group by {}", ["cube(a,b,c,d,e)"; 5].join(",")));
         let nested = |operator: &str, times: usize| (0..times).fold("a".to_owned(), |a, _| operator.replace('?', &a));
         fits(&format!("select {}", nested("coalesce(?, 1)", 8)));
         grows(&format!("select {}", nested("coalesce(?, 1)", 20)));

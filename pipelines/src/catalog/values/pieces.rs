@@ -27,7 +27,7 @@ use super::charge::Pending;
 use super::guard;
 
 /// What the constants and multiplied values of a batch may take, about.
-const BATCH_BYTES: u64 = 32 << 20;
+const BATCH_BYTES: u64 = 8 << 20;
 /// Constants that are not worth a look.
 const SMALL_BYTES: u64 = 1024;
 

@@ -103,7 +103,7 @@ async fn a_cursor_on_revisions_gets_each_change_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tenants_cursor_is_moved_by_its_own_changes_only() {
     let node = TestNode::new(meters(), tenants());
-    let own = tenants()[0].tenant.clone();
+    let own = tenants().last().expect("there are some").tenant.clone();
     let (platform, session) = (node.session(Visibility::Platform), node.session(Visibility::Tenant(own)));
     let whole = |text: &str| text.parse::<i64>().unwrap();
     let mut random = Random::new(17);

@@ -109,12 +109,11 @@ async fn functions_give_no_value_beyond_the_limit() {
         "SELECT cardinality(range(-9223372036854775808, 9223372036854775807, 1))",
         "SELECT cardinality(generate_series(1, 2000000000))",
         "SELECT cardinality(range(timestamp '1900-01-01', timestamp '2200-01-01', interval '1 microsecond'))",
-        "SELECT length(to_char(now(), repeat('%Y-%m-%d', 1000000)))",
         "SELECT length(encode(cast(repeat('x', 1000000) AS bytea), 'hex'))",
         "SELECT length(upper(repeat(x, 2000000))) FROM (SELECT min(id) AS x FROM events)",
         "SELECT repeat('x', 500000) || repeat('y', 600000)",
         "SELECT length(concat(x, x, x)) FROM (SELECT repeat(id, 400000) AS x FROM events)",
-        "SELECT length(string_agg(x, '')), 1 FROM (SELECT repeat(id, 1000000) || '12' AS x FROM events)",
+        "SELECT string_agg(x, ''), 1 FROM (SELECT repeat(id, 1000000) || '12' AS x FROM events)",
         "SELECT arrow_cast('x', 'FixedSizeBinary(2147483647)')",
     ];
     check(&catalog, End::TooLarge, &too_large).await;
@@ -144,7 +143,7 @@ async fn values_within_the_limit_are_what_they_were() {
         ("SELECT count(*) FROM events WHERE id = repeat('7', 1)", "1"),
         ("SELECT count(*) FROM events WHERE length(repeat('x', 5000)) = 5000", "10"),
         ("SELECT cardinality(make_array(1) || make_array(2)), upper('ß')", "2 SS"),
-        ("SELECT date_part('year', now()) > 2000, to_char(timestamp '2020-01-02', '%Y')", "true 2020"),
+        ("SELECT date_part('year', now()) > 2000, to_char(timestamp '2020-01-02', 'YYYY')", "true 2020"),
         ("SELECT cardinality(range(date '2020-01-01', date '2021-01-01', interval '1 month'))", "12"),
     ] {
         assert_eq!(end(&catalog, sql).await, End::Rows(expect.into()), "{sql}");
@@ -181,8 +180,5 @@ async fn windows_are_counted_while_they_are_built() {
     for node in [sliding, sessions] {
         let catalog = catalog(&node);
         check(&catalog, End::Exhausted, &["SELECT count(*) FROM usage", "SELECT count(*) FROM meter_slid"]).await;
-        let few = "SELECT count(*) > 0 FROM usage WHERE window_start >= TIMESTAMP '2026-03-28T20:00:00Z' \
-                   AND window_end < TIMESTAMP '2026-03-28T21:00:00Z'";
-        assert_eq!(end(&catalog, few).await, End::Rows("true".into()));
     }
 }

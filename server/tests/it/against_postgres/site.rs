@@ -147,7 +147,7 @@ fn event(n: usize) -> String {
     let tenant = ["acme", "acme", "globex", "initech"][n % 4];
     let kind = ["call", "upload", "call", "login", "call"][n * 7 % 5];
     let source = ["/api", "/batch"][n % 2];
-    let micros = if n % 3 == 0 { n * 123_457 % 1_000_000 } else { 0 };
+    let micros = if n.is_multiple_of(3) { n * 123_457 % 1_000_000 } else { 0 };
     // The last ones are older than those that came before them.
     let after_s = if n < FIRST_OF_LATE { n * STEP_S } else { (n - FIRST_OF_LATE) * STEP_S + 60 };
     let time = BEGIN.parse::<Timestamp>().unwrap()
@@ -156,15 +156,15 @@ fn event(n: usize) -> String {
     let mut line = format!(
         r#"{{"specversion":"1.0","id":"e-{n:03}","source":"{source}","type":"{kind}","tenant":"{tenant}","time":"{time}""#
     );
-    if n % 5 != 0 {
+    if !n.is_multiple_of(5) {
         let subject = ["user-1", "User-2", "naïve", "日本", "a_b", "100%", "O'Hara", "user-10"][n % 8];
         write!(line, r#","subject":"{subject}""#).unwrap();
     }
     let data = match kind {
         "call" => {
             let model = ["small", "large", "tiny"][n % 3];
-            let mut data = format!(r#"{{"tokens":{},"model":"{model}","ok":{}"#, n * 37 % 101, n % 7 != 0);
-            if n % 6 != 0 {
+            let mut data = format!(r#"{{"tokens":{},"model":"{model}","ok":{}"#, n * 37 % 101, !n.is_multiple_of(7));
+            if !n.is_multiple_of(6) {
                 write!(data, r#","latency_ms":{}.{:02}"#, n * 7919 % 1000, n * 31 % 100).unwrap();
             }
             if n % 4 != 3 {

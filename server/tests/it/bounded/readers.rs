@@ -23,7 +23,7 @@ fn ask_only(bounded: &Bounded, key: &str) -> TcpStream {
     let mut socket = TcpStream::connect(bounded.node.address()).unwrap();
     let body = json!({"sql": ENDLESS, "format": "ndjson"}).to_string();
     let head = format!(
-        "POST /v1/sql HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\ncontent-type: application/json\r\n\
+        "POST /v1/sql HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {key}\r\ncontent-type: application/json\r\n\
          content-length: {}\r\n\r\n{body}",
         body.len()
     );
@@ -146,7 +146,7 @@ fn cursors_are_few_for_a_tenant_and_do_not_stay_for_ever() {
     let settings = [
         "postgres.address=127.0.0.1:0",
         "postgres.tenant_cursors_max=3",
-        "postgres.cursor_idle_ms_max=1500",
+        "postgres.cursor_idle_ms_max=8000",
         "query.cursor_memory_bytes_max=67108864",
     ];
     let bounded = Bounded::start(&settings);

@@ -117,12 +117,12 @@ impl Doors {
         let mut client = self.client();
         let asked = self.runtime.block_on(async {
             if prepared {
-                client.prepare(sql.to_owned(), None).await.map_err(FlightError::from)?;
+                Box::pin(client.prepare(sql.to_owned(), None)).await?;
                 return Ok(());
             }
-            let info = client.execute(sql.to_owned(), None).await.map_err(FlightError::from)?;
+            let info = Box::pin(client.execute(sql.to_owned(), None)).await?;
             let ticket = info.endpoint[0].ticket.clone().unwrap();
-            let rows = client.do_get(ticket).await.map_err(FlightError::from)?;
+            let rows = Box::pin(client.do_get(ticket)).await?;
             rows.try_collect::<Vec<_>>().await.map(|_| ())
         });
         match asked {
@@ -164,33 +164,39 @@ impl Doors {
 #[test]
 fn what_tools_write_is_answered_at_every_door() {
     let doors = Doors::open(&[]);
+    let mut others = Vec::new();
     for form in forms().filter(|form| form.answered) {
         for (door, told, took) in doors.everywhere(&form.sized(form.honest)) {
-            assert_eq!(told, Told::Rows, "{} at {door}", form.name);
-            assert!(took < ANSWERED_WITHIN, "{} at {door}: {took:?}", form.name);
+            if told != Told::Rows || took > ANSWERED_WITHIN {
+                others.push(format!("{} at {door}: {told:?} after {took:?}", form.name));
+            }
         }
     }
+    assert!(others.is_empty(), "{others:#?}");
 }
 
 #[test]
 fn what_means_harm_is_refused_at_every_door() {
     let doors = Doors::open(&[]);
-    let mut asked = 0;
+    let (mut asked, mut others) = (0, Vec::new());
     for (form, size) in forms().flat_map(|form| form.beyond.iter().map(move |size| (form, *size))) {
         for (door, told, took) in doors.everywhere(&form.sized(size)) {
             let value = form.name.starts_with("JSON") && door == "flight, prepared" && told == Told::Rows;
-            assert!(told == Told::TooComplex || value, "{} {size} at {door}: {told:?}", form.name);
-            assert!(took < ANSWERED_WITHIN, "{} {size} at {door}: {took:?}", form.name);
+            // Messages of the Postgres wire have a bound of their own, and so has the parser.
+            if told == Told::Rows && !value || took > ANSWERED_WITHIN {
+                others.push(format!("{} {size} at {door}: {told:?} after {took:?}", form.name));
+            }
             asked += 1;
         }
         doors.lives(form.name);
     }
+    assert!(others.is_empty(), "{others:#?}");
     assert!(asked >= 400, "{asked}");
 }
 
 #[test]
 fn what_is_close_to_the_bounds_leaves_the_node_alive() {
-    let doors = Doors::open(&["query.timeout_ms=5000"]);
+    let doors = Doors::open(&["query.timeout_ms=1000"]);
     for form in forms() {
         for (door, told, took) in doors.everywhere(&form.sized(form.close)) {
             println!("{} {} at {door}: {told:?} in {:.1} s", form.name, form.close, took.as_secs_f64());
@@ -220,12 +226,16 @@ fn casts_to_json_and_operators_on_it_are_bounded() {
 #[test]
 fn definitions_are_bounded() {
     let doors = Doors::open(&[]);
-    let chain = |size: usize| format!("sum(value){}", "+1".repeat(size));
+    let chain = |size: usize| format!("sum(value{})", "+1".repeat(size));
     let meter = |expression: String| {
-        let body = json!({"event_type": "call", "value": "$.n", "aggregation": {"sql": {"expression": expression}}});
+        let body = json!({
+            "event_type": "call", "value": "$.n", "aggregation": {"sql": {"expression": expression}},
+            "window": {"tumbling": {"size_s": 60}},
+        });
         doors.node.json("PUT", "/v1/meters/deep", &body)
     };
-    assert_eq!(meter(chain(50)).status, 200);
+    let made = meter(chain(50));
+    assert_eq!(made.status, 200, "{}", made.text);
     for size in [250, 2500, 100_000] {
         let refused = meter(chain(size));
         assert_eq!(refused.status, 422, "{}", refused.text);
@@ -237,7 +247,8 @@ fn definitions_are_bounded() {
             format!("CREATE MATERIALIZED VIEW deep{size} AS SELECT tenant, {sum} AS n FROM events GROUP BY tenant");
         doors.node.json("POST", "/v1/sql", &json!({"sql": sql}))
     };
-    assert_eq!(view(50).status, 200);
+    let made = view(50);
+    assert_eq!(made.status, 200, "{}", made.text);
     for size in [250, 2500, 100_000] {
         let refused = view(size);
         assert_eq!(refused.status, 400, "{}", refused.text);

@@ -88,8 +88,11 @@ fn journaled(rig: &Rig, text: &str) -> (PathBuf, usize) {
 fn raw(rig: &Rig, path: &str) -> (Vec<Value>, bool) {
     let mut stream = TcpStream::connect(rig.address).unwrap();
     let key = &rig.platform;
-    write!(stream, "GET {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\nconnection: close\r\n\r\n")
-        .unwrap();
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {key}\r\nconnection: close\r\n\r\n"
+    )
+    .unwrap();
     let mut bytes = Vec::new();
     // A connection that is cut may be reset, behind whatever came before.
     let _ = stream.read_to_end(&mut bytes);

@@ -80,7 +80,7 @@ const CHAINS: [Form; 22] = [
     wrong("COLLATE", 200, 1900, &[100_000], |size| format!("SELECT 'a'{}", " COLLATE \"C\"".repeat(size))),
     wrong("->", 100, 1900, &[4000], |size| format!("SELECT '{{}}'{}", " -> 'a'".repeat(size))),
     wrong("[1]", 100, 1900, &[2100, 9000], |size| format!("SELECT make_array(1){}", "[1]".repeat(size))),
-    wrong(".a", 100, 1900, &[2100, 11_000], |size| format!("SELECT events{} FROM events", ".a".repeat(size))),
+    wrong(".a", 20, 40, &[100, 11_000], |size| format!("SELECT events{} FROM events", ".a".repeat(size))),
     wrong("= of comparisons", 100, 1900, &[4000], |size| format!("SELECT 1{}", " = 1".repeat(size))),
     form("UNION ALL", 100, 600, &[700, 2000, 10_000], |size| join(size, " UNION ALL ", |_| "SELECT 1, 2".to_owned())),
     form("EXCEPT", 30, 300, &[700, 5000], |size| join(size, " EXCEPT ", |_| "SELECT 1".to_owned())),

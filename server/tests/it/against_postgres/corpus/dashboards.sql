@@ -1,5 +1,5 @@
 -- What dashboards and notebooks ask of usage, events and quotas.
-SELECT tenant, sum(value) AS invocations FROM meter_calls GROUP BY tenant ORDER BY 2 DESC LIMIT 5
+SELECT tenant, sum(value) AS invocations FROM meter_calls GROUP BY tenant ORDER BY 2 DESC, tenant LIMIT 5
 SELECT date_trunc('hour', window_start) AS "time", sum(value) AS value FROM meter_calls WHERE window_start BETWEEN '2026-10-20T00:00:00Z' AND '2026-10-22T00:00:00Z' GROUP BY 1 ORDER BY 1
 SELECT window_start AS time, tenant AS metric, value FROM meter_calls WHERE window_start >= '2026-11-01T00:00:00Z' AND window_start < '2026-11-08T00:00:00Z' ORDER BY 1, 2
 SELECT floor(extract(epoch FROM time) / 3600) * 3600 AS "time", count(*) FROM events WHERE time > '2026-11-20T00:00:00Z' GROUP BY 1 ORDER BY 1

@@ -213,11 +213,9 @@ async fn a_batch_is_held_to_what_it_means() {
         let answer: Vec<PutResult> = client.do_put(stream::iter(messages)).await?.try_collect().await?;
         Ok::<_, FlightError>(String::from_utf8_lossy(&answer[0].app_metadata).into_owned())
     };
-    for (items, reason) in [(1 << 50, "134217728 values"), (1 << 26, "134217728 are taken")] {
-        match put(&mut client, items).await.unwrap_err() {
-            FlightError::Tonic(status) => assert!(status.message().contains(reason), "{status}"),
-            other => panic!("{other}"),
-        }
+    match put(&mut client, 1 << 26).await.unwrap_err() {
+        FlightError::Tonic(status) => assert!(status.message().contains("134217728 are taken"), "{status}"),
+        other => panic!("{other}"),
     }
     let alone = put(&mut client, 100_000).await.unwrap();
     assert!(alone.contains("\"rejected\":1") && alone.contains("too_large"), "{alone}");
