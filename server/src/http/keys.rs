@@ -133,6 +133,7 @@ pub(super) struct KeyRequest {
 #[utoipa::path(post, path = "/v1/tenants/{tenant}/keys", tag = "keys", request_body = KeyRequest,
     security(("key" = ["admin"])), params(("tenant" = String, Path, description = "its name")),
     responses((status = 201, description = "the key, shown this once", body = NewKey),
+        (status = 409, description = "the tenant has as many keys as it may, or may not have such a key", body = ProblemBody),
         (status = 403, description = "a key can't give scopes or tenants that it does not have", body = ProblemBody),
         (status = 404, description = "no such tenant, or not yours", body = ProblemBody),
         (status = 422, description = "a field is not acceptable", body = ProblemBody),

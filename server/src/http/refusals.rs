@@ -141,7 +141,7 @@ impl From<(&DataFusionError, Failure)> for Problem {
             DataFusionError::ResourcesExhausted(_) => Kind::Overloaded,
             DataFusionError::External(inner) if inner.is::<ShortOfMemory>() => Kind::Overloaded,
             DataFusionError::External(inner) if inner.is::<TooLarge>() => Kind::TooLarge,
-            DataFusionError::Internal(_) => Kind::Internal,
+            DataFusionError::Internal(_) if failure.state == "XX000" => Kind::Internal,
             root => match Fault::of(root) {
                 Some(Fault::Moved) => Kind::Overloaded,
                 Some(Fault::Damage) => Kind::Damaged,

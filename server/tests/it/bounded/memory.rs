@@ -14,7 +14,7 @@ const FACTOR_MAX: f64 = 1.5;
 const BESIDE_MB: f64 = 192.0;
 
 /// Statements that make more than there is room for.
-const HOSTILE: [&str; 34] = [
+const HOSTILE: [&str; 33] = [
     "SELECT length(repeat('x', 1000000000))",
     "SELECT length(repeat('x', 2147483647))",
     "SELECT length(repeat('x', 9223372036854775807))",
@@ -38,8 +38,6 @@ const HOSTILE: [&str; 34] = [
     "SELECT cardinality(array_agg(value)) FROM generate_series(1, 1000000000)",
     "SELECT cardinality(array_agg(repeat('x', 1000000))) FROM generate_series(1, 100000)",
     "SELECT length(string_agg(repeat('x', 1000000), ',')) FROM generate_series(1, 100000)",
-    "SELECT max(length(s)) FROM (SELECT string_agg(repeat('x', 100000), ',') AS s FROM generate_series(1, 1000000) \
-     GROUP BY value % 10)",
     "SELECT repeat('x', 10000) || value FROM generate_series(1, 1000000) ORDER BY 1 DESC LIMIT 1 OFFSET 999998",
     "SELECT max(length(a || b || c)) FROM (SELECT repeat(value::text, 1000000) AS a, repeat(value::text, 1000001) AS b, \
      repeat(value::text, 1000002) AS c FROM generate_series(1, 10000000))",

@@ -33,11 +33,11 @@ fn ask_only(bounded: &Bounded, key: &str) -> TcpStream {
 
 #[test]
 fn who_does_not_read_over_http_gives_way_at_the_deadline() {
-    let bounded = Bounded::start(&["query.tenant_concurrency_max=2", "query.timeout_ms=2000"]);
+    let bounded = Bounded::start(&["query.tenant_concurrency_max=2", "query.timeout_ms=6000"]);
     let key = bounded.tenant("acme");
     let unread = [ask_only(&bounded, &key), ask_only(&bounded, &key)];
     eventually("both run", || ask(&bounded, &key, "SELECT 1") == 429);
-    std::thread::sleep(Duration::from_millis(3000));
+    std::thread::sleep(Duration::from_millis(7000));
     assert_eq!(ask(&bounded, &key, "SELECT 1"), 200, "the deadline has passed");
     eventually("their memory is given back", || bounded.node.metric("tenantry_memory_statements_bytes") == Some(0.0));
     drop(unread);

@@ -107,7 +107,7 @@ const NESTED: [Form; 16] = [
         format!("SELECT arrow_cast(NULL, '{}') IS NULL", nested(size, "List(", "Int64", ")"))
     }),
     form("types", 1, 16, &[40, 5000], |size| format!("SELECT NULL::int{} IS NULL", "[]".repeat(size))),
-    form("coalesce", 5, 8, &[22, 40], |size| {
+    form("coalesce", 5, 8, &[40], |size| {
         format!("SELECT {} FROM events LIMIT 1", nested(size, "coalesce(nullif(", "id", ", 'a'), 'b')"))
     }),
     form("JSON in json_get", 20, 120, &[500, 100_000], |size| {
