@@ -11,7 +11,7 @@ use crate::served::{Served, platform_key};
 const POOL_MB: f64 = 128.0;
 /// What a node's memory may be above what its pool says, and beside that.
 const FACTOR_MAX: f64 = 1.5;
-const BESIDE_MB: f64 = 192.0;
+const BESIDE_MB: f64 = 256.0;
 
 /// Statements that make more than there is room for.
 const HOSTILE: [&str; 33] = [
