@@ -131,7 +131,7 @@ impl Journal {
         journal
     }
 
-    /// When the newest durable entry was decided, microseconds; the beginning of time if there is none.
+    /// When the newest durable entry was decided, microseconds; the beginning of time before the first.
     pub fn latest_us(&self) -> i64 {
         self.latest_us.load(Ordering::Relaxed)
     }

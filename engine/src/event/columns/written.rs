@@ -36,17 +36,17 @@ const QUOTES: u128 = 2;
 const BETWEEN: u128 = 1;
 
 impl Written {
-    /// Of the values of `column`; a type that is not taken counts nothing.
+    /// Lengths of the values of `column`; a type that is not taken counts nothing.
     pub fn of(column: &dyn Array) -> Self {
         Self(Node::of(column))
     }
 
-    /// Of the value at `at`.
+    /// Length of the value at `at`.
     pub fn bytes(&self, at: usize) -> u64 {
         clamped(self.0.until(at + 1) - self.0.until(at))
     }
 
-    /// Of the first `values` values together.
+    /// Length of the first `values` values together.
     pub fn total(&self, values: usize) -> u64 {
         clamped(self.0.until(values) - self.0.until(0))
     }

@@ -52,7 +52,7 @@ struct Frame {
     parts: u64,
     /// Its own, on top of each other.
     levels: u64,
-    /// Of the deepest thing within.
+    /// Levels of the deepest part.
     within: u64,
     /// Columns of the tables that it reads.
     read: u64,
@@ -418,7 +418,7 @@ fn levels_of(data_type: &DataType) -> u64 {
     levels
 }
 
-/// Of a type that is the text of an argument, as functions of Arrow take them.
+/// Levels of a type that an argument names, as functions of Arrow take them.
 fn levels_of_named(function: &Function) -> u64 {
     let name = function.name.0.last().and_then(|name| name.as_ident());
     let takes_types = name.is_some_and(|name| name.value.to_ascii_lowercase().contains("arrow"));
