@@ -14,7 +14,7 @@ use super::Bounded;
 
 const ENDLESS: &str = "select value, repeat('x', 100) as text from generate_series(1, 1000000000)";
 /// A second, and what a busy machine adds to it.
-const SOON: Duration = Duration::from_secs(4);
+const SOON: Duration = Duration::from_secs(10);
 
 /// A key of `acme` and its id.
 fn key(bounded: &Bounded, more: Value) -> (String, String) {

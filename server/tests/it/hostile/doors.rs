@@ -17,7 +17,7 @@ use crate::answer;
 use crate::served::{Served, platform_key};
 
 /// Longest answer: the node's own limit, and what a slow machine adds.
-const ANSWERED_WITHIN: Duration = Duration::from_secs(30);
+const ANSWERED_WITHIN: Duration = Duration::from_secs(60);
 
 /// Longest statement that is sent over HTTP.
 const BODY_BYTES: usize = 900_000;

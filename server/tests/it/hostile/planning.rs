@@ -9,7 +9,7 @@ use super::doors::Doors;
 use crate::answer;
 
 /// Longest wait for a health check beside anything.
-const HEALTHY_WITHIN: Duration = Duration::from_secs(2);
+const HEALTHY_WITHIN: Duration = Duration::from_secs(5);
 
 /// Takes long to plan, and is let in.
 fn slow() -> String {

@@ -17,11 +17,11 @@ use super::random::Random;
 use forms::forms;
 
 /// Longest plan of a statement that is let in, on a slow machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(180);
 /// How long a statement close to the bounds may go on: it is ended by its time, not by its size.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(2);
 /// Longest refusal.
-const REFUSED_WITHIN: Duration = Duration::from_secs(20);
+const REFUSED_WITHIN: Duration = Duration::from_secs(60);
 
 /// What came of a statement.
 #[derive(Debug)]
