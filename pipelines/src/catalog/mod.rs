@@ -50,7 +50,9 @@ use std::sync::Arc;
 
 use datafusion::dataframe::DataFrame;
 use datafusion::error::DataFusionError;
+use datafusion::execution::FunctionRegistry;
 use datafusion::execution::session_state::SessionState;
+use datafusion::logical_expr::ScalarUDF;
 use datafusion::prelude::SessionContext;
 use engine::view::ViewRefusal;
 
@@ -240,8 +242,16 @@ impl Catalog {
 pub fn turn_to(session: &SessionContext, zone: String) {
     let state = session.state_ref();
     let mut state = state.write();
-    if state.config_options().execution.time_zone.as_ref() != Some(&zone) {
-        state.config_mut().options_mut().execution.time_zone = Some(zone);
+    if state.config_options().execution.time_zone.as_ref() == Some(&zone) {
+        return;
+    }
+    state.config_mut().options_mut().execution.time_zone = Some(zone);
+    // Functions such as `now` keep the zone that they were registered in.
+    let options = Arc::clone(state.config_options());
+    let turned = |function: &Arc<ScalarUDF>| function.inner().with_updated_config(&options).map(Arc::new);
+    let turned = state.scalar_functions().values().filter_map(turned).collect::<Vec<_>>();
+    for function in turned {
+        state.register_udf(function).expect("it was registered under the same names before");
     }
 }
 

@@ -163,7 +163,14 @@ async fn the_time_zone_applies_to_all_that_is_printed_parsed_and_truncated() {
     there("SELECT timestamptz '2026-03-01 02:00' AS t", "t\n2026-03-01T02:00:00-05:00").await;
     there("SELECT timestamp '2026-03-01 02:00' AT TIME ZONE 'UTC' AS t", "t\n2026-02-28T21:00:00-05:00").await;
     there(&format!("SELECT {at} AT TIME ZONE 'Europe/Zurich' AS t"), "t\n2026-03-01T03:00:00").await;
-    there("SELECT current_date = now()::date AS same", "same\ntrue").await;
+    // The two are never on one day, so at any hour one of them is not on UTC's.
+    for zone in ["Pacific/Kiritimati", "Etc/GMT+12"] {
+        let same = format!(
+            "SELECT current_date = now()::date AND current_date = current_timestamp::date \
+             AND current_date = (now() AT TIME ZONE '{zone}')::date AS same"
+        );
+        assert_eq!(answered(&catalog, &same, Some(zone)).await.as_deref(), Ok("same\ntrue"), "{zone}");
+    }
     // The views' instants too, whatever bounds them.
     let own = "SELECT count(*) AS n FROM events WHERE date_trunc('day', time)::date <> time::date \
                OR extract(hour from time) <> extract(hour from (time AT TIME ZONE 'America/New_York')) \
