@@ -15,6 +15,8 @@ use crate::door::{Attempt, Door};
 
 /// Most tenants that are created besides.
 const CREATED_MAX: usize = 12;
+/// Most keys that a tenant is given here, those without an answer included; it may have 100, and others give it some.
+const KEYS_MAX: u64 = 50;
 const PAUSE: Duration = Duration::from_millis(3);
 
 #[derive(Debug, Clone)]
@@ -127,7 +129,11 @@ impl Operator {
         let created = known.lock().unwrap().tenants.created.len();
         match self.random.below(100) {
             0..15 if created < CREATED_MAX => Order::Tenant(format!("n{}", self.names)),
-            0..30 => Order::Key(self.random.pick(&["t1", "t2", "q0"]).to_owned()),
+            0..30 => {
+                let tenant = self.random.pick(&["t1", "t2", "q0"]).to_owned();
+                let (made, unknown) = self.key_counts.get(&tenant).copied().unwrap_or_default();
+                if made + unknown < KEYS_MAX { Order::Key(tenant) } else { Order::Activate }
+            }
             30..60 => {
                 let tenant = self.random.pick(&LIMITED);
                 Order::Limit(LIMITED[usize::from(tenant == LIMITED[1])], limits[tenant] + self.random.below(60))
