@@ -285,7 +285,7 @@ impl Source {
             for from in range.clone().step_by(at_once) {
                 fold.add(panes, from..range.end.min(from + at_once), &mut |pane, starts| {
                     if (self.starts.0..=self.starts.1).contains(&pane.start_us) {
-                        windows.starts(pane.start_us, starts);
+                        windows.starts(pane.start_us, time, starts);
                     }
                 })?;
             }

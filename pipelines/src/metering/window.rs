@@ -37,12 +37,16 @@ impl Windows {
         }
     }
 
-    /// The starts of the windows that hold the pane that starts at `pane_us`.
-    pub(super) fn starts(&mut self, pane_us: i64, starts: &mut Vec<i64>) {
+    /// The starts of the windows that hold the pane that starts at `pane_us`. Of a grid's, which may be many, only those that
+    /// overlap `time`, if given.
+    pub(super) fn starts(&mut self, pane_us: i64, time: Option<Interval>, starts: &mut Vec<i64>) {
         match self {
             Self::Grid { size_us, slide_us } => {
-                let mut start = floor(pane_us, *slide_us);
-                while start > pane_us.saturating_sub(*size_us) {
+                let (last, before) = time.map_or((pane_us, pane_us), |time| {
+                    (pane_us.min(time.end_us.saturating_sub(1)), pane_us.max(time.start_us))
+                });
+                let mut start = floor(last, *slide_us);
+                while start > before.saturating_sub(*size_us) {
                     starts.push(start);
                     start -= *slide_us;
                 }
@@ -99,11 +103,27 @@ mod tests {
     fn sliding_windows_hold_each_pane_size_by_slide_times() {
         let mut windows = Windows::Grid { size_us: 30, slide_us: 10 };
         let mut starts = Vec::new();
-        windows.starts(25, &mut starts);
+        windows.starts(25, None, &mut starts);
         assert_eq!(starts, [20, 10, 0]);
         starts.clear();
-        windows.starts(-10, &mut starts);
+        windows.starts(-10, None, &mut starts);
         assert_eq!(starts, [-10, -20, -30]);
+    }
+
+    #[test]
+    fn sliding_windows_that_a_time_leaves_out_are_not_made() {
+        let mut windows = Windows::Grid { size_us: 30, slide_us: 10 };
+        for pane_us in -60..60 {
+            let mut all = Vec::new();
+            windows.starts(pane_us, None, &mut all);
+            for (start_us, end_us) in [(0, 1), (5, 25), (-40, -11), (100, 200), (20, 21)] {
+                let time = Interval { start_us, end_us };
+                let mut some = Vec::new();
+                windows.starts(pane_us, Some(time), &mut some);
+                let wanted = all.iter().copied().filter(|&start| overlap(windows.interval(start), time));
+                assert_eq!(some, wanted.collect::<Vec<_>>(), "{pane_us} {time:?}");
+            }
+        }
     }
 
     #[test]

@@ -182,3 +182,13 @@ async fn windows_are_counted_while_they_are_built() {
         check(&catalog, End::Exhausted, &["SELECT count(*) FROM usage", "SELECT count(*) FROM meter_slid"]).await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_sliding_windows_those_that_a_time_leaves_out_are_not_built() {
+    let catalog = catalog(&node(1000, Window::Sliding { size_s: WINDOWS_MAX, slide_s: 1 }));
+    let within = "window_start >= TIMESTAMP '2026-03-28T20:00:00Z' AND window_end < TIMESTAMP '2026-03-28T21:00:00Z'";
+    for view in ["usage", "meter_slid"] {
+        let few = format!("SELECT count(*) FROM {view} WHERE {within}");
+        assert_eq!(end(&catalog, &few).await, End::Rows("2100".into()), "{view}");
+    }
+}
