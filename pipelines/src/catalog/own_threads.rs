@@ -33,31 +33,46 @@ const PIECE_BYTES: usize = 4 << 20;
 #[derive(Debug)]
 pub(super) struct StatementExec {
     input: Arc<dyn ExecutionPlan>,
-    threads: Arc<Threads>,
     crew: Lock<Option<Arc<Crew>>>,
-    runtime: Arc<RuntimeEnv>,
-    share: Arc<Share>,
-    value_bytes_max: usize,
+    means: Means,
 }
 
-impl StatementExec {
-    /// `input` with `share` of the memory of `runtime`, and no value of more than `value_bytes_max`.
+/// What a statement runs with.
+#[derive(Debug, Clone)]
+pub(super) struct Means {
+    threads: Arc<Threads>,
+    /// Its memory is `share`.
+    runtime: Arc<RuntimeEnv>,
+    share: Arc<Share>,
+    /// Bytes of one value.
+    value_bytes_max: usize,
+    /// Rows that an operator gathers before it hands them on.
+    batch_rows: usize,
+}
+
+impl Means {
+    /// With `share` of the memory of `runtime`.
     pub(super) fn new(
-        input: Arc<dyn ExecutionPlan>,
         threads: Arc<Threads>,
         runtime: &RuntimeEnv,
         share: Arc<Share>,
         value_bytes_max: usize,
+        batch_rows: usize,
     ) -> Self {
         let runtime = Arc::new(RuntimeEnv { memory_pool: Arc::clone(&share) as _, ..runtime.clone() });
-        Self { input, threads, crew: Lock::default(), runtime, share, value_bytes_max }
+        Self { threads, runtime, share, value_bytes_max, batch_rows }
+    }
+}
+
+impl StatementExec {
+    /// `input` with `means`.
+    pub(super) fn new(input: Arc<dyn ExecutionPlan>, means: Means) -> Self {
+        Self { input, crew: Lock::default(), means }
     }
 
     fn over(&self, mut children: Vec<Arc<dyn ExecutionPlan>>) -> Arc<dyn ExecutionPlan> {
         let input = children.pop().unwrap_or_else(|| Arc::clone(&self.input));
-        let (threads, runtime, share) = (Arc::clone(&self.threads), Arc::clone(&self.runtime), Arc::clone(&self.share));
-        let value_bytes_max = self.value_bytes_max;
-        Arc::new(Self { input, threads, crew: Lock::default(), runtime, share, value_bytes_max })
+        Arc::new(Self::new(input, self.means.clone()))
     }
 
     /// The crew of all partitions; hired when the first of them is executed.
@@ -66,7 +81,7 @@ impl StatementExec {
             return Ok(Some(Arc::clone(hired)));
         }
         // Hiring starts threads, so it is done without the lock; of two that were hired at once the second goes home.
-        let Some(hired) = self.threads.lend()?.map(Arc::new) else { return Ok(None) };
+        let Some(hired) = self.means.threads.lend()?.map(Arc::new) else { return Ok(None) };
         let crew = Arc::clone(self.crew.lock().get_or_insert_with(|| Arc::clone(&hired)));
         Ok(Some(crew))
     }
@@ -105,22 +120,26 @@ impl ExecutionPlan for StatementExec {
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let mut config = context.session_config().clone();
+        if config.batch_size() != self.means.batch_rows {
+            config = config.with_batch_size(self.means.batch_rows);
+        }
         let context = Arc::new(TaskContext::new(
             context.task_id(),
             context.session_id(),
-            context.session_config().clone(),
+            config,
             context.scalar_functions().clone(),
             context.higher_order_functions().clone(),
             context.aggregate_functions().clone(),
             context.window_functions().clone(),
-            Arc::clone(&self.runtime),
+            Arc::clone(&self.means.runtime),
         ));
         let Some(crew) = self.crew()? else { return self.input.execute(partition, context) };
         let Some(handle) = crew.handle().cloned() else { return self.input.execute(partition, context) };
         let mut stream = RecordBatchReceiverStreamBuilder::new(self.schema(), QUEUE_BATCHES_MAX);
         let (input, queue) = (Arc::clone(&self.input), stream.tx());
         let waiting = Arc::new(MemoryConsumer::new("answer").register(context.memory_pool()));
-        let (counted, value_bytes_max) = (Arc::clone(&waiting), self.value_bytes_max as u64);
+        let (counted, value_bytes_max) = (Arc::clone(&waiting), self.means.value_bytes_max as u64);
         let work = async move {
             let mut rows = input.execute(partition, context)?;
             while let Some(batch) = rows.next().await {
@@ -136,7 +155,7 @@ impl ExecutionPlan for StatementExec {
             }
             Ok(())
         };
-        let share = Arc::clone(&self.share);
+        let share = Arc::clone(&self.means.share);
         let work = async move {
             tokio::select! {
                 biased;
@@ -179,6 +198,6 @@ async fn give_way(crew: Arc<Crew>) {
 
 impl DisplayAs for StatementExec {
     fn fmt_as(&self, _: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "StatementExec: memory={}", self.runtime.memory_pool)
+        write!(f, "StatementExec: memory={}", self.means.runtime.memory_pool)
     }
 }

@@ -19,7 +19,7 @@ use datafusion::physical_planner::{DefaultPhysicalPlanner, PhysicalPlanner};
 
 use super::apart;
 use super::cut::Cut;
-use super::own_threads::StatementExec;
+use super::own_threads::{Means, StatementExec};
 use super::schema::PublicSchema;
 use super::shares::{Parked, Shares};
 use super::source::Source;
@@ -55,13 +55,23 @@ impl QueryPlanner for PinningPlanner {
             .ok_or_else(|| internal_datafusion_err!("the session is not one that the catalog made"))?;
         let mut pinned = state.clone();
         pinned.config_mut().set_extension(Arc::new(Cut::take(&self.source)));
-        let planned = DefaultPhysicalPlanner::default().create_physical_plan(plan, &pinned).await?;
-        let planned = values::charged(planned, self.value_bytes_max as u64)?;
+        let planner = DefaultPhysicalPlanner::default();
+        let mut planned = planner.create_physical_plan(plan, &pinned).await?;
+        let value_bytes_max = self.value_bytes_max as u64;
+        let rows = values::gathered_rows(&planned, value_bytes_max)?;
+        if let Some(rows) = rows.filter(|rows| *rows < pinned.config().batch_size()) {
+            let config = pinned.config().clone().with_batch_size(rows).with_target_partitions(1);
+            *pinned.config_mut() = config;
+            planned = planner.create_physical_plan(plan, &pinned).await?;
+        }
+        let planned = values::charged(planned, value_bytes_max)?;
         let holder = holder(state);
         let is_cursor = state.config().get_extension::<Parked>().is_some();
         let runtime = state.runtime_env();
         let share = self.shares.statement(Arc::clone(&runtime.memory_pool), &holder, is_cursor);
-        Ok(Arc::new(StatementExec::new(planned, Arc::clone(&self.threads), runtime, share, self.value_bytes_max)))
+        let batch_rows = pinned.config().batch_size();
+        let means = Means::new(Arc::clone(&self.threads), runtime, share, self.value_bytes_max, batch_rows);
+        Ok(Arc::new(StatementExec::new(planned, means)))
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Every scalar function is wrapped ([`guard`]): what it may give is computed from its arguments ([`bound`]) before it runs. A
 //! value beyond the limit is [`TooLarge`]; what fits is taken from the statement's memory ([`charge`]) until the batch that it
-//! is in has been handed on. Operators that multiply get few rows at a time ([`pieces`]). What folds constants has no memory to
+//! is in has been handed on. Operators that multiply get few rows at a time ([`pieces`], [`weight`]), and what they sort by is a column ([`keys`]). What folds constants has no memory to
 //! take from, so a call on constants that would give much is left for the statement to compute.
 //!
 //! Not here: what operators collect (DataFusion counts it), what views build (`crate::memory`), what is metered.
@@ -12,7 +12,9 @@ mod bytes;
 mod charge;
 mod guard;
 mod join;
+mod keys;
 mod pieces;
+mod weight;
 
 use std::sync::Arc;
 
@@ -28,6 +30,7 @@ use datafusion::optimizer::analyzer::AnalyzerRule;
 pub(crate) use bytes::bytes_of;
 pub(super) use bytes::check_values;
 pub(super) use pieces::charged;
+pub(super) use weight::gathered_rows;
 
 /// A value that would be larger than one may be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -60,7 +63,8 @@ pub(super) struct Values {
 
 impl AnalyzerRule for Values {
     fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
-        plan.transform_up_with_subqueries(|plan| rewrite(plan, self.bytes_max)).data()
+        let guarded = |plan| rewrite(plan, self.bytes_max)?.transform_data(keys::computed_below);
+        plan.transform_up_with_subqueries(guarded).data()
     }
 
     fn name(&self) -> &str {

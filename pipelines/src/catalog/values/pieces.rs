@@ -15,28 +15,22 @@ use datafusion::common::Result;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::{PhysicalExpr, ScalarFunctionExpr};
+use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::execution_plan::ChildrenPropertiesMode;
-use datafusion::physical_plan::expressions::{Column, Literal};
 use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties, ReplaceChildrenOptions};
 use futures::{Stream, StreamExt};
 
-use super::bytes::{bytes_of, bytes_of_scalar};
+use super::bytes::bytes_of;
 use super::charge::Pending;
-use super::guard;
-
-/// What the constants and multiplied values of a batch may take, about.
-const BATCH_BYTES: u64 = 8 << 20;
-/// Constants that are not worth a look.
-const SMALL_BYTES: u64 = 1024;
+use super::weight::Weight;
 
 /// `plan` with a [`Charged`] around each operator whose functions are guarded or whose constants are large.
 pub(in super::super) fn charged(plan: Arc<dyn ExecutionPlan>, value_bytes_max: u64) -> Result<Arc<dyn ExecutionPlan>> {
     plan.transform_up(|node| {
-        let mut weight = Weight { value_bytes_max, ..Weight::default() };
+        let mut weight = Weight::new(value_bytes_max);
         node.apply_expressions(&mut |expression| weight.add(expression))?;
-        if !weight.is_guarded && weight.bytes == 0 {
+        if weight.is_nothing() {
             return Ok(Transformed::no(node));
         }
         let rows_max = weight.rows_max();
@@ -47,38 +41,6 @@ pub(in super::super) fn charged(plan: Arc<dyn ExecutionPlan>, value_bytes_max: u
         Ok(Transformed::yes(Charged::around(node, None, keeps)))
     })
     .data()
-}
-
-/// What a row takes beside what is read.
-#[derive(Debug, Default)]
-struct Weight {
-    value_bytes_max: u64,
-    is_guarded: bool,
-    bytes: u64,
-}
-
-impl Weight {
-    fn add(&mut self, expression: &Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion> {
-        expression.apply(|part| {
-            if let Some(literal) = part.downcast_ref::<Literal>() {
-                let bytes = bytes_of_scalar(literal.value());
-                self.bytes = self.bytes.saturating_add(if bytes > SMALL_BYTES { bytes } else { 0 });
-            } else if let Some(call) = part.downcast_ref::<ScalarFunctionExpr>() {
-                self.is_guarded |= guard::is_guarded(call.fun()) && !call.return_type().is_primitive();
-                let constants = call.args().iter().map(|arg| arg.downcast_ref::<Literal>().map(Literal::value));
-                let bytes = guard::weight(call.fun(), &constants.collect::<Vec<_>>());
-                // A constant that was not folded is a large one.
-                let is_constant = bytes > 0 && !part.exists(|part| Ok(part.is::<Column>()))?;
-                let bytes = if is_constant { self.value_bytes_max } else { bytes };
-                self.bytes = self.bytes.saturating_add(if bytes > SMALL_BYTES { bytes } else { 0 });
-            }
-            Ok(TreeNodeRecursion::Continue)
-        })
-    }
-
-    fn rows_max(&self) -> Option<usize> {
-        (self.bytes > 0).then(|| usize::try_from(BATCH_BYTES / self.bytes).unwrap_or(usize::MAX).max(1))
-    }
 }
 
 /// See the module.
