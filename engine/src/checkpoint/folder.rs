@@ -5,7 +5,7 @@
 //! is damaged, not new). Not here: what is in the folder besides `node.json` and `node.lock`.
 
 use std::fs::{DirBuilder, File, OpenOptions, Permissions, TryLockError};
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -172,6 +172,21 @@ impl DataFolder {
     /// Its files.
     pub fn storage(&self) -> SharedStorage {
         Arc::clone(&self.storage)
+    }
+
+    /// The folder `name` in it for files of this process alone, empty: what a killed one left there is removed.
+    ///
+    /// # Errors
+    /// [`FolderError::Storage`].
+    pub fn scratch(&self, name: &str) -> Result<PathBuf, FolderError> {
+        let path = self.path.join(name);
+        let emptied = match std::fs::remove_dir_all(&path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+            _ => make_private(&path),
+        };
+        let failed =
+            |error| FolderError::Storage { folder: self.path.clone(), error: StorageError::from_io(name, &error) };
+        emptied.map(|()| path).map_err(failed)
     }
 }
 

@@ -46,6 +46,7 @@ pub mod bounds;
 pub mod statement;
 pub mod verify;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use datafusion::dataframe::DataFrame;
@@ -96,8 +97,10 @@ pub struct CatalogOptions {
     pub cursor_memory_bytes_max: usize,
     /// Bytes of one value.
     pub value_bytes_max: usize,
-    /// Bytes that they may spill to the operating system's temporary folder; 0 forbids spilling.
+    /// Bytes that they may spill; 0 forbids spilling.
     pub spill_bytes_max: u64,
+    /// Where to; without one it is the operating system's folder for temporary files, which other accounts may share.
+    pub spill_folder: Option<PathBuf>,
     /// Rows per batch.
     pub batch_rows: usize,
     /// Threads that one query may use.
@@ -113,6 +116,7 @@ impl Default for CatalogOptions {
             cursor_memory_bytes_max: 128 << 20,
             value_bytes_max: 16 << 20,
             spill_bytes_max: 4 << 30,
+            spill_folder: None,
             batch_rows: 8192,
             partitions: std::thread::available_parallelism().map_or(1, usize::from),
         }

@@ -92,16 +92,22 @@ fn looked_at() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
 
 /// One pool for all queries, so that together they stay within it (I8); what does not fit spills, within a limit too.
 fn runtime(options: &CatalogOptions) -> Arc<RuntimeEnv> {
-    let mode = match options.spill_bytes_max {
-        0 => DiskManagerMode::Disabled,
-        _ => DiskManagerMode::OsTmpDirectory,
+    let build = |mode| {
+        let disk = DiskManagerBuilder::default().with_mode(mode).with_max_temp_directory_size(options.spill_bytes_max);
+        RuntimeEnvBuilder::new()
+            .with_memory_pool(Arc::new(FairSpillPool::new(options.memory_bytes_max)))
+            .with_disk_manager_builder(disk)
+            .build_arc()
     };
-    let disk = DiskManagerBuilder::default().with_mode(mode).with_max_temp_directory_size(options.spill_bytes_max);
-    RuntimeEnvBuilder::new()
-        .with_memory_pool(Arc::new(FairSpillPool::new(options.memory_bytes_max)))
-        .with_disk_manager_builder(disk)
-        .build_arc()
-        .expect("only folders named beforehand are touched before the first spill, and none is")
+    let spills = (options.spill_bytes_max > 0).then(|| match &options.spill_folder {
+        Some(folder) => DiskManagerMode::Directories(vec![folder.clone()]),
+        None => DiskManagerMode::OsTmpDirectory,
+    });
+    let built = spills.and_then(|mode| {
+        // A full disk, say, is no reason to answer nothing at all.
+        build(mode).inspect_err(|error| tracing::error!(%error, "statements spill nothing until the next start")).ok()
+    });
+    built.unwrap_or_else(|| build(DiskManagerMode::Disabled).expect("without a folder there is nothing that can fail"))
 }
 
 /// The views that `visibility` may know of (I6).

@@ -110,6 +110,9 @@ pub enum AdminError {
     Erasure(String),
 }
 
+/// Folder for what statements put aside.
+const SPILL: &str = "spill";
+
 impl Node {
     /// Opens `options.data`, which is made if it is not there and `options.make` says so; ready when it returns.
     pub async fn open(options: NodeOptions, clock: Arc<dyn Clock>) -> Result<Arc<Self>, NodeError> {
@@ -122,7 +125,9 @@ impl Node {
             seed: u64::from_le_bytes(seed),
             created_at_us: clock.now_us(),
         };
+        let mut options = options;
         let folder = DataFolder::open(&options.data, options.make.then_some(new))?;
+        options.catalog.spill_folder = Some(folder.scratch(SPILL)?);
         let storage = folder.storage();
 
         let segment_bytes = options.segments.segment_bytes.min(SEGMENT_BYTES_MAX);
