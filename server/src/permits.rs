@@ -1,4 +1,5 @@
-//! How much may be under way at once, in all and for one tenant (I8): a request gets a permit or an answer, never a queue.
+//! How much may be under way at once, in all and for one tenant (I8): a request gets a permit or an answer. Whoever wants to
+//! wait queues elsewhere (`query::turns`).
 //!
 //! Used for requests, statements and sessions. A holder has no more than are free, so that a few that take all they may leave
 //! something for the next one. Not here: how long they may take.
@@ -67,6 +68,12 @@ impl Permits {
         *mine += 1;
         taken.total += 1;
         Ok(Permit { shared: Arc::clone(&self.0), holder: holder.clone() })
+    }
+
+    /// Why `holder` gets none, or would not have got one a moment ago.
+    pub(crate) fn full(&self, holder: &Visibility) -> Full {
+        let mine = self.0.taken().by_holder.get(holder).copied().unwrap_or_default();
+        if mine >= self.0.tenant_max { Full::Tenant(self.0.tenant_max) } else { Full::Node(self.0.total_max) }
     }
 
     /// How many are out.

@@ -47,7 +47,7 @@ impl RowView for Queries {
         RowColumn::text(
             "state",
             |row| row.state,
-            "running, finished, failed, or abandoned by its client before the last row",
+            "waiting for its turn, running, finished, failed, or abandoned by its client before the last row",
         ),
         RowColumn::maybe_text(
             "sqlstate",

@@ -235,7 +235,7 @@ pub struct Query {
     pub spill_bytes_max: u64,
     /// Longest statement, milliseconds.
     pub timeout_ms: u64,
-    /// Statements running at once for one tenant.
+    /// Statements running at once for one tenant; four times as many wait.
     pub tenant_concurrency_max: usize,
     /// Statements running at once in all.
     pub concurrency_max: usize,

@@ -46,7 +46,7 @@ pub(super) async fn info(
 pub(super) async fn run(door: &Door, asker: &Identity, handle: &Handle) -> Result<Response<Messages>, Status> {
     let visibility = asker.visibility();
     let named = query::Asker { visibility: &visibility, principal: asker.principal() };
-    let begun = door.queries.begin(query::Door::Flight, named, &handle.sql);
+    let begun = door.queries.begin(query::Door::Flight, named, &handle.sql, None).await;
     let query = Arc::new(begun.map_err(status::from)?);
     let fetch = door.running.begin(asker.principal(), handle);
     let stopped = rows::stopped(Arc::clone(&query), fetch, asker.gone(&door.node.tenants));
@@ -158,7 +158,8 @@ struct Announced {
 async fn announced(door: &Door, asker: &Identity, handle: &Handle) -> Result<Announced, Status> {
     let visibility = asker.visibility();
     let named = query::Asker { visibility: &visibility, principal: asker.principal() };
-    let query = Arc::new(door.queries.prepare(query::Door::Flight, named, &handle.sql).map_err(status::from)?);
+    let begun = door.queries.prepare(query::Door::Flight, named, &handle.sql, None).await;
+    let query = Arc::new(begun.map_err(status::from)?);
     let told = plan(door, &visibility, handle, &query, |frame| async move {
         Ok(Announced { columns: columns(&frame), parameters: parameters::schema(&frame)? })
     });

@@ -44,6 +44,7 @@ pub(super) struct Gauges {
     tenants_quarantined: UnsignedGauge,
     ingest_in_flight: UnsignedGauge,
     statements_running: UnsignedGauge,
+    statements_waiting: UnsignedGauge,
     log_bytes_cut: UnsignedGauge,
     checkpoint_fallbacks: UnsignedGauge,
     snapshots_rebuilt: UnsignedGauge,
@@ -80,6 +81,7 @@ impl Gauges {
             ("tenants", "Tenants known", gauges.tenants_known.clone()),
             ("ingest_in_flight", "Requests with events under way", gauges.ingest_in_flight.clone()),
             ("statements_running", "SQL statements under way", gauges.statements_running.clone()),
+            ("statements_waiting", "SQL statements that wait for their turn", gauges.statements_waiting.clone()),
             (
                 "start_log_bytes_cut",
                 "Bytes of torn writes that the start cut off the logs",
@@ -144,5 +146,6 @@ pub(super) async fn metrics(
     }
     door.gauges.ingest_in_flight.set(door.ingest.taken() as u64);
     door.gauges.statements_running.set(door.queries.running() as u64);
+    door.gauges.statements_waiting.set(door.queries.waiting() as u64);
     ([(header::CONTENT_TYPE, TEXT)], door.metrics.encode())
 }

@@ -48,7 +48,7 @@ pub(super) async fn export(
     Names(tenant): Names<String>,
 ) -> Result<Response, Problem> {
     identity.require_tenant(&tenant)?;
-    let query = query::begin(&door, &identity, "GET /v1/tenants/{tenant}/export")?;
+    let query = query::begin(&door, &identity, "GET /v1/tenants/{tenant}/export").await?;
     let leaves = leaves(&door, &tenant)?;
     cut(&door).await?;
     // The first view says whether there is such a tenant.

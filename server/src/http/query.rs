@@ -54,7 +54,7 @@ pub(super) async fn run(
     Body(Statement { sql, format, time_zone }): Body<Statement>,
 ) -> Result<Response, Problem> {
     let node = Arc::clone(door.node()?);
-    let query = begin(&door, &identity, &sql)?;
+    let query = begin(&door, &identity, &sql).await?;
     let rows = async {
         let asked = statements::ask(&node, &identity, &sql, time_zone.as_deref(), Arc::clone(&query)).await?;
         let ready = match asked {
@@ -69,11 +69,11 @@ pub(super) async fn run(
     Box::pin(answer_rows(query.clone(), format, rows)).await
 }
 
-/// Begins the statement `text` of `identity`.
-pub(super) fn begin(door: &Door, identity: &Identity, text: &str) -> Result<Arc<Query>, Busy> {
+/// Begins the statement `text` of `identity` when its turn comes.
+pub(super) async fn begin(door: &Door, identity: &Identity, text: &str) -> Result<Arc<Query>, Busy> {
     let visibility = identity.visibility();
     let asker = query::Asker { visibility: &visibility, principal: identity.principal() };
-    door.queries.begin(query::Door::Http, asker, text).map(Arc::new)
+    door.queries.begin(query::Door::Http, asker, text, None).await.map(Arc::new)
 }
 
 /// Plans with `plan` and answers with its rows, within the limits of the query side; `text` is recorded.
@@ -84,7 +84,7 @@ pub(super) async fn answer(
     format: Format,
     plan: impl AsyncFnOnce(&Node, &Visibility) -> Result<DataFrame, Problem>,
 ) -> Result<Response, Problem> {
-    let query = begin(door, identity, text)?;
+    let query = begin(door, identity, text).await?;
     let rows = async {
         let visibility = identity.visibility();
         Ok(plan(door.node()?, &visibility).await?.execute_stream().await?)
@@ -114,7 +114,7 @@ pub(super) async fn one(
     missing: &str,
     plan: impl AsyncFnOnce(&Node, &Visibility) -> Result<DataFrame, Problem>,
 ) -> Result<Json<Box<RawValue>>, Problem> {
-    let query = begin(door, identity, text)?;
+    let query = begin(door, identity, text).await?;
     let answer = async {
         let batches = plan(door.node()?, &identity.visibility()).await?.execute_stream().await?;
         let mut line = Vec::new();

@@ -34,43 +34,45 @@ pub(super) struct Bounds {
 }
 
 impl Bounds {
-    /// Begins the statement `text` of `asker`; a client may shorten its time by `SET statement_timeout`, not lengthen it.
-    pub(super) fn begin<C: ClientInfo>(
+    /// Begins the statement `text` of `asker` when its turn comes; a client may shorten its time by `SET statement_timeout`, not
+    /// lengthen it.
+    pub(super) async fn begin<C: ClientInfo + Sync>(
         session: &Session,
         asker: &Asker,
         client: &C,
         text: &str,
     ) -> PgWireResult<Arc<Self>> {
-        let begun = session.door.queries.begin(query::Door::Postgres, asker.named(), text);
-        Self::around_query(session, client, begun)
+        let timeout = timeout(session, client);
+        let begun = session.door.queries.begin(query::Door::Postgres, asker.named(), text, Some(timeout));
+        Self::around_query(session, timeout, begun).await
     }
 
     /// The same for a statement that is only prepared.
-    pub(super) fn prepare<C: ClientInfo>(
+    pub(super) async fn prepare<C: ClientInfo + Sync>(
         session: &Session,
         asker: &Asker,
         client: &C,
         text: &str,
     ) -> PgWireResult<Arc<Self>> {
-        let begun = session.door.queries.prepare(query::Door::Postgres, asker.named(), text);
-        Self::around_query(session, client, begun)
+        let timeout = timeout(session, client);
+        let begun = session.door.queries.prepare(query::Door::Postgres, asker.named(), text, Some(timeout));
+        Self::around_query(session, timeout, begun).await
     }
 
-    fn around_query<C: ClientInfo>(
+    async fn around_query(
         session: &Session,
-        client: &C,
-        begun: Result<Query, Busy>,
+        timeout: Duration,
+        begun: impl Future<Output = Result<Query, Busy>>,
     ) -> PgWireResult<Arc<Self>> {
-        let door = &session.door;
-        let query = begun.map_err(|busy| sqlstate::from_busy(&busy))?;
-        let asked = client.metadata().get(STATEMENT_TIMEOUT_MS).and_then(|text| text.parse().ok());
-        let longest = door.queries.timeout();
-        let timeout = asked.map_or(longest, |ms| longest.min(Duration::from_millis(ms)));
-        let deadline = Instant::now() + timeout;
-        query.shorten(timeout);
-        let running = door.registry.begin();
-        let open = AtomicUsize::new(1);
-        Ok(Arc::new(Self { query, _running: running, deadline, timeout, cancelled: session.begin(), open }))
+        let cancelled = session.begin();
+        let query = tokio::select! {
+            biased;
+            () = cancelled.cancelled() => return Err(PgWireError::QueryCanceled),
+            begun = begun => begun.map_err(|busy| sqlstate::from_busy(&busy))?,
+        };
+        let deadline = query.deadline().into();
+        let (running, open) = (session.door.registry.begin(), AtomicUsize::new(1));
+        Ok(Arc::new(Self { query, _running: running, deadline, timeout, cancelled, open }))
     }
 
     /// What `work` gives, unless the statement is cancelled or its time is up.
@@ -130,4 +132,11 @@ impl Bounds {
         let sent = self.query.sent_rows(1).and_then(|()| self.query.sent_bytes(row.data.len()));
         sent.map(|()| row).map_err(|exceeded| sqlstate::told(Failure::from(exceeded)))
     }
+}
+
+/// How long a statement of this client may take.
+fn timeout<C: ClientInfo>(session: &Session, client: &C) -> Duration {
+    let asked = client.metadata().get(STATEMENT_TIMEOUT_MS).and_then(|text| text.parse().ok());
+    let longest = session.door.queries.timeout();
+    asked.map_or(longest, |ms| longest.min(Duration::from_millis(ms)))
 }

@@ -64,7 +64,7 @@ impl SimpleQueryHandler for Statements {
         PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
     {
         let asker = self.0.asker()?;
-        let bounds = Bounds::begin(&self.0, asker, client, query)?;
+        let bounds = Bounds::begin(&self.0, asker, client, query).await?;
         let work = async {
             match reading::read(&self.0, &bounds, query).await? {
                 Read::Change(change) => Ok(vec![views::change(&self.0, change).await?]),
@@ -271,7 +271,7 @@ impl ExtendedQueryHandler for Statements {
         PgWireError: From<<C as Sink<PgWireBackendMessage>>::Error>,
     {
         let asker = self.0.asker()?;
-        let bounds = Bounds::begin(&self.0, asker, client, &portal.statement.statement.kept.0)?;
+        let bounds = Bounds::begin(&self.0, asker, client, &portal.statement.statement.kept.0).await?;
         let answer = Box::pin(self.answer_prepared(asker, client, portal, &bounds));
         let response = bounds.around(bounds.within(answer).await?);
         bounds.answered();
@@ -404,7 +404,7 @@ impl QueryParser for Planner {
         C: ClientInfo + Unpin + Send + Sync,
     {
         let asker = self.0.asker()?;
-        let bounds = Bounds::prepare(&self.0, asker, client, sql)?;
+        let bounds = Bounds::prepare(&self.0, asker, client, sql).await?;
         let prepared = async {
             let mut statements = match reading::read(&self.0, &bounds, sql).await? {
                 Read::Change(change) => {

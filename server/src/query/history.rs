@@ -104,7 +104,11 @@ impl Record {
             principal: self.principal.clone(),
             door: self.door.as_str(),
             statement: self.text.clone(),
-            state: ended.map_or("running", Ended::as_str),
+            state: match ended {
+                Some(ended) => ended.as_str(),
+                None if progress.begun.get().is_none() => "waiting",
+                None => "running",
+            },
             sqlstate: match ended {
                 Some(Ended::Failed(state)) => Some(state.clone()),
                 _ => None,

@@ -1,7 +1,7 @@
-//! One statement from its begin to its last row: holds the permit, counts what is sent, and says how it ended.
+//! One statement from its begin to its last row: holds the turn, counts what is sent, and says how it ended.
 //!
 //! However it ends, even by being dropped, it ends in the history and in the metrics. One whose client does not read is ended
-//! from outside ([`Statement::end_late`]): its rows go and its permit is given back. Not here: cancelling (the doors).
+//! from outside ([`Statement::end_late`]): its rows go and its turn is given back. Not here: cancelling (the doors).
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,10 +15,9 @@ use engine::lock::Lock;
 use futures::{StreamExt, stream};
 use pipelines::catalog::Visibility;
 
-use crate::permits::Permit;
-
 use super::held::{Held, Holdings};
 use super::history::Record;
+use super::turns::Turn;
 use super::{Asker, Door, Failure, Shared};
 
 /// How long a door has to end a statement whose time is up, before it is ended from outside.
@@ -36,7 +35,7 @@ pub(super) struct Statement {
     began: Instant,
     /// How long it may take, milliseconds.
     timeout_ms: AtomicU64,
-    permit: Lock<Option<Permit>>,
+    turn: Lock<Option<Turn>>,
     holdings: Holdings,
     /// Whose statement is only prepared.
     prepares_for: OnceLock<Visibility>,
@@ -82,18 +81,25 @@ impl Ended {
 pub(super) struct Progress {
     pub(super) rows: AtomicU64,
     pub(super) bytes: AtomicU64,
+    pub(super) begun: OnceLock<()>,
     pub(super) ended: OnceLock<Ended>,
     pub(super) took_ms: OnceLock<u64>,
 }
 
 impl Query {
-    pub(super) fn new(shared: Arc<Shared>, door: Door, asker: Asker<'_>, text: &str, permit: Option<Permit>) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, door: Door, asker: Asker<'_>, text: &str) -> Self {
         let began = Instant::now();
         let record = Arc::new(Record::new(asker, door, text, shared.clock.now_us(), began));
         shared.history.remember(asker.visibility, Arc::clone(&record));
         let timeout_ms = AtomicU64::new(u64::try_from(shared.limits.timeout.as_millis()).unwrap_or(u64::MAX));
-        let (permit, holdings, prepares_for) = (Lock::new(permit), Holdings::default(), OnceLock::new());
-        Self(Arc::new(Statement { shared, door, record, began, timeout_ms, permit, holdings, prepares_for }))
+        let (turn, holdings, prepares_for) = (Lock::default(), Holdings::default(), OnceLock::new());
+        Self(Arc::new(Statement { shared, door, record, began, timeout_ms, turn, holdings, prepares_for }))
+    }
+
+    /// Its turn has come.
+    pub(super) fn run(&self, turn: Turn) {
+        *self.0.turn.lock() = Some(turn);
+        let _ = self.0.record.progress.begun.set(());
     }
 
     pub(super) fn only_prepares(self, asker: &Visibility) -> Self {
@@ -210,9 +216,9 @@ impl Statement {
             return;
         }
         self.end(Ended::Failed(Failure::from(Exceeded::Time(0)).state.to_owned()));
-        let permit = self.permit.lock().take();
+        let turn = self.turn.lock().take();
         // It goes back here, without the lock.
-        drop(permit);
+        drop(turn);
     }
 
     fn end(&self, ended: Ended) {

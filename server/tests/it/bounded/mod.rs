@@ -9,6 +9,8 @@ mod strangers;
 mod revoked;
 mod memory;
 mod readers;
+mod flights;
+mod turns;
 
 use std::path::Path;
 
@@ -49,9 +51,14 @@ impl Bounded {
         self.status_mb("VmRSS:")
     }
 
-    /// The most that it has been.
+    /// The most that it has been, since the start or [`Bounded::forget_peak`].
     fn peak_mb(&self) -> f64 {
         self.status_mb("VmHWM:")
+    }
+
+    /// Has the peak be counted from now on.
+    fn forget_peak(&self) {
+        std::fs::write(Path::new("/proc").join(self.node.pid().to_string()).join("clear_refs"), "5").unwrap();
     }
 
     fn status_mb(&self, name: &str) -> f64 {
