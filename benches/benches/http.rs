@@ -11,15 +11,14 @@
 )]
 
 use std::fmt::Write;
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use benches::node::{self, Node};
 use benches::process;
-use serde_json::{Value, json};
+use serde_json::json;
 
-const AS_NODE: &str = "BENCH_AS_NODE";
 const TENANTS: usize = 1000;
 const TYPES: [&str; 4] = ["api.request", "llm.completion", "search.query", "storage.write"];
 const ID_DIGITS: usize = 16;
@@ -64,57 +63,8 @@ impl Body {
     }
 }
 
-/// The node, a process of its own.
-struct Node {
-    child: Child,
-    base: String,
-    key: String,
-    agent: ureq::Agent,
-}
-
-impl Node {
-    fn start(data: &std::path::Path) -> Self {
-        let itself = || {
-            let mut command = Command::new(std::env::current_exe().unwrap());
-            command.env(AS_NODE, "1");
-            command
-        };
-        let made = itself().args(["key", "create", "--platform", "--data"]).arg(data).output().unwrap();
-        let told = String::from_utf8(made.stdout).unwrap();
-        let key = told[told.find("tn_").unwrap()..].split(['"', '\n']).next().unwrap().to_owned();
-        let mut serve = itself();
-        serve.args(["serve", "--http", "127.0.0.1:0", "--postgres", "", "--data"]).arg(data).stderr(Stdio::piped());
-        let mut child = serve.spawn().unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
-        let ready = lines.find(|line| line.contains(" ready ")).unwrap();
-        // What it says later must not fill the pipe.
-        std::thread::spawn(move || lines.for_each(drop));
-        let address = ready.split("http=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
-        Self { child, base: format!("http://{address}"), key, agent: ureq::agent() }
-    }
-
-    fn send(&self, agent: &ureq::Agent, method: &str, path: &str, media: &str, body: &[u8]) -> Value {
-        let request = ureq::http::Request::builder()
-            .method(method)
-            .uri(format!("{}{path}", self.base))
-            .header("authorization", format!("Bearer {}", self.key))
-            .header("content-type", media)
-            .body(body)
-            .unwrap();
-        serde_json::from_slice(&agent.run(request).unwrap().body_mut().read_to_vec().unwrap()).unwrap()
-    }
-}
-
-impl Drop for Node {
-    fn drop(&mut self) {
-        // It may be gone already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 fn main() -> ExitCode {
-    if std::env::var_os(AS_NODE).is_some() {
+    if node::is_one() {
         return server::cli::main();
     }
     let measures = std::env::args().any(|argument| argument == "--bench");
@@ -122,21 +72,22 @@ fn main() -> ExitCode {
     let seconds = number("SECONDS", if measures { 20 } else { 1 });
     let (clients, events) = (number("CLIENTS", 4), number("EVENTS", 5000));
     let data = tempfile::tempdir().unwrap();
-    let node = Node::start(data.path());
+    let node = Node::start(data.path(), &[]);
+    let agent = ureq::agent();
     for event_type in TYPES {
         let dimension = |name: &str| json!({"name": name, "path": format!("$.{name}")});
         let meter = json!({"event_type": event_type, "value": "$.units", "aggregation": "sum",
             "dimensions": [dimension("region"), dimension("model")], "window": {"tumbling": {"size_s": 60}}});
         let path = format!("/v1/meters/{}", event_type.replace('.', "_"));
-        node.send(&node.agent, "PUT", &path, "application/json", meter.to_string().as_bytes());
+        node.json(&agent, "PUT", &path, "application/json", meter.to_string().as_bytes());
     }
     for tenant in 0..TENANTS {
         let body = json!({"tenant": format!("t{tenant:04}")}).to_string();
-        node.send(&node.agent, "POST", "/v1/tenants", "application/json", body.as_bytes());
+        node.json(&agent, "POST", "/v1/tenants", "application/json", body.as_bytes());
     }
 
     let (stop, admitted, ids) = (AtomicBool::new(false), AtomicU64::new(0), AtomicU64::new(0));
-    let cpu = || (process::cpu_s_of(node.child.id()), process::cpu_s_of(std::process::id()));
+    let cpu = || (process::cpu_s_of(node.pid()), process::cpu_s_of(std::process::id()));
     let (began, before) = (Instant::now(), cpu());
     let bytes = std::thread::scope(|scope| {
         let client = || {
@@ -144,7 +95,7 @@ fn main() -> ExitCode {
             while !stop.load(Ordering::Relaxed) {
                 let first = ids.fetch_add(events, Ordering::Relaxed);
                 let media = "application/cloudevents-batch+json";
-                let answer = node.send(&agent, "POST", "/v1/events", media, body.from(first));
+                let answer = node.json(&agent, "POST", "/v1/events", media, body.from(first));
                 assert_eq!(answer["admitted"], events, "{answer}");
                 admitted.fetch_add(events, Ordering::Relaxed);
             }
