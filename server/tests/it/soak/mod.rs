@@ -109,6 +109,8 @@ impl Soak {
         // Small files and an early move to the lake, so that all of it goes on all the time.
         let settings = [
             "postgres.address=127.0.0.1:0".to_owned(),
+            // Longer than a statement may take, so that whatever a drain cuts off hangs.
+            "drain_ms_max=45000".to_owned(),
             "flight.address=127.0.0.1:0".to_owned(),
             // Keys come and go here as fast as they can.
             "keys.tenant_per_minute_max=1000000".to_owned(),
