@@ -16,7 +16,7 @@ use datafusion::logical_expr::{
 };
 use datafusion::optimizer::analyzer::AnalyzerRule;
 
-use super::spelled;
+use super::{apart, spelled};
 
 const NAME: &str = "_days";
 /// What takes parts.
@@ -44,7 +44,10 @@ fn rewrite(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
     let names = NamePreserver::new(&plan);
     let changed = plan.map_expressions(|expression| {
         let name = names.save(&expression);
-        let changed = expression.transform_up(|part| Ok(with_days(part, &schema)))?;
+        let changed = expression.transform_up(|part| {
+            apart::heed()?;
+            Ok(with_days(part, &schema))
+        })?;
         Ok(if changed.transformed { changed.update_data(|part| name.restore(part)) } else { changed })
     })?;
     if changed.transformed { changed.map_data(LogicalPlan::recompute_schema) } else { Ok(changed) }
@@ -59,7 +62,7 @@ fn with_days(part: Expr, schema: &DFSchema) -> Transformed<Expr> {
         }
         // Days of both are added, and so are hours, however many they become.
         Expr::BinaryExpr(BinaryExpr { left, op: op @ (Operator::Plus | Operator::Minus), right })
-            if is_difference(&left, schema) && is_difference(&right, schema) =>
+            if is_difference(&right, schema) && is_difference(&left, schema) =>
         {
             let [left, right] = [left, right].map(|of| Box::new(function().call(vec![*of])));
             Transformed::yes(Expr::BinaryExpr(BinaryExpr { left, op, right }))

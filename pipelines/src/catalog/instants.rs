@@ -13,6 +13,8 @@ use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator, cast};
 use datafusion::optimizer::analyzer::AnalyzerRule;
 
+use super::apart;
+
 /// Functions whose arguments become of one type.
 const OF_ONE_TYPE: [&str; 4] = ["coalesce", "greatest", "least", "nullif"];
 
@@ -38,7 +40,10 @@ fn rewrite(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
     let names = NamePreserver::new(&plan);
     let changed = plan.map_expressions(|expression| {
         let name = names.save(&expression);
-        let changed = expression.transform_up(|part| Ok(changed(part, &schema)))?;
+        let changed = expression.transform_up(|part| {
+            apart::heed()?;
+            Ok(changed(part, &schema))
+        })?;
         Ok(if changed.transformed { changed.update_data(|part| name.restore(part)) } else { changed })
     })?;
     if changed.transformed { changed.map_data(LogicalPlan::recompute_schema) } else { Ok(changed) }
@@ -46,7 +51,7 @@ fn rewrite(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
 
 fn changed(mut part: Expr, schema: &DFSchema) -> Transformed<Expr> {
     let made = match &mut part {
-        Expr::BinaryExpr(BinaryExpr { left, op, right }) if compares(*op) || *op == Operator::Minus => {
+        Expr::BinaryExpr(BinaryExpr { left, op, right }) if takes(*op, right, schema) => {
             begun(&mut [left.as_mut(), right.as_mut()], schema)
         }
         Expr::Between(Between { expr, low, high, .. }) => {
@@ -70,9 +75,11 @@ fn changed(mut part: Expr, schema: &DFSchema) -> Transformed<Expr> {
     if made { Transformed::yes(part) } else { Transformed::no(part) }
 }
 
-fn compares(op: Operator) -> bool {
-    use Operator::{Eq, Gt, GtEq, IsDistinctFrom, IsNotDistinctFrom, Lt, LtEq, NotEq};
-    matches!(op, Eq | NotEq | Lt | LtEq | Gt | GtEq | IsDistinctFrom | IsNotDistinctFrom)
+/// Whether an operation may be one of a date and an instant; a long chain is on its left.
+fn takes(op: Operator, right: &Expr, schema: &DFSchema) -> bool {
+    use Operator::{Eq, Gt, GtEq, IsDistinctFrom, IsNotDistinctFrom, Lt, LtEq, Minus, NotEq};
+    matches!(op, Eq | NotEq | Lt | LtEq | Gt | GtEq | IsDistinctFrom | IsNotDistinctFrom | Minus)
+        && matches!(right.get_type(schema), Ok(DataType::Date32 | DataType::Timestamp(_, Some(_))))
 }
 
 /// Makes instants of the dates among `all` if one of them is an instant; whether there were any.

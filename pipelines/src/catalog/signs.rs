@@ -15,6 +15,9 @@ use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, cast};
 use datafusion::optimizer::analyzer::AnalyzerRule;
 
+/// Functions that give such numbers: a type is not asked for at each level, since a long chain would take long.
+const FUNCTIONS: [&str; 4] = ["array_length", "array_ndims", "array_position", "cardinality"];
+
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Signs;
@@ -56,7 +59,11 @@ fn rewrite(plan: LogicalPlan, changed: &Cell<bool>) -> Result<Transformed<Logica
 }
 
 fn signed(part: Expr, schema: &DFSchema) -> Transformed<Expr> {
-    let is_one = matches!(part, Expr::Column(_) | Expr::ScalarFunction(_))
-        && part.get_type(schema).is_ok_and(|of| of == DataType::UInt64);
+    let may_be = match &part {
+        Expr::Column(_) => true,
+        Expr::ScalarFunction(call) => FUNCTIONS.contains(&call.name()),
+        _ => false,
+    };
+    let is_one = may_be && part.get_type(schema).is_ok_and(|of| of == DataType::UInt64);
     if is_one { Transformed::yes(cast(part, DataType::Int64)) } else { Transformed::no(part) }
 }
