@@ -99,13 +99,15 @@ const BY_ROWS: &[&str] = &[
     "lag({same}) OVER ({rows})",
     "lead({same}) OVER ({rows})",
     "lag({same}, 2) OVER ({rows})",
-    "lead({same}, 1, {same}) OVER ({rows})",
     "first_value({same}) OVER ({rows})",
     "last_value({same}) OVER ({rows})",
     "last_value({same}) OVER ({rows} ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)",
     "nth_value({same}, 2) OVER ({rows})",
     "first_value({same}) OVER ({rows} ROWS BETWEEN 2 PRECEDING AND CURRENT ROW)",
 ];
+
+/// One that names what stands for no row. A decimal there would get the digits of the others.
+const OR_ELSE: &str = "lead({same}, 1, {same}) OVER ({rows})";
 
 /// And those of numbers.
 const NUMBERS_BY_ROWS: &[(Kind, &str)] = &[
@@ -142,6 +144,7 @@ impl Grammar {
         if key.is_some() {
             rules.extend(NUMBERS_BY_ROWS.iter().filter(|(of, _)| *of == kind).map(|(_, rule)| *rule));
             rules.extend(BY_ROWS);
+            rules.extend((kind != Kind::Decimal).then_some(OR_ELSE));
         }
         // Intervals are compared by their length, of which many look otherwise.
         if kind == Kind::Span {

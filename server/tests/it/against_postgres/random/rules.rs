@@ -135,7 +135,7 @@ const FLAG: &[&str] = &[
     "({date} {not}BETWEEN {date} AND {date})",
     "({text} {not}IN ({word}, {word}, {text}))",
     "({int} {not}IN ({n}, {n}, {int}))",
-    "({decimal} {not}IN ({n}, {decimal}))",
+    "({decimal} {not}IN ({n}, 1.5))",
     "({text} {not}LIKE {like})",
     "({text} {not}ILIKE {like})",
     "({text} ~ {regex})",
