@@ -1,8 +1,8 @@
 //! Differences of instants where intervals are wanted: they have days, as in Postgres.
 //!
-//! DataFusion knows a difference as a length and casts it to an interval without days, and it takes no parts of one that are
-//! not whole. On the plan, since it takes types: before types are coerced for what takes an interval itself, and after for
-//! what is cast then. Not here: how intervals compare ([`super::spans`]).
+//! DataFusion knows a difference as a length and casts it to an interval without days, and it takes no parts of one
+//! that are not whole. On the plan, since it takes types: before types are coerced for what takes an interval itself,
+//! and after for what is cast then. Not here: how intervals compare ([`super::spans`]).
 
 use arrow::datatypes::{DataType, IntervalUnit};
 use datafusion::common::config::ConfigOptions;

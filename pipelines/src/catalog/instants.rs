@@ -1,7 +1,8 @@
 //! Dates among instants: a date is the instant at which it begins in the session's zone, as in Postgres.
 //!
 //! DataFusion compares the two without a zone, as if all days began in that of Greenwich. On the plan before types are
-//! coerced, since it takes types. Not here: texts ([`super::text_times`]), and times without a zone, which DataFusion takes so.
+//! coerced, since it takes types. Not here: texts ([`super::text_times`]), and times without a zone, which DataFusion
+//! takes so.
 
 use arrow::datatypes::DataType;
 use datafusion::common::config::ConfigOptions;

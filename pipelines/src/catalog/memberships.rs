@@ -1,9 +1,9 @@
 //! `NOT IN` of a subquery, where DataFusion would take a null among its rows for one that is not equal.
 //!
-//! In Postgres nothing is known to be outside of rows among which a null is. DataFusion knows that where the comparison is a
-//! condition of its own and has a column to join by; elsewhere it marks the rows that are found, and what is not found counts
-//! as outside. That is refused unless neither side can be null. On the plan, since it takes what may be null. Not here: how
-//! rows are compared one by one.
+//! In Postgres nothing is known to be outside of rows among which a null is. DataFusion knows that where the comparison
+//! is a condition of its own and has a column to join by; elsewhere it marks the rows that are found, and what is not
+//! found counts as outside. That is refused unless neither side can be null. On the plan, since it takes what may be
+//! null. Not here: how rows are compared one by one.
 
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};

@@ -1,8 +1,8 @@
 //! Whole numbers without a sign are numbers with one: lengths of arrays, and numbers of rows in a window.
 //!
 //! Postgres has none without. DataFusion takes the difference of one and a number with a sign for a decimal, so that
-//! `(row_number() OVER () - 1) / 2` would not be rounded down. On the plan, since it takes types; before all else, since
-//! arithmetic goes by them.
+//! `(row_number() OVER () - 1) / 2` would not be rounded down. On the plan, since it takes types; before all else,
+//! since arithmetic goes by them.
 
 use std::cell::Cell;
 

@@ -1,7 +1,7 @@
 //! An aggregate without groups has one row, whatever is asked of that row.
 //!
-//! DataFusion moves a condition on constants below it, where it takes rows away and not the total of none: of
-//! `SELECT * FROM (SELECT 'x' AS a, count(*) FROM events) WHERE a = 'y'` a count of zero would come. A limit that takes nothing
+//! DataFusion moves a condition on constants below it, where it takes rows away and not the total of none: of `SELECT *
+//! FROM (SELECT 'x' AS a, count(*) FROM events) WHERE a = 'y'` a count of zero would come. A limit that takes nothing
 //! away lies in between, and nothing is moved through a limit. The same for grouping sets, one of which may be empty.
 
 use datafusion::common::Result;

@@ -1,9 +1,9 @@
-//! `floor` and `ceil` of a decimal are whole numbers, without the zeros that its scale would have behind the point; and `round`
-//! has one type from when it is planned until it runs.
+//! `floor` and `ceil` of a decimal are whole numbers, without the zeros that its scale would have behind the point; and
+//! `round` has one type from when it is planned until it runs.
 //!
-//! On the plan, since it takes types. The type of `round(x, 1)` follows from the constant: DataFusion sees it where it is a
-//! constant and not where it is cast, and so would coerce the branches of a `CASE` to another type than the one that it
-//! computes, with digits lost. Not here: rounding itself, which DataFusion does.
+//! On the plan, since it takes types. The type of `round(x, 1)` follows from the constant: DataFusion sees it where it
+//! is a constant and not where it is cast, and so would coerce the branches of a `CASE` to another type than the one
+//! that it computes, with digits lost. Not here: rounding itself, which DataFusion does.
 
 use arrow::datatypes::DataType;
 use datafusion::common::config::ConfigOptions;

@@ -1,9 +1,9 @@
 //! Arithmetic that gives what Postgres gives, or an error: never a number that wrapped, and no infinity.
 //!
-//! On the plan, since it takes types: whole numbers overflow (22003), what is divided by zero has no result (22012), a decimal
-//! is divided to sixteen digits behind the point and averaged so, a cast to a whole number rounds, and a sum of small constants is a whole
-//! number. The functions that stand for operators have their names, so that columns keep theirs. Not here: sums
-//! (`metering::functions::sum`), texts ([`super::text_times`]).
+//! On the plan, since it takes types: whole numbers overflow (22003), what is divided by zero has no result (22012), a
+//! decimal is divided to sixteen digits behind the point and averaged so, a cast to a whole number rounds, and a sum of
+//! small constants is a whole number. The functions that stand for operators have their names, so that columns keep
+//! theirs. Not here: sums (`metering::functions::sum`), texts ([`super::text_times`]).
 
 mod checked;
 mod divide;
@@ -25,7 +25,8 @@ use arrow::datatypes::DataType;
 use super::apart;
 
 const AVERAGE: &str = "avg";
-/// Digits behind the point of what an average is taken of; DataFusion's has four more, and so sixteen as a quotient has.
+/// Digits behind the point of what an average is taken of; DataFusion's has four more, and so sixteen as a quotient
+/// has.
 const AVERAGED_DIGITS: i8 = 12;
 const DIGITS_MAX: u8 = 38;
 

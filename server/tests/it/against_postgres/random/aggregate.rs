@@ -6,8 +6,8 @@ use super::kind::{Kind, Scope};
 /// One in so many aggregates has a filter.
 const FILTERS: u64 = 4;
 
-/// The aggregates that give a kind. A `mode()` or an order that is none would be chance, and a sum of intervals is known to
-/// differ.
+/// The aggregates that give a kind. A `mode()` or an order that is none would be chance, and a sum of intervals is
+/// known to differ.
 fn aggregates(kind: Kind) -> &'static [&'static str] {
     match kind {
         Kind::Flag => &["bool_and({flag})", "bool_or({flag})", "every({flag})"],

@@ -1,7 +1,8 @@
 //! What of two answers is compared: all but digits that are known to differ.
 //!
-//! `docs/SQL_DIFFERENCES.md` says that a number may have more or fewer zeros behind its point, and that a quotient, an average
-//! or a float's sum may differ by less than a billionth. So numbers are compared by nine digits, and their bytes not at all.
+//! `docs/SQL_DIFFERENCES.md` says that a number may have more or fewer zeros behind its point, and that a quotient, an
+//! average or a float's sum may differ by less than a billionth. So numbers are compared by nine digits, and their
+//! bytes not at all.
 
 use std::fmt::Write;
 

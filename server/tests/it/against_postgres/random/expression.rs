@@ -34,7 +34,8 @@ impl Grammar {
         self.expand(rule, kind, scope, depth - 1)
     }
 
-    /// An expression of `kind` that is not a literal alone, if anything of its kind is in scope: what a query groups by.
+    /// An expression of `kind` that is not a literal alone, if anything of its kind is in scope: what a query groups
+    /// by.
     pub(super) fn key(&mut self, kind: Kind, scope: &Scope) -> Option<String> {
         let columns = scope.columns(kind);
         let of_kind = |this: &mut Self, kind| this.one_of(&scope.columns(kind));

@@ -1,7 +1,7 @@
 //! Random statements: queries with and without groups, windows, set operations, `WITH`, and expressions alone.
 //!
-//! Statements are such that PostgreSQL has one answer to them and no error, as far as that can be had by kinds alone: rows
-//! come as a bag, or are ordered by all columns where a limit cuts them.
+//! Statements are such that PostgreSQL has one answer to them and no error, as far as that can be had by kinds alone:
+//! rows come as a bag, or are ordered by all columns where a limit cuts them.
 
 use super::kind::{Kind, Scope, Table};
 use crate::isolation::random::Random;
@@ -94,12 +94,12 @@ impl Grammar {
     fn select(&mut self, kinds: &[Kind], depth: u32, windows: bool) -> String {
         let (from, scope) = self.from(depth);
         let compares = !kinds.contains(&Kind::Span);
-        let values = kinds.iter().map(|kind| match windows && !self.one_in(2) {
-            true => self.window(*kind, &scope),
-            false => {
-                let depth = 1 + self.random.below(3) as u32;
-                self.value(*kind, &scope, depth)
+        let values = kinds.iter().map(|kind| {
+            if windows && self.one_in(2) {
+                return self.window(*kind, &scope);
             }
+            let depth = 1 + self.random.below(3) as u32;
+            self.value(*kind, &scope, depth)
         });
         let values = named(values.collect());
         let distinct = if compares && self.one_in(10) { "DISTINCT " } else { "" };

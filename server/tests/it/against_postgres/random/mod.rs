@@ -1,12 +1,12 @@
 //! Random statements of a typed grammar to a node and to PostgreSQL: each is answered alike, or refused by the node.
 //!
-//! [`grammar`] makes statements, [`expression`] what stands in them by [`rules`], [`aggregate`] and [`from`] parts of their
-//! own; [`alike`] is what of two answers is compared. What is known to differ is not asked; each place that leaves something
-//! out says why.
+//! [`grammar`] makes statements, [`expression`] what stands in them by [`rules`], [`aggregate`] and [`from`] parts of
+//! their own; [`alike`] is what of two answers is compared. What is known to differ is not asked; each place that
+//! leaves something out says why.
 //!
-//! `TENANTRY_AGAINST_POSTGRES_RANDOM` sets how many, `TENANTRY_SEED` which. The seed is the same each time unless one is
-//! given: a statement that nobody asked before may find what nobody knew, and that should not stop who changed something
-//! else. `TENANTRY_AGAINST_POSTGRES_REFUSED=1` shows what is refused.
+//! `TENANTRY_AGAINST_POSTGRES_RANDOM` sets how many, `TENANTRY_SEED` which. The seed is the same each time unless one
+//! is given: a statement that nobody asked before may find what nobody knew, and that should not stop who changed
+//! something else. `TENANTRY_AGAINST_POSTGRES_REFUSED=1` shows what is refused.
 
 mod kind;
 mod rules;
@@ -56,8 +56,8 @@ fn key(view: &str) -> &'static [&'static str] {
     }
 }
 
-/// Columns that are left out: one begins before our era, which is written otherwise, and one is a number without a sign, which
-/// few functions take.
+/// Columns that are left out: one begins before our era, which is written otherwise, and one is a number without a
+/// sign, which few functions take.
 const LEFT_OUT: [&str; 2] = ["watermark", "shard"];
 
 /// The views as the node describes them.

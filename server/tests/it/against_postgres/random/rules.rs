@@ -1,14 +1,19 @@
 //! The grammar's rules: how an expression of a kind is made of others.
 //!
-//! `{text}` stands for an expression of that kind, `{same}` for one of the rule's own kind, `{n}` for 1 to 9, and a name of
-//! [`words`] for one of its texts. `{x=text}` is told again by `{x}`.
+//! `{text}` stands for an expression of that kind, `{same}` for one of the rule's own kind, `{n}` for 1 to 9, and a
+//! name of [`words`] for one of its texts. `{x=text}` is told again by `{x}`.
 //!
-//! What is not here would be answered otherwise than by PostgreSQL for a reason that `docs/SQL_DIFFERENCES.md` gives, or be an
-//! error for some rows: whole numbers are multiplied by small ones and divided by what is not zero; decimals are not cast to
-//! text (digits behind the point), floats not rounded (half to even), a date has no interval added (it stays a date), parts of
-//! intervals are not taken, `concat` gets texts and whole numbers, arrays are not cast to text nor asked for a length that PostgreSQL
-//! does not know (of none). An instant that is truncated is
-//! none of a group without values, whose bits DataFusion takes for a number that overflows where builds look for that.
+//! What is not here would be answered otherwise than by PostgreSQL for a reason that `docs/SQL_DIFFERENCES.md` gives,
+//! or be an error for some rows:
+//! - whole numbers are multiplied by small ones and divided by what is not zero, since PostgreSQL's have 32 bits here
+//!   and there;
+//! - decimals are not cast to text (digits behind the point), floats are not rounded (half to even);
+//! - a date has no interval added (it stays a date), parts of intervals are not taken;
+//! - `concat` gets texts and whole numbers; arrays are neither cast to text nor asked for the length of a dimension;
+//! - what is truncated is never null: DataFusion takes a null's bits for a number, which overflows where builds look
+//!   for that;
+//! - a list of constants is not compared with a constant decimal, on which DataFusion panics if the list has a call;
+//! - `quote_ident` quotes nothing yet.
 
 use super::kind::Kind;
 
