@@ -10,7 +10,7 @@ use datafusion::common::{Result, plan_err};
 use datafusion::error::DataFusionError;
 use datafusion::sql::sqlparser::ast::{
     Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, ObjectName, Query,
-    Select, Statement, TableFactor, Value, ValueWithSpan, VisitMut, VisitorMut,
+    Select, Statement, TableFactor, UnaryOperator, Value, ValueWithSpan, VisitMut, VisitorMut,
 };
 
 use super::names::Numbering;
@@ -90,6 +90,15 @@ impl VisitorMut for Rewrite<'_> {
             Expr::Extract { .. } => {
                 if let Some(typed) = parts::extract(expression) {
                     *expression = typed;
+                }
+            }
+            // DataFusion would write the sign before the text, where it holds for its first part only.
+            Expr::UnaryOp { op: UnaryOperator::Minus, expr } if matches!(**expr, Expr::Interval(_)) => {
+                **expr = Expr::Nested(expr.clone());
+            }
+            Expr::Substring { expr, substring_from: Some(from), substring_for: None, .. } => {
+                if let Some(found) = similar::found(expr, from) {
+                    *expression = found;
                 }
             }
             Expr::Cast { .. } => {

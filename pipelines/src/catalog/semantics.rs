@@ -12,10 +12,15 @@ use datafusion::optimizer::analyzer::type_coercion::TypeCoercion;
 
 use super::arithmetic::Arithmetic;
 use super::bounds::Growth;
+use super::differences::Differences;
+use super::instants::Instants;
+use super::memberships::Memberships;
+use super::signs::Signs;
 use super::spans::Spans;
 use super::text_times::TextTimes;
+use super::totals::Totals;
 use super::wholes::Wholes;
-use super::{arithmetic, casts, spans, text_times, written, zone};
+use super::{arithmetic, casts, differences, spans, text_times, written, zone};
 
 /// See the module.
 pub(crate) struct Semantics;
@@ -31,19 +36,31 @@ impl Semantics {
     /// DataFusion's rules with ours among them.
     pub(crate) fn rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
         vec![
+            Arc::new(Signs),
+            Arc::new(Instants),
             Arc::new(Arithmetic),
             Arc::new(Wholes),
             Arc::new(Spans),
+            Arc::new(Memberships),
+            Arc::new(Differences),
             Arc::new(ResolveGroupingFunction::new()),
             Arc::new(TypeCoercion::new()),
+            Arc::new(Differences),
             Arc::new(TextTimes),
+            Arc::new(Totals),
             Arc::new(Growth),
         ]
     }
 
     /// What rules and rewritten syntax call.
     pub(crate) fn functions() -> Vec<ScalarUDF> {
-        let own = [casts::function(), spans::function(), text_times::function(), written::function()];
+        let own = [
+            casts::function(),
+            differences::function(),
+            spans::function(),
+            text_times::function(),
+            written::function(),
+        ];
         arithmetic::functions().into_iter().chain(zone::functions()).chain(own).collect()
     }
 }

@@ -10,7 +10,7 @@ mod expression;
 mod grammar;
 mod neighbours;
 #[path = "../../../pipelines/tests/it/views/random.rs"]
-mod random;
+pub(crate) mod random;
 
 use std::process::Command;
 use std::time::Instant;

@@ -1,9 +1,9 @@
 //! Arithmetic that gives what Postgres gives, or an error: never a number that wrapped, and no infinity.
 //!
-//! On the plan, since it takes types: whole numbers overflow (22003), what is divided by zero has no result (22012), a decimal
-//! is divided to sixteen digits behind the point, a cast to a whole number rounds, and a sum of small constants is a whole
-//! number. The functions that stand for operators have their names, so that columns keep theirs. Not here: sums
-//! (`metering::functions::sum`), texts ([`super::text_times`]).
+//! On the plan, since it takes types: whole numbers overflow (22003), what is divided by zero has no result (22012), a
+//! decimal is divided to sixteen digits behind the point and averaged so, a cast to a whole number rounds, and a sum of
+//! small constants is a whole number. The functions that stand for operators have their names, so that columns keep
+//! theirs. Not here: sums (`metering::functions::sum`), texts ([`super::text_times`]).
 
 mod checked;
 mod divide;
@@ -23,6 +23,12 @@ use datafusion::optimizer::analyzer::AnalyzerRule;
 use arrow::datatypes::DataType;
 
 use super::apart;
+
+const AVERAGE: &str = "avg";
+/// Digits behind the point of what an average is taken of; DataFusion's has four more, and so sixteen as a quotient
+/// has.
+const AVERAGED_DIGITS: i8 = 12;
+const DIGITS_MAX: u8 = 38;
 
 /// What operators and casts become.
 pub(super) fn functions() -> Vec<ScalarUDF> {
@@ -76,6 +82,16 @@ fn changed(part: Expr, schema: &DFSchema) -> Transformed<Expr> {
         Expr::TryCast(TryCast { ref expr, ref field }) if field.data_type().is_integer() => rounded(expr, schema)
             .map(|rounded| Expr::TryCast(TryCast { expr: Box::new(rounded), field: field.clone() })),
         Expr::AggregateFunction(ref call) if call.func.name() == "sum" => small_sum(call, schema),
+        Expr::AggregateFunction(mut call) if call.func.name() == AVERAGE => {
+            let changed = with_digits(&mut call.params.args, schema);
+            let call = Expr::AggregateFunction(call);
+            return if changed { Transformed::yes(call) } else { Transformed::no(call) };
+        }
+        Expr::WindowFunction(mut window) if window.fun.name() == AVERAGE => {
+            let changed = with_digits(&mut window.params.args, schema);
+            let window = Expr::WindowFunction(window);
+            return if changed { Transformed::yes(window) } else { Transformed::no(window) };
+        }
         _ => None,
     };
     made.map_or_else(|| Transformed::no(part), Transformed::yes)
@@ -112,6 +128,16 @@ fn operated(operation: BinaryExpr, schema: &DFSchema) -> Transformed<Expr> {
 fn rounded(of: &Expr, schema: &DFSchema) -> Option<Expr> {
     let of_type = of.get_type(schema).ok()?;
     ((of_type.is_decimal() || of_type.is_floating()) && !whole::is_one(of)).then(|| whole::call(of.clone()))
+}
+
+/// Gives the decimals that an average is taken of the digits that it needs; whether they had fewer.
+fn with_digits(averaged: &mut [Expr], schema: &DFSchema) -> bool {
+    let [of] = averaged else { return false };
+    if !matches!(of.get_type(schema), Ok(DataType::Decimal128(_, scale)) if scale < AVERAGED_DIGITS) {
+        return false;
+    }
+    *of = cast(of.clone(), DataType::Decimal128(DIGITS_MAX, AVERAGED_DIGITS));
+    true
 }
 
 /// A constant is a 64-bit number to DataFusion and one of 32 bits to Postgres, whose sum is one of 64.

@@ -12,6 +12,7 @@ mod site;
 mod corpus;
 mod outcome;
 mod verdict;
+mod random;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};

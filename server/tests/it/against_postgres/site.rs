@@ -15,7 +15,7 @@ use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
 use crate::{answer, clients};
 
 /// What is copied: all views whose rows stay while statements run.
-const VIEWS: [&str; 11] = [
+pub(super) const VIEWS: [&str; 11] = [
     "events",
     "late_events",
     "rejections",

@@ -121,3 +121,5 @@ SELECT greatest(VARIADIC ARRAY[1, 2])
 SELECT format('%s', ARRAY[1, 2])
 SELECT concat(ARRAY[1, 2])
 SELECT 'x' || ARRAY['y']
+SELECT (cardinality(ARRAY[1, 2, 3]) - 1) / 4
+SELECT (array_length(string_to_array('a-b-c', '-'), 1) - 1) / 4

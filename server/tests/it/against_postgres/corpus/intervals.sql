@@ -119,3 +119,15 @@ SELECT interval '178956970 years'
 SELECT interval '1 month 31 days' > interval '2 months'
 SELECT interval '1 year 1 day' > interval '366 days'
 SELECT justify_interval(max(time) - min(time)) FROM events
+SELECT - interval '1 year 2 months'
+SELECT - interval '1 day 2 hours 3 minutes'
+SELECT interval '1 week' - (- interval '1 day 2 hours')
+SELECT interval '1 day' + (timestamp '2026-03-05 12:00' - timestamp '2026-03-01')
+SELECT coalesce(timestamp '2026-03-05 12:00' - timestamp '2026-03-01', interval '1 day')
+SELECT CASE WHEN late THEN interval '1 day' ELSE time - timestamptz '2026-01-01 00:00+00' END FROM events ORDER BY revision LIMIT 2
+SELECT (timestamp '2026-03-05 12:00' - timestamp '2026-03-01')::interval
+SELECT timestamp '2026-03-05 12:00' - timestamp '2026-03-01' UNION ALL SELECT interval '1 day'
+SELECT extract(epoch FROM timestamp '2026-03-05 12:00:00.25' - timestamp '2026-03-01')
+SELECT extract(epoch FROM max(time) - min(time)) FROM events
+SELECT extract(day FROM max(time) - min(time)), extract(hour FROM max(time) - min(time)) FROM events
+SELECT max(extract(epoch FROM admitted_at - time)) > 0 FROM events

@@ -169,3 +169,9 @@ SELECT random() BETWEEN 0 AND 1
 SELECT 3.14159::numeric(3,2)
 SELECT 3.14159::numeric(6,5)
 SELECT ceil(value), floor(value), round(value), trunc(value) FROM meter_latency ORDER BY tenant, window_start LIMIT 20
+SELECT CASE WHEN false THEN round(1.55, 1) ELSE 1.55 END
+SELECT CASE WHEN value < 0 THEN round(value, 1) ELSE value END FROM usage ORDER BY tenant, meter, window_start, dimensions LIMIT 5
+SELECT coalesce(round(nullif(value, value), 1), value) FROM usage ORDER BY tenant, meter, window_start, dimensions LIMIT 5
+SELECT least(1.5, round(10.0, -1)), greatest(round(2.345, 2), 1.2345)
+SELECT round(1.25, 1) UNION ALL SELECT 1.255
+SELECT avg(floor(value)), avg(value::numeric(20, 2)) FROM usage

@@ -72,3 +72,19 @@ SELECT tenant FROM tenants t WHERE (SELECT count(*) FROM events e WHERE e.tenant
 SELECT tenant FROM tenants t ORDER BY (SELECT count(*) FROM events e WHERE e.tenant = t.tenant) DESC, tenant
 SELECT tenant, CASE WHEN EXISTS (SELECT 1 FROM quotas q WHERE q.tenant = t.tenant) THEN 'limited' ELSE 'free' END FROM tenants t ORDER BY 1
 SELECT count(*) FROM tenants t WHERE 'tokens' IN (SELECT meter FROM quotas q WHERE q.tenant = t.tenant)
+-- A total is one row, whatever is asked of it.
+SELECT * FROM (SELECT 'x' AS a, count(*) AS n FROM tenants) t WHERE a = 'y'
+SELECT * FROM (SELECT 'calls' AS kind, count(*) AS n FROM events WHERE type = 'call' UNION ALL SELECT 'logins', count(*) FROM events WHERE type = 'login') t WHERE kind = 'calls'
+SELECT * FROM (SELECT 'x' AS a, tenant, count(*) AS n FROM events GROUP BY ROLLUP (tenant)) t WHERE a = 'y'
+SELECT t.a FROM tenants JOIN (SELECT 'x' AS a, count(*) AS n FROM events) t ON t.a = 'y'
+SELECT tenants.tenant, t.a FROM tenants LEFT JOIN (SELECT 'x' AS a, count(*) AS n FROM events) t ON t.a = 'y' ORDER BY tenants.tenant
+SELECT * FROM (SELECT max(value) AS m, 'x' AS a FROM usage) t WHERE a = 'x' AND m > 0
+-- Nulls among the rows of NOT IN.
+SELECT count(*) FROM tenants WHERE tenant NOT IN (SELECT subject FROM events)
+SELECT count(*) FROM tenants WHERE 'a' NOT IN (SELECT subject FROM events)
+SELECT count(*) FROM tenants WHERE NOT (tenant IN (SELECT subject FROM events))
+SELECT count(*) FROM tenants WHERE tenant NOT IN (SELECT subject FROM events) OR tenant = 'x'
+SELECT count(*) FROM tenants WHERE tenant IN (SELECT subject FROM events) OR tenant = 'acme'
+SELECT count(*) FROM tenants WHERE (plan IN (SELECT subject FROM events)) IS UNKNOWN
+SELECT count(*) FROM tenants WHERE 'acme' NOT IN (SELECT tenant FROM events)
+SELECT count(*) FROM tenants WHERE tenant NOT IN (SELECT tenant FROM quotas) OR tenant = 'acme'

@@ -87,7 +87,7 @@ SELECT time::date, type, count(*) FROM events GROUP BY 1, 2 ORDER BY 1, 2 LIMIT 
 SELECT DISTINCT time::date FROM events ORDER BY 1 DESC LIMIT 5
 SELECT time::time FROM events ORDER BY revision LIMIT 5
 SELECT time::timestamp FROM events ORDER BY revision LIMIT 5
-SELECT time::timestamp(0), time::timestamptz(3) FROM events ORDER BY revision LIMIT 5
+SELECT time::timestamp(0), time::timestamptz(3) FROM events ORDER BY id LIMIT 8
 SELECT current_timestamp(0) <= now() + interval '1 second'
 SELECT period_start, period_end, period_end - period_start FROM quotas ORDER BY tenant, meter, kind
 SELECT period_start + interval '1 month' = period_end FROM quotas WHERE period = 'month' ORDER BY tenant, meter, kind

@@ -55,3 +55,6 @@ SELECT x, first_value(x) OVER (ORDER BY x DESC) FROM (VALUES (1.5), (2.25)) AS t
 SELECT x, ntile(2) OVER (ORDER BY x), ntile(5) OVER (ORDER BY x DESC) FROM (VALUES (1), (2), (3)) AS t(x) ORDER BY x
 SELECT x, lead(x, 1, -1) OVER (ORDER BY x), lead(x, 5) OVER (ORDER BY x) FROM (VALUES (1), (2), (3)) AS t(x) ORDER BY x
 SELECT tenant, sum(CASE WHEN fresh THEN 1 ELSE 0 END) OVER (PARTITION BY tenant ORDER BY time) AS session, id FROM (SELECT tenant, id, time, coalesce(time - lag(time) OVER (PARTITION BY tenant ORDER BY time) > interval '10 hours', true) AS fresh FROM events) t ORDER BY tenant, time LIMIT 15
+SELECT tenant, (row_number() OVER (ORDER BY tenant) - 1) / 2 AS pair FROM tenants ORDER BY tenant
+SELECT tenant, rank() OVER (ORDER BY tenant) / 2, (dense_rank() OVER (ORDER BY tenant) - 5) / 2, ntile(2) OVER (ORDER BY tenant) / 2 FROM tenants ORDER BY tenant
+SELECT n % 2, count(*) FROM (SELECT row_number() OVER (ORDER BY revision) AS n FROM events) t GROUP BY 1 ORDER BY 1

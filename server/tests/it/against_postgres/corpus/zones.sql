@@ -50,6 +50,11 @@ SELECT extract(epoch FROM timestamptz '2026-07-01 00:00+00')
 SELECT extract(epoch FROM timestamp '2026-07-01 00:00')
 SELECT count(*) FROM events WHERE time >= '2026-11-01' AND time < '2026-11-02'
 SELECT count(*) FROM events WHERE time::date = date '2026-11-01'
+SELECT count(*) FROM events WHERE time < date '2026-11-01'
+SELECT count(*) FROM events WHERE time BETWEEN date '2026-11-01' AND date '2026-11-02'
+SELECT count(*) FROM meter_calls WHERE window_start = window_start::date
+SELECT timestamptz '2026-03-01 05:00:00+00' = date '2026-03-01'
+SELECT greatest(time, time::date), time - time::date FROM events ORDER BY revision LIMIT 2
 SELECT count(*) FROM events WHERE time > timestamp '2026-11-01 00:00'
 SELECT min(time), max(time) FROM events
 SELECT window_start, window_end FROM usage ORDER BY window_start, window_end LIMIT 5

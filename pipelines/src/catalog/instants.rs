@@ -1,0 +1,99 @@
+//! Dates among instants: a date is the instant at which it begins in the session's zone, as in Postgres.
+//!
+//! DataFusion compares the two without a zone, as if all days began in that of Greenwich. On the plan before types are
+//! coerced, since it takes types. Not here: texts ([`super::text_times`]), and times without a zone, which DataFusion
+//! takes so.
+
+use arrow::datatypes::DataType;
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::common::{DFSchema, Result};
+use datafusion::logical_expr::expr::{Between, InList};
+use datafusion::logical_expr::expr_rewriter::NamePreserver;
+use datafusion::logical_expr::utils::merge_schema;
+use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator, cast};
+use datafusion::optimizer::analyzer::AnalyzerRule;
+
+use super::apart;
+
+/// Functions whose arguments become of one type.
+const OF_ONE_TYPE: [&str; 4] = ["coalesce", "greatest", "least", "nullif"];
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Instants;
+
+impl AnalyzerRule for Instants {
+    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
+        plan.transform_up_with_subqueries(rewrite).data()
+    }
+
+    fn name(&self) -> &str {
+        "instants"
+    }
+}
+
+fn rewrite(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
+    if matches!(plan, LogicalPlan::Limit(_) | LogicalPlan::Statement(_)) {
+        return Ok(Transformed::no(plan));
+    }
+    let schema = merge_schema(&plan.inputs());
+    let names = NamePreserver::new(&plan);
+    let changed = plan.map_expressions(|expression| {
+        let name = names.save(&expression);
+        let changed = expression.transform_up(|part| {
+            apart::heed()?;
+            Ok(changed(part, &schema))
+        })?;
+        Ok(if changed.transformed { changed.update_data(|part| name.restore(part)) } else { changed })
+    })?;
+    if changed.transformed { changed.map_data(LogicalPlan::recompute_schema) } else { Ok(changed) }
+}
+
+fn changed(mut part: Expr, schema: &DFSchema) -> Transformed<Expr> {
+    let made = match &mut part {
+        Expr::BinaryExpr(BinaryExpr { left, op, right }) if takes(*op, right, schema) => {
+            begun(&mut [left.as_mut(), right.as_mut()], schema)
+        }
+        Expr::Between(Between { expr, low, high, .. }) => {
+            begun(&mut [expr.as_mut(), low.as_mut(), high.as_mut()], schema)
+        }
+        Expr::InList(InList { expr, list, .. }) => {
+            let mut all = vec![expr.as_mut()];
+            all.extend(list);
+            begun(&mut all, schema)
+        }
+        Expr::ScalarFunction(call) if OF_ONE_TYPE.contains(&call.name()) => {
+            begun(&mut call.args.iter_mut().collect::<Vec<_>>(), schema)
+        }
+        Expr::Case(case) => {
+            let thens = case.when_then_expr.iter_mut().map(|(_, then)| then.as_mut());
+            let mut all = thens.chain(case.else_expr.as_deref_mut()).collect::<Vec<_>>();
+            begun(&mut all, schema)
+        }
+        _ => false,
+    };
+    if made { Transformed::yes(part) } else { Transformed::no(part) }
+}
+
+/// Whether an operation may be one of a date and an instant; a long chain is on its left.
+fn takes(op: Operator, right: &Expr, schema: &DFSchema) -> bool {
+    use Operator::{Eq, Gt, GtEq, IsDistinctFrom, IsNotDistinctFrom, Lt, LtEq, Minus, NotEq};
+    matches!(op, Eq | NotEq | Lt | LtEq | Gt | GtEq | IsDistinctFrom | IsNotDistinctFrom | Minus)
+        && matches!(right.get_type(schema), Ok(DataType::Date32 | DataType::Timestamp(_, Some(_))))
+}
+
+/// Makes instants of the dates among `all` if one of them is an instant; whether there were any.
+fn begun(all: &mut [&mut Expr], schema: &DFSchema) -> bool {
+    let types = all.iter().map(|of| of.get_type(schema).ok()).collect::<Vec<_>>();
+    let instant = types.iter().flatten().find(|of| matches!(of, DataType::Timestamp(_, Some(_))));
+    let Some(instant) = instant else { return false };
+    let mut made = false;
+    for (of, of_type) in all.iter_mut().zip(&types) {
+        if *of_type == Some(DataType::Date32) {
+            **of = cast(of.clone(), instant.clone());
+            made = true;
+        }
+    }
+    made
+}
