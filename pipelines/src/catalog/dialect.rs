@@ -6,18 +6,15 @@
 
 use std::ops::ControlFlow;
 
-use datafusion::common::{Result, plan_err};
+use datafusion::common::Result;
 use datafusion::error::DataFusionError;
 use datafusion::sql::sqlparser::ast::{
     Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, ObjectName, Query,
-    Select, Statement, TableFactor, Value, ValueWithSpan, VisitMut, VisitorMut,
+    Select, Statement, TableFactor, Value, VisitMut, VisitorMut,
 };
 
 use super::names::Numbering;
-use super::{casts, lengths, parts, patterns, refused, similar, zone};
-
-/// DataFusion's `to_char`, by its other name: what is written `to_char` has a pattern of Postgres.
-const CHRONO: &str = "date_format";
+use super::{casts, functions, lengths, parts, refused, similar, zone};
 
 /// Rewrites `statement` for a session whose time zone is `zone`.
 ///
@@ -109,22 +106,21 @@ impl VisitorMut for Rewrite<'_> {
 
 impl Rewrite<'_> {
     /// What `function` means here, if it is not what DataFusion takes it for.
-    fn function(&self, function: &Function) -> Result<Option<Expr>> {
+    fn function(&self, function: &mut Function) -> Result<Option<Expr>> {
         let name = function.name.to_string().to_lowercase();
+        let name = name.strip_prefix("pg_catalog.").unwrap_or(&name);
+        functions::rename(function, name);
+        if let Some(changed) = functions::rewritten(function, name, self.zone)? {
+            return Ok(Some(changed));
+        }
         let Some(arguments) = plain(&function.args) else { return Ok(None) };
-        Ok(match (name.strip_prefix("pg_catalog.").unwrap_or(&name), arguments.as_slice()) {
+        Ok(match (name, arguments.as_slice()) {
             ("timezone", [zone, time]) => Some(call(zone::AT, vec![(*zone).clone(), (*time).clone(), text(self.zone)])),
             ("date_trunc", [field, time, zone]) => {
                 let there = call(zone::IN, vec![(*zone).clone(), (*time).clone()]);
                 Some(call(zone::IN, vec![text(self.zone), call("date_trunc", vec![(*field).clone(), there])]))
             }
             ("date_part", [field, time]) => parts::date_part(field, time),
-            ("to_char", [time, pattern]) => {
-                let Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(pattern), .. }) = pattern else {
-                    return plan_err!("to_char takes a constant pattern here");
-                };
-                Some(call(CHRONO, vec![(*time).clone(), text(&patterns::chrono(pattern)?)]))
-            }
             _ => None,
         })
     }

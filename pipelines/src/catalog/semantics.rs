@@ -15,7 +15,7 @@ use super::bounds::Growth;
 use super::spans::Spans;
 use super::text_times::TextTimes;
 use super::wholes::Wholes;
-use super::{arithmetic, casts, spans, text_times, written, zone};
+use super::{arithmetic, casts, functions, spans, text_times, written, zone};
 
 /// See the module.
 pub(crate) struct Semantics;
@@ -44,6 +44,6 @@ impl Semantics {
     /// What rules and rewritten syntax call.
     pub(crate) fn functions() -> Vec<ScalarUDF> {
         let own = [casts::function(), spans::function(), text_times::function(), written::function()];
-        arithmetic::functions().into_iter().chain(zone::functions()).chain(own).collect()
+        arithmetic::functions().into_iter().chain(zone::functions()).chain(own).chain(functions::scalars()).collect()
     }
 }
