@@ -14,14 +14,14 @@ use datafusion::sql::sqlparser::ast::{
 };
 
 use super::names::Numbering;
-use super::{casts, functions, lengths, parts, refused, similar, zone};
+use super::{casts, functions, lengths, membership, parts, refused, similar, zone};
 
 /// Rewrites `statement` for a session whose time zone is `zone`.
 ///
 /// # Errors
 /// What Postgres refuses and DataFusion would not: an `ORDER BY` that may mean two columns.
 pub(super) fn rewrite(statement: &mut Statement, zone: &str) -> Result<()> {
-    match statement.visit(&mut Rewrite { numbering: Numbering::default(), zone }) {
+    match statement.visit(&mut Rewrite { numbering: Numbering::default(), rows: 0, zone }) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(error) => Err(*error),
     }
@@ -29,6 +29,8 @@ pub(super) fn rewrite(statement: &mut Statement, zone: &str) -> Result<()> {
 
 struct Rewrite<'a> {
     numbering: Numbering,
+    /// Rows that were looked for in subqueries.
+    rows: usize,
     zone: &'a str,
 }
 
@@ -48,6 +50,7 @@ impl VisitorMut for Rewrite<'_> {
     }
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Self::Break> {
+        membership::in_list(select);
         match refused::joins(&select.from) {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => ControlFlow::Break(Box::new(error)),
@@ -55,6 +58,9 @@ impl VisitorMut for Rewrite<'_> {
     }
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Self::Break> {
+        if let Err(error) = functions::as_table(factor, self.zone) {
+            return ControlFlow::Break(Box::new(error));
+        }
         if let TableFactor::Derived { subquery, alias, .. } = factor {
             self.numbering.table(subquery, alias);
         }
@@ -87,6 +93,19 @@ impl VisitorMut for Rewrite<'_> {
             Expr::Extract { .. } => {
                 if let Some(typed) = parts::extract(expression) {
                     *expression = typed;
+                }
+            }
+            Expr::Substring { .. } => {
+                if let Some(found) = functions::substring(expression) {
+                    *expression = found;
+                }
+            }
+            Expr::InSubquery { .. } => {
+                self.rows += 1;
+                match membership::of_row(expression, self.rows) {
+                    Ok(None) => {}
+                    Ok(Some(changed)) => *expression = changed,
+                    Err(error) => return ControlFlow::Break(Box::new(error)),
                 }
             }
             Expr::Cast { .. } => {

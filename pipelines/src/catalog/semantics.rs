@@ -36,6 +36,7 @@ impl Semantics {
             Arc::new(Spans),
             Arc::new(ResolveGroupingFunction::new()),
             Arc::new(TypeCoercion::new()),
+            Arc::new(functions::Contains),
             Arc::new(TextTimes),
             Arc::new(Growth),
         ]

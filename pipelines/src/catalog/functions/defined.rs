@@ -28,6 +28,8 @@ pub(super) struct Definition {
     pub(super) run: fn(&Call<'_>) -> Result<ArrayRef>,
     /// Which kind of text it gives, if it is one that clients tell apart.
     pub(super) mark: Option<Mark>,
+    /// Whether that is the kind of its first argument.
+    pub(super) is_like_first: bool,
     pub(super) volatility: Volatility,
 }
 
@@ -47,12 +49,18 @@ impl Definition {
         gives: fn(&[DataType]) -> Result<DataType>,
         run: fn(&Call<'_>) -> Result<ArrayRef>,
     ) -> Self {
-        Self { name, takes, gives, run, mark: None, volatility: Volatility::Immutable }
+        Self { name, takes, gives, run, mark: None, is_like_first: false, volatility: Volatility::Immutable }
     }
 
     /// The same, which gives JSON.
     pub(super) const fn marked(mut self, mark: Mark) -> Self {
         self.mark = Some(mark);
+        self
+    }
+
+    /// The same, which gives the kind of text that it is given first.
+    pub(super) const fn like_first(mut self) -> Self {
+        self.is_like_first = true;
         self
     }
 
@@ -115,7 +123,10 @@ impl ScalarUDFImpl for Defined {
     fn return_field_from_args(&self, arguments: ReturnFieldArgs<'_>) -> Result<FieldRef> {
         let types = arguments.arg_fields.iter().map(|field| field.data_type().clone()).collect::<Vec<_>>();
         let field = Field::new(self.of.name, (self.of.gives)(&types)?, true);
-        Ok(Arc::new(marks::marked(field, self.of.mark)))
+        let first = arguments.arg_fields.first().filter(|_| self.of.is_like_first);
+        // A part of what was not said to be JSON is JSON.
+        let mark = first.map(|first| Mark::of(first).unwrap_or(Mark::Json)).or(self.of.mark);
+        Ok(Arc::new(marks::marked(field, mark)))
     }
 
     fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {

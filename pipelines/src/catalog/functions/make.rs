@@ -114,7 +114,6 @@ fn microseconds(seconds: f64) -> Result<i64> {
     if !us.is_finite() || us.abs() > 9e18 {
         return exec_err!("interval out of range");
     }
-    #[expect(clippy::cast_possible_truncation, reason = "it is whole and within range")]
     Ok(us as i64)
 }
 

@@ -128,7 +128,6 @@ fn of_floats(value: f64, low: f64, high: f64, count: i32) -> Result<i64> {
         return Ok(i64::from(count) + 1);
     }
     let bucket = (f64::from(count) * ((value - low) / (high - low))).floor();
-    #[expect(clippy::cast_possible_truncation, reason = "it is between nothing and the count")]
     // What is rounded up to the count is still within.
     Ok((bucket as i64).min(i64::from(count) - 1) + 1)
 }
@@ -145,7 +144,9 @@ fn of_decimals(value: i128, low: i128, high: i128, count: i32) -> Result<i64> {
     if value >= high {
         return Ok(i64::from(count) + 1);
     }
-    let bucket = (value - low).checked_mul(i128::from(count)).map(|times| times / (high - low));
+    let width = high.checked_sub(low);
+    let bucket = value.checked_sub(low).and_then(|above| above.checked_mul(i128::from(count)));
+    let bucket = bucket.zip(width).map(|(times, width)| times / width);
     match bucket.and_then(|bucket| i64::try_from(bucket).ok()) {
         Some(bucket) => Ok(bucket + 1),
         None => exec_err!("width_bucket of decimals with so many digits"),

@@ -9,7 +9,7 @@ use datafusion::sql::sqlparser::ast::{
     TimezoneInfo, Value,
 };
 
-use super::{clock, make};
+use super::{clock, formats, make, regular, rows};
 use crate::catalog::dialect::call;
 use crate::catalog::zone;
 
@@ -60,6 +60,11 @@ pub(in crate::catalog) fn rewritten(function: &Function, name: &str, session: &s
         ("localtimestamp", []) if is_bare => here(now()),
         ("localtime", []) if is_bare => cast(here(now()), DataType::Time(None, TimezoneInfo::None)),
         ("clock_timestamp", []) => utc(call(clock::CLOCK.name, Vec::new())),
+        ("to_date", [of, pattern]) => call(formats::TO_DATE.name, vec![(*of).clone(), (*pattern).clone()]),
+        ("to_timestamp", [of, pattern]) => {
+            here(call(formats::TO_TIMESTAMP.name, vec![(*of).clone(), (*pattern).clone()]))
+        }
+        ("to_timestamp", [seconds]) => utc(call(formats::EPOCH.name, vec![(*seconds).clone()])),
         ("gen_random_uuid", []) => call(clock::UUID.name, vec![call("uuid", Vec::new())]),
         ("age", [of]) => {
             let today = cast(call("current_date", Vec::new()), DataType::Timestamp(None, TimezoneInfo::None));
@@ -75,8 +80,26 @@ pub(in crate::catalog) fn rewritten(function: &Function, name: &str, session: &s
             };
             call(zone::AT, vec![of, call(make::TIMESTAMP.name, parts), text(session)])
         }
-        _ => return Ok(None),
+        ("substring", [of, pattern]) if is_text(pattern) => {
+            call(regular::SUBSTRING.name, vec![(*of).clone(), (*pattern).clone()])
+        }
+        (_, arguments) => return rows::in_list(name, arguments, session),
     }))
+}
+
+/// What `substring(text FROM pattern)` is, if `expression` is that.
+pub(in crate::catalog) fn substring(expression: &Expr) -> Option<Expr> {
+    match expression {
+        Expr::Substring { expr, substring_from: Some(pattern), substring_for: None, .. } if is_text(pattern) => {
+            Some(call(regular::SUBSTRING.name, vec![expr.as_ref().clone(), pattern.as_ref().clone()]))
+        }
+        _ => None,
+    }
+}
+
+fn is_text(expression: &Expr) -> bool {
+    let is_text = |value: &Value| matches!(value, Value::SingleQuotedString(_) | Value::EscapedStringLiteral(_));
+    matches!(expression, Expr::Value(value) if is_text(&value.value))
 }
 
 /// `make_interval` with all of its arguments in their order.

@@ -1,35 +1,51 @@
-//! `to_char`: times, intervals and numbers as texts, by patterns of PostgreSQL.
+//! `to_char`, `to_date` and `to_timestamp`: times, intervals and numbers as texts and texts as times, by patterns of PostgreSQL.
 //!
 //! Instants are those of the session's zone, dates its midnights. A pattern is taken apart once for the rows that share it, and
 //! need not be constant. DataFusion's function of that name takes other patterns and is `date_format` here.
 
 mod pattern;
 mod times;
+mod shape;
+mod writer;
 mod numbers;
+mod found;
+mod read;
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, StringArray, new_null_array};
+use arrow::array::{Array, ArrayRef, AsArray, Date32Array, StringArray, TimestampMicrosecondArray, new_null_array};
 use arrow::compute::cast;
 use arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, Float64Type, IntervalMonthDayNanoType, IntervalUnit, Time64MicrosecondType,
     TimeUnit, TimestampMicrosecondType,
 };
 use datafusion::common::{Result, exec_err, plan_err};
+use jiff::civil::{DateTime, date};
 use jiff::tz::TimeZone;
 
 use super::defined::{Call, Definition};
 use crate::catalog::spelled;
 use crate::catalog::zone::{instant, zone};
-use numbers::{Number, Shape};
+use numbers::Number;
 use pattern::Part;
+use shape::Shape;
 use times::Time;
 
 pub(super) const TO_CHAR: Definition = Definition::new("to_char", takes, |_| Ok(DataType::Utf8), run).stable();
 
+pub(super) const TO_DATE: Definition = Definition::new("_to_date", takes_text, |_| Ok(DataType::Date32), dates);
+/// A time on clocks, in whichever zone they are.
+pub(super) const TO_TIMESTAMP: Definition =
+    Definition::new("_to_timestamp", takes_text, |_| Ok(DataType::Timestamp(TimeUnit::Microsecond, None)), timestamps);
+/// Seconds since 1970, in UTC.
+pub(super) const EPOCH: Definition =
+    Definition::new("_epoch", takes_number, |_| Ok(DataType::Timestamp(TimeUnit::Microsecond, None)), epochs);
+
 /// Digits of whole numbers.
 const DIGITS: u8 = 20;
 const DAY_US: i64 = 86_400_000_000;
+/// Microseconds of which a float is every whole one, and more than a calendar has.
+const EPOCH_US_MAX: f64 = 9e17;
 
 fn takes(arguments: &[DataType]) -> Result<Vec<DataType>> {
     let [of, pattern] = arguments else { return plan_err!("to_char takes a value and a pattern") };
@@ -150,4 +166,62 @@ fn at(us: i64, zone: Option<&TimeZone>) -> Result<Time> {
 fn abbreviated(zone: &TimeZone, at: jiff::Timestamp) -> (String, i32) {
     let of = zone.to_offset_info(at);
     (of.abbreviation().to_owned(), of.offset().seconds())
+}
+
+fn takes_text(arguments: &[DataType]) -> Result<Vec<DataType>> {
+    match arguments {
+        [of, pattern] if [of, pattern].iter().all(|of| of.is_string() || of.is_null()) => Ok(vec![DataType::Utf8; 2]),
+        _ => plan_err!("a text and a pattern are wanted"),
+    }
+}
+
+fn takes_number(arguments: &[DataType]) -> Result<Vec<DataType>> {
+    match arguments {
+        [of] if of.is_numeric() || of.is_string() || of.is_null() => Ok(vec![DataType::Float64]),
+        _ => plan_err!("to_timestamp takes seconds since 1970, or a text and a pattern"),
+    }
+}
+
+fn read(call: &Call<'_>) -> Result<Vec<Option<DateTime>>> {
+    let (texts, patterns) = (call.columns[0].as_string::<i32>(), call.columns[1].as_string::<i32>());
+    let mut last: Option<(&str, Vec<Part>)> = None;
+    let mut times = Vec::with_capacity(call.rows);
+    for pair in texts.iter().zip(patterns) {
+        let (Some(text), Some(pattern)) = pair else {
+            times.push(None);
+            continue;
+        };
+        if last.as_ref().is_none_or(|(known, _)| *known != pattern) {
+            last = Some((pattern, pattern::of_times(pattern)));
+        }
+        times.push(last.as_ref().map(|(_, parts)| read::time(text, parts)).transpose()?);
+    }
+    Ok(times)
+}
+
+fn dates(call: &Call<'_>) -> Result<ArrayRef> {
+    let days = |time: DateTime| (time.date() - date(1970, 1, 1)).get_days();
+    Ok(Arc::new(read(call)?.into_iter().map(|time| time.map(days)).collect::<Date32Array>()))
+}
+
+fn timestamps(call: &Call<'_>) -> Result<ArrayRef> {
+    let at = |time: DateTime| match TimeZone::UTC.to_timestamp(time) {
+        Ok(at) => Ok(at.as_microsecond()),
+        Err(error) => exec_err!("timestamp out of range: {error}"),
+    };
+    let times = read(call)?.into_iter().map(|time| time.map(at).transpose());
+    Ok(Arc::new(times.collect::<Result<TimestampMicrosecondArray>>()?))
+}
+
+fn epochs(call: &Call<'_>) -> Result<ArrayRef> {
+    let at = |seconds: f64| -> Result<i64> {
+        let us = (seconds * 1_000_000.0).round_ties_even();
+        if !us.is_finite() || us.abs() > EPOCH_US_MAX {
+            return exec_err!("timestamp out of range: {seconds}");
+        }
+        let us = us as i64;
+        instant(us, TimeUnit::Microsecond).map(|_| us)
+    };
+    let times = call.columns[0].as_primitive::<Float64Type>().iter().map(|seconds| seconds.map(at).transpose());
+    Ok(Arc::new(times.collect::<Result<TimestampMicrosecondArray>>()?))
 }
