@@ -6,25 +6,22 @@
 
 use std::ops::ControlFlow;
 
-use datafusion::common::{Result, plan_err};
+use datafusion::common::Result;
 use datafusion::error::DataFusionError;
 use datafusion::sql::sqlparser::ast::{
     Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident, ObjectName, Query,
-    Select, Statement, TableFactor, UnaryOperator, Value, ValueWithSpan, VisitMut, VisitorMut,
+    Select, Statement, TableFactor, UnaryOperator, Value, VisitMut, VisitorMut,
 };
 
 use super::names::Numbering;
-use super::{casts, lengths, parts, patterns, refused, similar, zone};
-
-/// DataFusion's `to_char`, by its other name: what is written `to_char` has a pattern of Postgres.
-const CHRONO: &str = "date_format";
+use super::{casts, functions, lengths, membership, parts, refused, similar, zone};
 
 /// Rewrites `statement` for a session whose time zone is `zone`.
 ///
 /// # Errors
 /// What Postgres refuses and DataFusion would not: an `ORDER BY` that may mean two columns.
 pub(super) fn rewrite(statement: &mut Statement, zone: &str) -> Result<()> {
-    match statement.visit(&mut Rewrite { numbering: Numbering::default(), zone }) {
+    match statement.visit(&mut Rewrite { numbering: Numbering::default(), rows: 0, zone }) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(error) => Err(*error),
     }
@@ -32,6 +29,8 @@ pub(super) fn rewrite(statement: &mut Statement, zone: &str) -> Result<()> {
 
 struct Rewrite<'a> {
     numbering: Numbering,
+    /// Rows that were looked for in subqueries.
+    rows: usize,
     zone: &'a str,
 }
 
@@ -51,6 +50,7 @@ impl VisitorMut for Rewrite<'_> {
     }
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Self::Break> {
+        membership::in_list(select);
         match refused::joins(&select.from) {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => ControlFlow::Break(Box::new(error)),
@@ -58,6 +58,9 @@ impl VisitorMut for Rewrite<'_> {
     }
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Self::Break> {
+        if let Err(error) = functions::as_table(factor, self.zone) {
+            return ControlFlow::Break(Box::new(error));
+        }
         if let TableFactor::Derived { subquery, alias, .. } = factor {
             self.numbering.table(subquery, alias);
         }
@@ -96,9 +99,17 @@ impl VisitorMut for Rewrite<'_> {
             Expr::UnaryOp { op: UnaryOperator::Minus, expr } if matches!(**expr, Expr::Interval(_)) => {
                 **expr = Expr::Nested(expr.clone());
             }
-            Expr::Substring { expr, substring_from: Some(from), substring_for: None, .. } => {
-                if let Some(found) = similar::found(expr, from) {
+            Expr::Substring { .. } => {
+                if let Some(found) = functions::substring(expression) {
                     *expression = found;
+                }
+            }
+            Expr::InSubquery { .. } => {
+                self.rows += 1;
+                match membership::of_row(expression, self.rows) {
+                    Ok(None) => {}
+                    Ok(Some(changed)) => *expression = changed,
+                    Err(error) => return ControlFlow::Break(Box::new(error)),
                 }
             }
             Expr::Cast { .. } => {
@@ -118,22 +129,21 @@ impl VisitorMut for Rewrite<'_> {
 
 impl Rewrite<'_> {
     /// What `function` means here, if it is not what DataFusion takes it for.
-    fn function(&self, function: &Function) -> Result<Option<Expr>> {
+    fn function(&self, function: &mut Function) -> Result<Option<Expr>> {
         let name = function.name.to_string().to_lowercase();
+        let name = name.strip_prefix("pg_catalog.").unwrap_or(&name);
+        functions::rename(function, name);
+        if let Some(changed) = functions::rewritten(function, name, self.zone)? {
+            return Ok(Some(changed));
+        }
         let Some(arguments) = plain(&function.args) else { return Ok(None) };
-        Ok(match (name.strip_prefix("pg_catalog.").unwrap_or(&name), arguments.as_slice()) {
+        Ok(match (name, arguments.as_slice()) {
             ("timezone", [zone, time]) => Some(call(zone::AT, vec![(*zone).clone(), (*time).clone(), text(self.zone)])),
             ("date_trunc", [field, time, zone]) => {
                 let there = call(zone::IN, vec![(*zone).clone(), (*time).clone()]);
                 Some(call(zone::IN, vec![text(self.zone), call("date_trunc", vec![(*field).clone(), there])]))
             }
             ("date_part", [field, time]) => parts::date_part(field, time),
-            ("to_char", [time, pattern]) => {
-                let Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(pattern), .. }) = pattern else {
-                    return plan_err!("to_char takes a constant pattern here");
-                };
-                Some(call(CHRONO, vec![(*time).clone(), text(&patterns::chrono(pattern)?)]))
-            }
             _ => None,
         })
     }

@@ -10,7 +10,16 @@ use datafusion::sql::sqlparser::ast::{
 /// The name of a column that Postgres gives none.
 pub(super) const NOTHING: &str = "?column?";
 /// Functions that stand for operators and casts of the Postgres door.
-const OPERATORS: [&str; 3] = ["json_get", "json_get_text", "array_contains"];
+const OPERATORS: [&str; 8] = [
+    "json_get",
+    "json_get_text",
+    "array_contains",
+    "_json_path",
+    "_json_path_text",
+    "_jsonb_has",
+    "_jsonb_has_any",
+    "_jsonb_has_all",
+];
 const CASTS: [(&str, &str); 3] = [("_json", "json"), ("_jsonb", "jsonb"), ("_uuid", "uuid")];
 
 /// How sure a name is: that of a cast gives way to the one of what is cast.

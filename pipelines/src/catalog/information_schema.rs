@@ -19,7 +19,7 @@ use datafusion::logical_expr::LogicalPlanBuilder;
 use datafusion::prelude::{col, lit};
 
 use super::schema::PublicSchema;
-use super::{CATALOG, SCHEMA, columns};
+use super::{CATALOG, SCHEMA, columns, standard};
 use crate::views::Description;
 
 /// See the module.
@@ -86,6 +86,9 @@ impl SchemaProvider for InformationSchema {
         if name == "columns" {
             return columns::table(self.catalog()?.as_ref()).await.map(Some);
         }
+        if let Some(table) = standard::table(name)? {
+            return Ok(Some(table));
+        }
         let table = self.plain()?.table(name).await?;
         match table {
             Some(tables) if name == "tables" => self.commented(tables).map(Some),
@@ -94,6 +97,6 @@ impl SchemaProvider for InformationSchema {
     }
 
     fn table_exist(&self, name: &str) -> bool {
-        self.plain().is_ok_and(|plain| plain.table_exist(name))
+        standard::knows(name) || self.plain().is_ok_and(|plain| plain.table_exist(name))
     }
 }

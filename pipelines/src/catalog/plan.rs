@@ -12,7 +12,7 @@ use datafusion::sql::parser::Statement as DfStatement;
 use datafusion::sql::sqlparser::dialect::{GenericDialect, dialect_from_str};
 
 use super::schema::PublicSchema;
-use super::{CATALOG, CatalogError, SCHEMA, apart, bounds, dialect, names, verify, verify_kind, zone};
+use super::{CATALOG, CatalogError, SCHEMA, apart, arrays, bounds, dialect, names, verify, verify_kind, zone};
 
 /// The one statement of `text`, whose text is within bounds.
 ///
@@ -46,7 +46,7 @@ pub(crate) async fn planned(state: &SessionState, mut statement: DfStatement) ->
     {
         public.turn_to(&zone);
     }
-    let plan = names::restored(state.statement_to_plan(statement).await?)?;
+    let plan = arrays::typed(names::restored(state.statement_to_plan(statement).await?)?)?;
     apart::heed()?;
     coerced(state, plan)
 }

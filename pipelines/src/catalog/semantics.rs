@@ -20,7 +20,7 @@ use super::spans::Spans;
 use super::text_times::TextTimes;
 use super::totals::Totals;
 use super::wholes::Wholes;
-use super::{arithmetic, casts, differences, spans, text_times, written, zone};
+use super::{arithmetic, casts, differences, functions, spans, text_times, written, zone};
 
 /// See the module.
 pub(crate) struct Semantics;
@@ -46,6 +46,7 @@ impl Semantics {
             Arc::new(ResolveGroupingFunction::new()),
             Arc::new(TypeCoercion::new()),
             Arc::new(Differences),
+            Arc::new(functions::Contains),
             Arc::new(TextTimes),
             Arc::new(Totals),
             Arc::new(Growth),
@@ -61,6 +62,6 @@ impl Semantics {
             text_times::function(),
             written::function(),
         ];
-        arithmetic::functions().into_iter().chain(zone::functions()).chain(own).collect()
+        arithmetic::functions().into_iter().chain(zone::functions()).chain(own).chain(functions::scalars()).collect()
     }
 }

@@ -22,7 +22,7 @@ use super::source::Source;
 use super::threads::Threads;
 use super::values::{self, Values};
 use super::visibility::Visibility;
-use super::{CATALOG, CatalogError, CatalogOptions, SCHEMA, Semantics, json_get};
+use super::{CATALOG, CatalogError, CatalogOptions, SCHEMA, Semantics, functions, json_get};
 use crate::metering;
 
 /// The state that all sessions begin with: functions, limits, planner; no tables.
@@ -59,6 +59,7 @@ pub(super) fn template(source: &Arc<dyn Source>, options: &CatalogOptions, share
     let state = state.build();
     let mut aggregates = state.aggregate_functions().values().cloned().collect::<Vec<_>>();
     aggregates.extend(metering::functions().into_iter().map(Arc::new));
+    aggregates.extend(functions::aggregates().into_iter().map(Arc::new));
     let mut scalars = state.scalar_functions().values().cloned().collect::<Vec<_>>();
     scalars.extend(metering::member_functions().into_iter().map(Arc::new));
     scalars.extend(json_get::functions().map(Arc::new));

@@ -1,13 +1,10 @@
-//! Patterns of `SIMILAR TO`, and what a point means in those of `~` and `substring`, as Postgres has them, in regular
-//! expressions of Rust.
+//! Patterns of `SIMILAR TO`, and what a point means in those of `~`, as Postgres has them, in regular expressions of Rust.
 //!
 //! DataFusion takes a pattern of `SIMILAR TO` for a regular expression, which finds it anywhere and knows no `%`. Not
 //! here: `LIKE`, which is the same in both.
 
 use datafusion::common::{Result, not_impl_err, plan_err};
 use datafusion::sql::sqlparser::ast::{BinaryOperator, Expr, Value, ValueWithSpan};
-
-use super::dialect::call;
 
 /// What Postgres takes for an escape where none is named.
 const ESCAPE: char = '\\';
@@ -44,16 +41,6 @@ pub(super) fn rewritten(expression: &Expr) -> Result<Option<Expr>> {
         },
         _ => Ok(None),
     }
-}
-
-/// `substring(text FROM pattern)`: what the first group of the pattern finds, or all of it if it has none; `None` if
-/// `from` is no pattern.
-pub(super) fn found(text: &Expr, from: &Expr) -> Option<Expr> {
-    let pattern = constant(from)?;
-    let is_dotted = pattern.contains('.') && !pattern.starts_with(EVERY) && !pattern.starts_with("***");
-    let pattern = if is_dotted { format!("{EVERY}{pattern}") } else { pattern.to_owned() };
-    let found = call("regexp_match", vec![text.clone(), self::text(&pattern)]);
-    Some(call("array_element", vec![found, Expr::value(Value::Number("1".to_owned(), false))]))
 }
 
 fn is_match(op: &BinaryOperator) -> bool {

@@ -19,7 +19,7 @@ use pipelines::catalog::{TooComplex, bounds};
 
 use super::introspection::{self, Scope, argument};
 use super::typed::{self, TextType};
-use super::{comments, parameters, settings, sqlstate};
+use super::{comments, forms, parameters, settings, sqlstate};
 
 /// Digits of a second that Postgres keeps.
 const MICROSECONDS: Option<u64> = Some(6);
@@ -52,6 +52,7 @@ impl Dialect {
     /// looks outside, and is cut to one row else. Clients' questions to the catalogs need that; anywhere else it is a wrong
     /// answer that nobody notices. It knows subqueries by their bare form, so they go through in parentheses.
     fn keeping_subqueries(&self, mut statement: Statement) -> Statement {
+        forms::rewrite(&mut statement);
         let _ = statement.visit(&mut Subqueries { hides: true });
         let mut statement = self.0.rewrite(statement);
         let _ = statement.visit(&mut Subqueries { hides: false });
@@ -106,6 +107,7 @@ impl VisitorMut for Subqueries {
 }
 
 fn rewritten(mut statement: Statement) -> Statement {
+    forms::rewrite(&mut statement);
     comments::replace_functions(&mut statement);
     let scope = Scope::of(&statement.to_string());
     let _ = statement.visit(&mut Rewrite { scope });
@@ -162,6 +164,13 @@ fn rewrite(expression: &mut Expr) {
                 *expression = member;
             }
         }
+        Expr::BinaryOp { left, op, right } if json(op).is_some() => {
+            if let Some(function) = json(op)
+                && let Some(asked) = call(function, vec![argument((**left).clone()), argument((**right).clone())])
+            {
+                *expression = asked;
+            }
+        }
         Expr::Function(function) if function.name.to_string().eq_ignore_ascii_case("array") => {
             if let FunctionArguments::Subquery(query) = &function.args
                 && let Some(array) = array_of(query)
@@ -182,6 +191,18 @@ fn rewrite(expression: &mut Expr) {
         }
         _ => {}
     }
+}
+
+/// The function behind an operator that only JSON has.
+fn json(operator: &BinaryOperator) -> Option<&'static str> {
+    Some(match operator {
+        BinaryOperator::HashArrow => "_json_path",
+        BinaryOperator::HashLongArrow => "_json_path_text",
+        BinaryOperator::Question => "_jsonb_has",
+        BinaryOperator::QuestionPipe => "_jsonb_has_any",
+        BinaryOperator::QuestionAnd => "_jsonb_has_all",
+        _ => return None,
+    })
 }
 
 /// Makes text of JSON and UUIDs, and of arrays of them; which of them it is, if it is one and no array.
@@ -234,7 +255,7 @@ pub(super) fn call(name: &str, arguments: Vec<FunctionArg>) -> Option<Expr> {
     Some(Expr::Function(function))
 }
 
-fn one_query(sql: &str) -> Option<Query> {
+pub(super) fn one_query(sql: &str) -> Option<Query> {
     match Parser::parse_sql(&PostgreSqlDialect {}, sql).ok()?.pop()? {
         Statement::Query(query) => Some(*query),
         _ => None,

@@ -48,6 +48,9 @@ pub(super) fn all() -> Vec<ScalarUDF> {
         ("pg_my_temp_schema", ScalarValue::from(0i32)),
         ("_pg_expandarray", ScalarValue::Int32(None)),
         ("pg_collation_is_visible", ScalarValue::from(true)),
+        ("pg_is_other_temp_schema", ScalarValue::from(false)),
+        // There are no such locks, so none is held.
+        ("pg_advisory_unlock_all", text("")),
         (NOTHING, nothing()),
     ]
     .map(|(name, value)| fixed(name, value))

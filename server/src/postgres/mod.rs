@@ -19,6 +19,7 @@ mod session;
 mod startup;
 mod statements;
 mod dialect;
+mod forms;
 mod introspection;
 mod reading;
 mod views;

@@ -1,4 +1,4 @@
-//! Settings that are what they are: what `SHOW`, `current_setting` and `pg_settings` tell.
+//! Settings that are what they are: what `SHOW`, `current_setting` and `pg_settings` tell; and `pg_indexes`, which is empty.
 //!
 //! Not here: settings that a session changes, which the library keeps.
 
@@ -39,6 +39,7 @@ pub(super) fn setting(name: &str) -> Option<&'static str> {
 pub(super) struct WithSettings {
     inner: Arc<dyn SchemaProvider>,
     settings: Arc<dyn TableProvider>,
+    indexes: Arc<dyn TableProvider>,
 }
 
 impl WithSettings {
@@ -68,7 +69,11 @@ impl WithSettings {
             ("pending_restart", Arc::new(BooleanArray::from(vec![false; SETTINGS.len()])), true),
         ])?;
         let settings = Arc::new(MemTable::try_new(rows.schema(), vec![vec![rows]])?);
-        Ok(Self { inner, settings })
+        let nothing = || Arc::new(StringArray::new_null(0)) as ArrayRef;
+        let columns = ["schemaname", "tablename", "indexname", "tablespace", "indexdef"];
+        let none = RecordBatch::try_from_iter_with_nullable(columns.map(|column| (column, nothing(), true)))?;
+        let indexes = Arc::new(MemTable::try_new(none.schema(), vec![vec![none]])?);
+        Ok(Self { inner, settings, indexes })
     }
 }
 
@@ -79,13 +84,14 @@ impl SchemaProvider for WithSettings {
     }
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
-        if name == "pg_settings" {
-            return Ok(Some(Arc::clone(&self.settings)));
+        match name {
+            "pg_settings" => Ok(Some(Arc::clone(&self.settings))),
+            "pg_indexes" => Ok(Some(Arc::clone(&self.indexes))),
+            _ => self.inner.table(name).await,
         }
-        self.inner.table(name).await
     }
 
     fn table_exist(&self, name: &str) -> bool {
-        self.inner.table_exist(name)
+        name == "pg_indexes" || self.inner.table_exist(name)
     }
 }

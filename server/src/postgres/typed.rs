@@ -6,8 +6,7 @@
 //! computes a new text loses it, and the column is `text` then: a `CASE`, `coalesce`, most aggregates, elements of an array,
 //! `::text`; so do all columns of a statement that unites one with plain texts.
 //!
-//! `jsonb` is kept as it was written: neither are members sorted nor duplicates dropped, and it is compared as text. A UUID
-//! gets its one spelling. What [`json_get`](MEMBER) takes out of a text that was never checked isn't either.
+//! `jsonb` and UUIDs get their one spelling, by which they are compared. What [`json_get`](MEMBER) takes out of a text that was never checked isn't either.
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,14 +21,13 @@ use datafusion::logical_expr::{
 use datafusion::sql::sqlparser::ast;
 use datafusion_postgres::pgwire::api::Type;
 use pipelines::catalog::bounds;
+use pipelines::catalog::functions::{EXTENSION_NAME, Mark, normal};
 use serde::de::IgnoredAny;
 
 use super::texts;
 
 /// The function behind `->`.
 pub(super) const MEMBER: &str = "json_get";
-/// Where Arrow keeps the name of an extension type; casts drop it.
-const EXTENSION_NAME: &str = "ARROW:extension:name";
 /// Characters of a malformed value that are told.
 const TOLD_MAX: usize = 80;
 
@@ -86,9 +84,9 @@ impl TextType {
 
     const fn mark(self) -> &'static str {
         match self {
-            Self::Json => "postgres.json",
-            Self::Jsonb => "postgres.jsonb",
-            Self::Uuid => "postgres.uuid",
+            Self::Json => Mark::Json.name(),
+            Self::Jsonb => Mark::Jsonb.name(),
+            Self::Uuid => Mark::Uuid.name(),
         }
     }
 
@@ -104,6 +102,10 @@ impl TextType {
                 bounds::check_json(text)?;
                 serde_json::from_str::<IgnoredAny>(text).is_ok().then(|| text.trim_ascii().to_owned())
             }
+        };
+        let read = match (self, read) {
+            (Self::Jsonb, Some(text)) => Some(normal(&text)?),
+            (_, read) => read,
         };
         read.ok_or_else(|| self.malformed(text))
     }

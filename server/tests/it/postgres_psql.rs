@@ -320,7 +320,7 @@ async fn errors_carry_their_state_and_writes_are_refused() {
         ("set server_version = '17'", "55P02"),
         ("set client_encoding = 'LATIN1'", "22023"),
         ("set role globex", "42501"),
-        ("select count(*) from generate_series(1, 100000000000) a", "57014"),
+        ("select count(*) from generate_series(1, 100000000000) a(value)", "57014"),
     ] {
         let told = house.failure("acme", &key, sql).await;
         assert!(told.contains(state), "{sql}: not {state}: {told}");
@@ -361,7 +361,7 @@ async fn what_clients_set_is_taken() {
     let told = house.psql("acme", &key, &own).await;
     assert_eq!(String::from_utf8_lossy(&told.stdout), "SET\nP1DT2H\n", "{told:?}");
     let bounded = ["-c", "set session statement_timeout = '50ms'", "-c"];
-    let endless = "select count(*) from generate_series(1, 100000000000) a";
+    let endless = "select count(*) from generate_series(1, 100000000000) a(value)";
     let told = house.psql("acme", &key, &[&bounded[..], &[endless]].concat()).await;
     assert!(String::from_utf8_lossy(&told.stderr).contains("57014"), "{told:?}");
     house.serving.drain().await.unwrap();
@@ -405,7 +405,7 @@ async fn statements_are_remembered_for_who_asked() {
     let (_, globex) = house.key("globex", 3).await;
     assert_eq!(house.rows("acme", &acme, "select 1 as one union all select 2").await.lines().count(), 2);
     house.failure("acme", &acme, &format!("select '{acme}', nothing from usage")).await;
-    let told = house.failure("acme", &acme, "select value from generate_series(1, 100000)").await;
+    let told = house.failure("acme", &acme, "select value from generate_series(1, 100000) AS value").await;
     assert!(told.contains("54000") && told.contains("query.result_rows_max"), "{told}");
     house.failure("acme", &acme, "selec 1").await;
 
@@ -414,7 +414,7 @@ async fn statements_are_remembered_for_who_asked() {
     let expect = [
         "select 1 as one union all select 2|finished||2|t|postgres".to_owned(),
         "select 'tn_…', nothing from usage|failed|42703|0|f|postgres".to_owned(),
-        "select value from generate_series(1, 100000)|failed|54000|1001|t|postgres".to_owned(),
+        "select value from generate_series(1, 100000) AS value|failed|54000|1001|t|postgres".to_owned(),
         "selec 1|failed|42601|0|f|postgres".to_owned(),
         format!("{own}|running||0|f|postgres"),
     ];

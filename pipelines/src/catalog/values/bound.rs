@@ -12,6 +12,7 @@ use datafusion::logical_expr::ColumnarValue;
 
 use super::bytes::{Sizes, entries};
 use super::join;
+use crate::catalog::functions::WIDTH_MAX;
 
 /// What functions make of a byte at most that do not multiply: hexadecimal digits, capitals that are longer, offsets of lists.
 const LINEAR: u64 = 4;
@@ -53,7 +54,7 @@ pub(super) fn weight(name: &str, constants: &[Option<&ScalarValue>]) -> u64 {
             let to = constant(2).and_then(|to| to.try_as_str().flatten());
             if to.is_some_and(|to| to.len() <= SHORT) { 0 } else { MULTIPLIED }
         }
-        "range" | "generate_series" => MULTIPLIED,
+        "range" | "generate_series" | "_series" | "_regexp_matches" => MULTIPLIED,
         _ => 0,
     }
 }
@@ -106,6 +107,20 @@ pub(super) fn most(name: &str, args: &[ColumnarValue], rows: usize) -> Most {
             let separators = args.len().saturating_sub(2) as u64;
             most(&|row| sum(row).saturating_add(separators.saturating_mul(size(0, row))))
         }
+        "format" => {
+            // Each item may be any argument, quoted, and as wide as one may be.
+            let items = Signs::of(args.first(), '%');
+            most(&|row| {
+                let item = sum(row).saturating_mul(2).saturating_add(WIDTH_MAX as u64);
+                size(0, row).saturating_add(items.at(row).saturating_mul(item))
+            })
+        }
+        "_regexp_matches" => {
+            let groups = Signs::of(args.get(1), '(');
+            most(&|row| size(0, row).saturating_add(1).saturating_mul(groups.at(row) + 1).saturating_mul(2 * LINEAR))
+        }
+        // The one form of JSON has blanks, and numbers without powers of ten.
+        name if name.starts_with("_json") => most(&|row| sum(row).saturating_mul(2 * LINEAR)),
         "to_char" => most(&|row| sum(row).saturating_mul(FORMATTED)),
         "array_resize" => {
             let times = times(1);
@@ -117,8 +132,8 @@ pub(super) fn most(name: &str, args: &[ColumnarValue], rows: usize) -> Most {
             let entry = |row| size(1, row).saturating_add(size(2, row)).saturating_add(WRITTEN);
             most(&|row| size(0, row).saturating_add(entries.at(row).saturating_mul(entry(row))))
         }
-        "string_to_array" => most(&|row| sum(row).saturating_mul(2 * LINEAR)),
-        "range" | "generate_series" => {
+        "string_to_array" | "regexp_split_to_array" => most(&|row| sum(row).saturating_mul(2 * LINEAR)),
+        "range" | "generate_series" | "_series" => {
             let (from, to, step) = match args {
                 [to] => (Numbers::Same(Some(0)), Numbers::of(Some(to)), Numbers::Same(Some(1))),
                 [from, to] => (Numbers::of(Some(from)), Numbers::of(Some(to)), Numbers::Same(Some(1))),
@@ -162,6 +177,32 @@ fn is_ascii(value: &ColumnarValue) -> bool {
             DataType::Utf8View => texts.as_string_view().is_ascii(),
             _ => false,
         },
+    }
+}
+
+/// How often a sign is in texts, a row each.
+enum Signs {
+    Same(u64),
+    Each(Vec<u64>),
+}
+
+impl Signs {
+    fn of(value: Option<&ColumnarValue>, sign: char) -> Self {
+        let count = |text: Option<&str>| text.map_or(0, |text| text.matches(sign).count() as u64);
+        match value {
+            Some(ColumnarValue::Scalar(scalar)) => Self::Same(count(scalar.try_as_str().flatten())),
+            Some(ColumnarValue::Array(texts)) if texts.data_type() == &DataType::Utf8 => {
+                Self::Each(texts.as_string::<i32>().iter().map(count).collect())
+            }
+            _ => Self::Same(0),
+        }
+    }
+
+    fn at(&self, row: usize) -> u64 {
+        match self {
+            Self::Same(count) => *count,
+            Self::Each(counts) => counts.get(row).copied().unwrap_or_default(),
+        }
     }
 }
 

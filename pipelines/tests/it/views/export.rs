@@ -45,13 +45,13 @@ async fn empty_results_still_have_their_columns() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn large_results_are_whole() {
-    let sql = "SELECT value FROM generate_series(1, 300000)";
+    let sql = "SELECT value FROM generate_series(1, 300000) AS value";
     let parquet = Bytes::from(exported(sql, Format::Parquet).await);
     let rows = ParquetRecordBatchReader::try_new(parquet, 8192).unwrap().map(|batch| batch.unwrap().num_rows());
     assert_eq!(rows.sum::<usize>(), 300_000);
     let csv = exported(sql, Format::Csv).await;
     assert_eq!(csv.iter().filter(|byte| **byte == b'\n').count(), 300_001);
-    let table = exported("SELECT value FROM generate_series(1, 2500)", Format::Table).await;
+    let table = exported("SELECT value FROM generate_series(1, 2500) AS value", Format::Table).await;
     let lines = String::from_utf8(table).unwrap();
     assert_eq!(lines.lines().filter(|line| line.starts_with("| ") && !line.contains("value")).count(), 2500);
 }

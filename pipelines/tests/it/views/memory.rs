@@ -107,7 +107,7 @@ async fn functions_give_no_value_beyond_the_limit() {
         "SELECT cardinality(array_resize(make_array(1), 1000000000))",
         "SELECT cardinality(range(0, 1000000000000))",
         "SELECT cardinality(range(-9223372036854775808, 9223372036854775807, 1))",
-        "SELECT cardinality(generate_series(1, 2000000000))",
+        "SELECT cardinality(range(1, 2000000000))",
         "SELECT cardinality(range(timestamp '1900-01-01', timestamp '2200-01-01', interval '1 microsecond'))",
         "SELECT length(encode(cast(repeat('x', 1000000) AS bytea), 'hex'))",
         "SELECT length(upper(repeat(x, 2000000))) FROM (SELECT min(id) AS x FROM events)",

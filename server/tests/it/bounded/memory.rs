@@ -24,9 +24,9 @@ const HOSTILE: [&str; 38] = [
     "SELECT length(repeat('x', 1000000000))",
     "SELECT length(repeat('x', 2147483647))",
     "SELECT length(repeat('x', 9223372036854775807))",
-    "SELECT sum(length(repeat(value::text, 100000000))) FROM generate_series(1, 100)",
+    "SELECT sum(length(repeat(value::text, 100000000))) FROM generate_series(1, 100) AS value",
     "SELECT length(lpad('x', 2147483647, 'y'))",
-    "SELECT max(length(rpad(value::text, 100000000, 'y'))) FROM generate_series(1, 100)",
+    "SELECT max(length(rpad(value::text, 100000000, 'y'))) FROM generate_series(1, 100) AS value",
     "SELECT length(x) FROM (SELECT repeat('x', 500000000) AS x)",
     "SELECT length(replace(repeat('x', 1000000), 'x', repeat('y', 2000)))",
     "SELECT length(translate(repeat('x', 1000000), 'x', repeat('é', 2000)))",
@@ -35,35 +35,35 @@ const HOSTILE: [&str; 38] = [
     "SELECT cardinality(array_repeat(array_repeat(array_repeat(1, 1000), 1000), 1000))",
     "SELECT cardinality(array_resize(make_array(1), 1000000000))",
     "SELECT cardinality(range(0, 1000000000000))",
-    "SELECT cardinality(generate_series(1, 2000000000))",
+    "SELECT cardinality(range(1, 2000000000))",
     "SELECT cardinality(range(timestamp '1900-01-01', timestamp '2200-01-01', interval '1 microsecond'))",
     "SELECT length(to_char(now(), repeat('%Y-%m-%d', 1000000)))",
     "SELECT md5(repeat('x', 1000000000)), sha512(repeat('x', 1000000000))",
     "SELECT length(encode(cast(repeat('x', 500000000) AS bytea), 'hex'))",
     "SELECT arrow_cast('x', 'FixedSizeBinary(2147483647)')",
-    "SELECT cardinality(array_agg(value)) FROM generate_series(1, 1000000000)",
-    "SELECT cardinality(array_agg(repeat('x', 1000000))) FROM generate_series(1, 100000)",
-    "SELECT length(string_agg(repeat('x', 1000000), ',')) FROM generate_series(1, 100000)",
-    "SELECT repeat('x', 10000) || value FROM generate_series(1, 1000000) ORDER BY 1 DESC LIMIT 1 OFFSET 999998",
+    "SELECT cardinality(array_agg(value)) FROM generate_series(1, 1000000000) AS value",
+    "SELECT cardinality(array_agg(repeat('x', 1000000))) FROM generate_series(1, 100000) AS value",
+    "SELECT length(string_agg(repeat('x', 1000000), ',')) FROM generate_series(1, 100000) AS value",
+    "SELECT repeat('x', 10000) || value FROM generate_series(1, 1000000) AS value ORDER BY 1 DESC LIMIT 1 OFFSET 999998",
     "SELECT max(length(a || b || c)) FROM (SELECT repeat(value::text, 1000000) AS a, repeat(value::text, 1000001) AS b, \
-     repeat(value::text, 1000002) AS c FROM generate_series(1, 10000000))",
+     repeat(value::text, 1000002) AS c FROM generate_series(1, 10000000) AS value)",
     "SELECT max(length(initcap(repeat(value::text, 1000000)) || upper(repeat(value::text, 1000000)))) \
-     FROM generate_series(1, 100000)",
+     FROM generate_series(1, 100000) AS value",
     "SELECT count(*) FROM (SELECT unnest(range(0, 100000000)))",
-    "SELECT count(*) FROM (SELECT unnest(range(0, 100000)), value FROM generate_series(1, 100000))",
-    "SELECT median(value) FROM generate_series(1, 1000000000)",
-    "SELECT count(DISTINCT value) FROM generate_series(1, 1000000000)",
-    "SELECT count(a.value + b.value) FROM generate_series(1, 10000000) a, generate_series(1, 10000000) b",
-    "SELECT max(length(array_to_string(array_repeat(value, 100000), ','))) FROM generate_series(1, 100000)",
-    "SELECT count(DISTINCT repeat(value::text, 10000)) FROM generate_series(1, 1000000)",
-    "SELECT value % 10 AS g, length(string_agg(repeat('x', 100000), ',')) FROM generate_series(1, 100000) GROUP BY g",
-    "SELECT value % 10 AS g, cardinality(array_agg(repeat(value::text, 100000))) FROM generate_series(1, 100000) \
+    "SELECT count(*) FROM (SELECT unnest(range(0, 100000)), value FROM generate_series(1, 100000) AS value)",
+    "SELECT median(value) FROM generate_series(1, 1000000000) AS value",
+    "SELECT count(DISTINCT value) FROM generate_series(1, 1000000000) AS value",
+    "SELECT count(a.value + b.value) FROM generate_series(1, 10000000) a(value), generate_series(1, 10000000) b(value)",
+    "SELECT max(length(array_to_string(array_repeat(value, 100000), ','))) FROM generate_series(1, 100000) AS value",
+    "SELECT count(DISTINCT repeat(value::text, 10000)) FROM generate_series(1, 1000000) AS value",
+    "SELECT value % 10 AS g, length(string_agg(repeat('x', 100000), ',')) FROM generate_series(1, 100000) AS value GROUP BY g",
+    "SELECT value % 10 AS g, cardinality(array_agg(repeat(value::text, 100000))) FROM generate_series(1, 100000) AS value \
      GROUP BY g",
-    "SELECT count(*) FROM (SELECT DISTINCT repeat(value::text, 100000) FROM generate_series(1, 100000))",
-    "SELECT count(*) FROM (SELECT repeat(value::text, 100000) AS x FROM generate_series(1, 100000)) a \
-     JOIN (SELECT repeat(value::text, 100000) AS x FROM generate_series(1, 100000)) b USING (x)",
+    "SELECT count(*) FROM (SELECT DISTINCT repeat(value::text, 100000) FROM generate_series(1, 100000) AS value)",
+    "SELECT count(*) FROM (SELECT repeat(value::text, 100000) AS x FROM generate_series(1, 100000) AS value) a \
+     JOIN (SELECT repeat(value::text, 100000) AS x FROM generate_series(1, 100000) AS value) b USING (x)",
     "SELECT max(n) FROM (SELECT row_number() OVER (PARTITION BY repeat(value::text, 100000)) AS n \
-     FROM generate_series(1, 100000))",
+     FROM generate_series(1, 100000) AS value)",
 ];
 
 #[test]
@@ -117,7 +117,8 @@ fn a_node_short_of_memory_ends_the_largest_statement_and_answers_the_others() {
         "query.statement_memory_bytes_max=4294967296",
     ];
     let bounded = Bounded::start(&settings);
-    let body = json!({"sql": "SELECT cardinality(array_agg(value)) FROM generate_series(1, 400000000)"}).to_string();
+    let body =
+        json!({"sql": "SELECT cardinality(array_agg(value)) FROM generate_series(1, 400000000) AS value"}).to_string();
     let ended = bounded.node.send("POST", "/v1/sql", "application/json", body.as_bytes());
     assert_eq!((ended.status, &ended.json()["sqlstate"]), (503, &json!("53200")), "{}", ended.text);
     assert!(ended.text.contains("short of memory"), "{}", ended.text);
@@ -138,7 +139,8 @@ fn what_statements_put_aside_is_in_the_data_folder_and_gone_at_the_next_start() 
         files.filter(|found| found.is_file()).map(|found| found.len()).sum()
     };
     let node = start();
-    let grouped = "SELECT count(*) FROM (SELECT md5(value::text) AS m FROM generate_series(1, 20000000) GROUP BY m)";
+    let grouped =
+        "SELECT count(*) FROM (SELECT md5(value::text) AS m FROM generate_series(1, 20000000) AS value GROUP BY m)";
     // Nobody waits for its answer.
     let body = json!({"sql": grouped}).to_string();
     let mut socket = TcpStream::connect(node.address()).unwrap();

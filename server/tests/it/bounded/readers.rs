@@ -11,7 +11,7 @@ use tokio_postgres::{Client, NoTls};
 use super::Bounded;
 use super::memory::eventually;
 
-const ENDLESS: &str = "SELECT repeat('x', 1000) AS x FROM generate_series(1, 100000000)";
+const ENDLESS: &str = "SELECT repeat('x', 1000) AS x FROM generate_series(1, 100000000) AS value";
 
 fn ask(bounded: &Bounded, key: &str, sql: &str) -> u16 {
     let body = json!({"sql": sql}).to_string();
@@ -153,7 +153,7 @@ fn cursors_are_few_for_a_tenant_and_do_not_stay_for_ever() {
     let (acme, globex) = (bounded.tenant("acme"), bounded.tenant("globex"));
     let clients = Clients::of(&bounded);
     let connections = [clients.connect("acme", &acme), clients.connect("acme", &acme)];
-    let sorted = "SELECT value FROM generate_series(1, 2000000) ORDER BY value DESC";
+    let sorted = "SELECT value FROM generate_series(1, 2000000) AS value ORDER BY value DESC";
     let mut states = Vec::new();
     for (n, client) in connections.iter().cycle().take(4).enumerate() {
         if n < 2 {
@@ -165,7 +165,7 @@ fn cursors_are_few_for_a_tenant_and_do_not_stay_for_ever() {
     assert_eq!(states, [None, None, None, Some("53400".to_owned())]);
     // Five idle cursors leave the others their memory.
     let other = clients.connect("globex", &globex);
-    clients.run(&other, "SELECT count(DISTINCT value) FROM generate_series(1, 1000000)").unwrap();
+    clients.run(&other, "SELECT count(DISTINCT value) FROM generate_series(1, 1000000) AS value").unwrap();
     eventually("nobody fetches", || bounded.node.metric("tenantry_memory_statements_bytes") == Some(0.0));
     assert_eq!(clients.run(&connections[0], "FETCH 1 FROM c0"), Err("34000".to_owned()));
 }

@@ -12,7 +12,7 @@ use tokio_postgres::config::SslMode;
 
 use super::Bounded;
 
-const ENDLESS: &str = "select value, repeat('x', 100) as text from generate_series(1, 1000000000)";
+const ENDLESS: &str = "select value, repeat('x', 100) as text from generate_series(1, 1000000000) AS value";
 /// A second, and what a busy machine adds to it.
 const SOON: Duration = Duration::from_secs(10);
 
@@ -101,7 +101,7 @@ fn sessions_end_whatever_they_are_at() {
     };
     bounded.runtime.block_on(async {
         let (idle, working, sending, copying) = (session().await, session().await, session().await, session().await);
-        idle.batch_execute("begin; declare c cursor for select value from generate_series(1, 1000000000)")
+        idle.batch_execute("begin; declare c cursor for select value from generate_series(1, 1000000000) AS value")
             .await
             .unwrap();
         idle.simple_query("fetch 1 from c").await.unwrap();

@@ -12,7 +12,7 @@ use super::rig::{Rig, event, rig_of};
 const ASKED: usize = 300;
 /// A statement that takes a core for as long as it may, and no memory.
 const RUNAWAY: &str =
-    "SELECT sum(a.value * b.value % 7) FROM generate_series(1, 3000000) a, generate_series(1, 3000000) b";
+    "SELECT sum(a.value * b.value % 7) FROM generate_series(1, 3000000) a(value), generate_series(1, 3000000) b(value)";
 
 #[test]
 fn a_sort_beyond_its_memory_is_put_aside_and_answered() {
@@ -26,13 +26,13 @@ fn a_sort_beyond_its_memory_is_put_aside_and_answered() {
     let rig = rig_of(HttpOptions { request_timeout: Duration::from_secs(120), ..HttpOptions::default() }, &query);
     let key = rig.tenant("acme");
     let sorted = "SELECT max(place) AS last FROM (SELECT row_number() OVER (ORDER BY value * 7919 % 1000003, value) AS place \
-                  FROM generate_series(1, 3000000))";
+                  FROM generate_series(1, 3000000) AS value)";
     assert_eq!(rig.sql(&key, sorted), json!([{"last": 3_000_000}]));
     let explained = rig.sql(&key, &format!("EXPLAIN ANALYZE {sorted}")).to_string();
     let spilled = explained.split("spill_count=").skip(1).filter_map(|rest| rest.chars().next());
     assert!(spilled.into_iter().any(|count| count != '0'), "nothing was put aside: {explained}");
     // What a cross join collects can't be put aside.
-    let joined = "SELECT sum(a.value) FROM generate_series(1, 20000000) a CROSS JOIN generate_series(1, 20000000) b";
+    let joined = "SELECT sum(a.value) FROM generate_series(1, 20000000) a(value) CROSS JOIN generate_series(1, 20000000) b(value)";
     let ended = rig.post("/v1/sql", &key, &json!({"sql": joined}));
     assert_eq!(ended.json()["sqlstate"], "53200", "{}", ended.text);
     assert!(ended.json()["hint"].as_str().unwrap().contains("filter before joining"), "{}", ended.text);

@@ -87,8 +87,8 @@ fn statements_are_limited_recorded_and_counted() {
     let key = rig.tenant("acme");
     let other = rig.tenant("globex");
     let ask = |sql: &str| rig.post("/v1/sql", &key, &json!({"sql": sql}));
-    assert_eq!(ask("SELECT value FROM generate_series(1, 100)").status, 200);
-    let many = ask("SELECT value FROM generate_series(1, 101)");
+    assert_eq!(ask("SELECT value FROM generate_series(1, 100) AS value").status, 200);
+    let many = ask("SELECT value FROM generate_series(1, 101) AS value");
     many.is_problem(413, "too-large");
     assert_eq!(many.json()["sqlstate"], "54000");
     let wide = ask("SELECT repeat('x', 10000) AS x");
@@ -102,8 +102,8 @@ fn statements_are_limited_recorded_and_counted() {
         row
     };
     let expect = [
-        told("SELECT value FROM generate_series(1, 100)", "finished", Value::Null, 100),
-        told("SELECT value FROM generate_series(1, 101)", "failed", "54000".into(), 101),
+        told("SELECT value FROM generate_series(1, 100) AS value", "finished", Value::Null, 100),
+        told("SELECT value FROM generate_series(1, 101) AS value", "failed", "54000".into(), 101),
         told("SELECT repeat('x', 10000) AS x", "failed", "54000".into(), 1),
         told("SELECT nothing", "failed", "42703".into(), 0),
         told("GET /v1/usage", "finished", Value::Null, 0),

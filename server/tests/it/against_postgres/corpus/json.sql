@@ -101,3 +101,34 @@ SELECT data::jsonb FROM events ORDER BY revision LIMIT 5
 SELECT (data::json ->> 'tokens')::int AS tokens, (data::json ->> 'tokens')::int * 2 AS twice FROM events WHERE type = 'call' ORDER BY revision LIMIT 3
 SELECT coalesce(data::json ->> 'region', 'none') AS region, count(*) FROM events GROUP BY 1 ORDER BY 1
 SELECT data::json ->> 'model' || '/' || coalesce(data::json ->> 'region', '-') AS k, count(*) FROM events WHERE type = 'call' GROUP BY 1 ORDER BY 1
+SELECT '{"a": {"b": 1}}'::jsonb #> '{a,b}'
+SELECT '{"a": {"b": "x"}}'::jsonb #>> ARRAY['a', 'b']
+SELECT '{"a": [1, {"c": null}]}'::jsonb #>> '{a,-1,c}'
+SELECT '{"a": 1}'::jsonb #> '{}'
+SELECT '{"a": 1}'::jsonb #> '{a,NULL}'
+SELECT '{"a": 1}'::jsonb #> 'a'
+SELECT '{"bb": 1, "a": 1e2, "c": 1.50, "a": -0}'::jsonb
+SELECT '["a", 1]'::jsonb ? 'a'
+SELECT '"a"'::jsonb ? 'a'
+SELECT NULL::jsonb ? 'a'
+SELECT '{"a": [1, {"b": 2}]}'::jsonb @> '{"a": [{"b": 2.0}]}'
+SELECT '1'::jsonb @> '[1]'
+SELECT '[[1, 2]]'::jsonb @> '[1]'
+SELECT '{"a": 1}'::jsonb @> NULL
+SELECT '{"a": 1}'::jsonb @> 'nonsense'
+SELECT json_array_length('{"a": 1}')
+SELECT jsonb_array_length('1')
+SELECT jsonb_array_length(NULL)
+SELECT jsonb_typeof('1.5'), jsonb_typeof('"x"'), json_typeof('nonsense')
+SELECT jsonb_array_elements('[1, "x", {"b": 1, "a": 2}]')
+SELECT jsonb_array_elements_text('["b", null, 1.50]')
+SELECT value FROM jsonb_array_elements('[1, "x"]')
+SELECT jsonb_array_elements('{"a": 1}')
+SELECT * FROM jsonb_each('{"bb": 1, "a": {"c": 2}}')
+SELECT key, value FROM json_each_text('{"b": "x", "a": null}') ORDER BY key
+SELECT * FROM jsonb_each('[1]')
+SELECT jsonb_each('{"a": 1}')
+SELECT jsonb_object_keys('{"bb": 1, "a": 2}')
+SELECT key, count(*) FROM (SELECT json_object_keys(data::json) AS key FROM events) t GROUP BY key ORDER BY key
+SELECT id, json_array_elements_text(data::json -> 'tags') AS tag FROM events WHERE type = 'upload' ORDER BY id, tag LIMIT 5
+SELECT data::jsonb #>> '{model}' AS model, count(*) FROM events WHERE data::jsonb ?& ARRAY['model', 'region'] GROUP BY 1 ORDER BY 1

@@ -67,3 +67,8 @@ SELECT json_build_object('a', 1), '{"a":1}'::json -> 'a', '{"a":1}'::json ->> 'a
 SELECT current_user IS NULL, current_schema() = 'public', current_database() IS NOT NULL, version() LIKE 'PostgreSQL%'
 SELECT 'a' AS "very long name of a column that has more than sixty-three bytes, which Postgres cuts"
 SELECT 1 AS "日本", 2 AS ""
+SELECT * FROM information_schema.table_constraints WHERE table_schema = 'public'
+SELECT * FROM information_schema.key_column_usage WHERE table_schema = 'public'
+SELECT * FROM information_schema.referential_constraints WHERE constraint_schema = 'public'
+SELECT character_set_name, form_of_use FROM information_schema.character_sets
+SELECT * FROM pg_indexes WHERE schemaname = 'public'

@@ -109,7 +109,7 @@ async fn a_statement_has_its_time_whether_it_is_read_or_not() {
     assert_eq!(code(count(&mut client, endless).await), Code::DeadlineExceeded);
 
     // More than sockets and queues hold, so that it waits for its reader.
-    let large = "select repeat('x', 1000) || cast(value as varchar) from generate_series(1, 1000000)";
+    let large = "select repeat('x', 1000) || cast(value as varchar) from generate_series(1, 1000000) AS value";
     let ticket = ticket(&mut client, large).await.unwrap();
     let mut unread = client.do_get(ticket).await.unwrap();
     assert!(unread.try_next().await.unwrap().is_some());
@@ -161,7 +161,7 @@ async fn a_key_that_is_revoked_ends_its_streams() {
     sender.try_send(to_events).unwrap();
     let answers = producer.do_put(receiver).await.unwrap();
     let mut reader = client(&house, &house.key("acme", 2).await).await;
-    let endless = "select value, repeat('x', 100) as text from generate_series(1, 1000000000)";
+    let endless = "select value, repeat('x', 100) as text from generate_series(1, 1000000000) AS value";
     let ticket = ticket(&mut reader, endless).await.unwrap();
     let mut rows = reader.do_get(ticket).await.unwrap();
     assert!(rows.try_next().await.unwrap().is_some());

@@ -8,7 +8,7 @@ import pyarrow.flight as flight
 
 port, acme, globex = sys.argv[1:]
 ENDLESS = "select count(*) from generate_series(1, 100000000000)"
-LARGE = "select repeat('x', 1000) || cast(value as varchar) from generate_series(1, 1000000)"
+LARGE = "select repeat('x', 1000) || cast(value as varchar) from generate_series(1, 1000000) AS value"
 
 
 def varint(number):

@@ -1,0 +1,64 @@
+//! Functions that analysts know from PostgreSQL and that DataFusion has not, or has otherwise: one, or a close family, per file.
+//!
+//! Each gives PostgreSQL's answer with its type and name, or an error; `server/tests/it/against_postgres` asks both. They only
+//! compute: what they may give is bounded by [`super::values`], what they parse by [`super::bounds`]. Not here: what operators
+//! and casts mean ([`super::arithmetic`], [`super::casts`]), zones ([`super::zone`]).
+
+mod defined;
+mod marks;
+mod age;
+mod clock;
+mod format;
+mod formats;
+mod json;
+mod make;
+mod numbers;
+mod ordered;
+mod regular;
+mod rows;
+mod series;
+mod syntax;
+
+use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
+
+pub(super) use format::WIDTH_MAX;
+pub(super) use json::Contains;
+pub use json::normal;
+pub use marks::{EXTENSION_NAME, Mark};
+pub(super) use rows::{as_table, select};
+pub(super) use syntax::{rename, rewritten, substring};
+
+/// Those of values.
+pub(super) fn scalars() -> Vec<ScalarUDF> {
+    let all = [
+        age::AGE,
+        clock::CLOCK,
+        clock::UUID,
+        format::FORMAT,
+        format::QUOTE_LITERAL,
+        format::QUOTE_NULLABLE,
+        formats::EPOCH,
+        formats::TO_CHAR,
+        formats::TO_DATE,
+        formats::TO_TIMESTAMP,
+        make::INTERVAL,
+        make::TIME,
+        make::TIMESTAMP,
+        numbers::SIGN,
+        numbers::WIDTH_BUCKET,
+        regular::MATCHES,
+        regular::SPLIT,
+        regular::SUBSTRING,
+    ];
+    all.into_iter()
+        .chain(json::ALL)
+        .chain(json::AS_TEXT)
+        .map(defined::Definition::function)
+        .chain([series::function()])
+        .collect()
+}
+
+/// Those of groups.
+pub(super) fn aggregates() -> Vec<AggregateUDF> {
+    ordered::functions().into()
+}
