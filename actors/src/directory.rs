@@ -107,6 +107,7 @@ mod tests {
     use crate::facet::{Context, Facet};
     use crate::facets::keys::{Keys, KeysChange, KeysCommand, Scope, Scopes};
     use crate::facets::lifecycle::LifecycleChange;
+    use crate::facets::plan::OnPlan;
     use crate::scram::ScramVerifier;
     use crate::tenant::Change;
 
@@ -256,7 +257,7 @@ mod tests {
         let (state, text) = with_key(1, None);
         publish(&directory, "acme", state.clone());
         let before = directory.edition();
-        publish(&directory, "acme", TenantState { plan: "gold".into(), ..TenantState::default() });
+        publish(&directory, "acme", TenantState { plan: OnPlan { name: "gold".into() }, ..TenantState::default() });
         publish(&directory, "globex", TenantState::default());
         assert_eq!((before.get("acme").map(|acme| &**acme), before.len()), (Some(&state), 1));
         assert!(before.authenticate(&text, 10).is_ok(), "a tenant and its keys are of the same moment");

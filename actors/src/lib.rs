@@ -3,6 +3,9 @@
 //! The only crate that knows ractor; no Arrow compute, no DataFusion, no sockets. Modules stand in the order in which a
 //! command flows through them, then the gate, which is where events meet what was decided.
 
+pub mod refusal;
+pub mod limit;
+pub mod plan;
 pub mod facet;
 pub mod facets;
 pub mod api_key;

@@ -10,12 +10,13 @@ use engine::log::Offset;
 use tokio::sync::{RwLockReadGuard, RwLockWriteGuard};
 
 use crate::directory::Directory;
+use crate::facet::Turn;
 use crate::facets::lifecycle::Status;
-use crate::facets::quota::{Limits, QuotaCommand};
 use crate::gate::GateTable;
 use crate::journal::{Journal, Sealed};
+use crate::limit::Limits;
 use crate::snapshots::TenantRecord;
-use crate::tenant::{Command, PLATFORM};
+use crate::tenant::PLATFORM;
 
 #[expect(clippy::disallowed_types, reason = "a turn and not data: tasks wait for it, and no thread")]
 use tokio::sync::RwLock;
@@ -46,11 +47,11 @@ impl Publisher {
     }
 
     /// Before a command is decided; what it gives is kept until the changes are published.
-    pub(crate) async fn agree(&self, command: &Command) -> Agreed<'_> {
-        match command {
-            Command::Quota(QuotaCommand::Set { .. }) => Agreed::Shared(self.limits.read().await),
-            Command::Meters(_) => Agreed::Alone(self.limits.write().await),
-            _ => Agreed::Nothing,
+    pub(crate) async fn agree(&self, turn: Turn) -> Agreed<'_> {
+        match turn {
+            Turn::None => Agreed::Nothing,
+            Turn::Reads => Agreed::Shared(self.limits.read().await),
+            Turn::Changes => Agreed::Alone(self.limits.write().await),
         }
     }
 

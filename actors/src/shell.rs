@@ -70,11 +70,17 @@ impl Shell {
         principal: String,
     ) -> Result<Vec<Change>, CommandError> {
         let at_us = self.clock.now_us();
-        let _agreed = self.publisher.agree(&command).await;
+        let _agreed = self.publisher.agree(command.turn()).await;
         let platform = self.publisher.directory.get(PLATFORM).unwrap_or_default();
-        let limited_by = command.unlimits().map(|meter| self.publisher.limited_by(meter)).unwrap_or_default();
-        let context = Context { now_us: at_us, meters: &platform.meters.meters, limited_by: &limited_by };
-        let changes = active.record.state.decide(command, context, active.name == PLATFORM)?;
+        let limited_by = |meter: &str| self.publisher.limited_by(meter);
+        let context = Context {
+            now_us: at_us,
+            is_platform: active.name == PLATFORM,
+            meters: &platform.meters.meters,
+            plans: &platform.plans.plans,
+            limited_by: &limited_by,
+        };
+        let changes = active.record.state.decide(command, context)?;
         if changes.is_empty() {
             return Ok(changes);
         }

@@ -1,17 +1,22 @@
-//! A tenant's state: the struct of its facets, and the commands, changes and rejections over all of them.
+//! A tenant's state: its facets, and the commands, changes and rejections over all of them, which one list gives.
 //!
-//! Pure like the facets themselves. Not here: the actor around it (`shell`), the journal.
+//! A new facet is a line at the end of the list: its place there is its number in the journal (I4). Pure like the facets
+//! themselves. Not here: the actor around it (`shell`), the journal.
+
+use std::collections::BTreeSet;
 
 use engine::definition::Definition;
 use serde::{Deserialize, Serialize};
 
-use crate::facet::{Context, Facet};
-use crate::facets::keys::{Keys, KeysChange, KeysCommand, KeysRejection};
-use crate::facets::lifecycle::{Lifecycle, LifecycleChange, LifecycleCommand, LifecycleRejection};
-use crate::facets::meters::{Meters, MetersChange, MetersCommand, MetersRejection};
-use crate::facets::plans::{DEFAULT_PLAN, Plans, PlansChange, PlansCommand, PlansRejection};
-use crate::facets::quota::{Quota, QuotaChange, QuotaCommand, QuotaRejection};
-use crate::facets::views::{Views, ViewsChange, ViewsCommand, ViewsRejection};
+use crate::facet::{Context, Effect, Facet, Owner, Turn};
+use crate::facets::keys::Keys;
+use crate::facets::lifecycle::Lifecycle;
+use crate::facets::meters::Meters;
+use crate::facets::plan::OnPlan;
+use crate::facets::plans::Plans;
+use crate::facets::quota::Quota;
+use crate::facets::views::Views;
+use crate::refusal::{Refusal, RefusalKind, Refused};
 
 /// The tenant that is the platform itself: it owns meters, views and plans, and its keys see all tenants.
 pub const PLATFORM: &str = "platform";
@@ -31,171 +36,116 @@ pub fn is_free_name(name: &str) -> bool {
     is_tenant_name(name) && (name == PLATFORM || !name.eq_ignore_ascii_case(PLATFORM))
 }
 
-/// Everything a tenant is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TenantState {
+macro_rules! facets {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal, $field:ident: $facet:ty;)*) => {
+        /// Everything a tenant is.
+        #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
+        pub struct TenantState {
+            $($(#[doc = $doc])+ pub $field: $facet,)*
+        }
+
+        /// What can be asked of a tenant.
+        #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+        pub enum Command {
+            $($(#[doc = $doc])+ $variant(<$facet as Facet>::Command),)*
+        }
+
+        /// What happened to a tenant. Journaled for ever: variants are only ever added at the end.
+        #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+        pub enum Change {
+            $($(#[doc = $doc])+ #[serde(rename = $name)] $variant(<$facet as Facet>::Change),)*
+        }
+
+        /// Why a command changed nothing.
+        #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+        pub enum Rejected {
+            $($(#[doc = $doc])+ #[error(transparent)] $variant(#[from] <$facet as Facet>::Rejection),)*
+            /// Other tenants have no such facet.
+            #[error("only the platform has {0}")]
+            PlatformOnly(&'static str),
+        }
+
+        impl TenantState {
+            /// Decides, changing nothing.
+            ///
+            /// # Errors
+            /// What the facet refuses, or [`Rejected::PlatformOnly`].
+            pub fn decide(&self, command: Command, context: Context<'_>) -> Result<Vec<Change>, Rejected> {
+                match command {
+                    $(Command::$variant(command) => {
+                        if <$facet>::OWNER == Owner::Platform && !context.is_platform {
+                            return Err(Rejected::PlatformOnly(<$facet>::NAME));
+                        }
+                        let changes = self.$field.decide(command, context)?;
+                        Ok(changes.into_iter().map(Change::$variant).collect())
+                    })*
+                }
+            }
+
+            /// Applies a change; cannot fail.
+            pub fn apply(&mut self, change: &Change) {
+                match change {
+                    $(Change::$variant(change) => self.$field.apply(change),)*
+                }
+            }
+
+            /// What has to follow changes of before and has not yet.
+            pub fn owes(&self) -> BTreeSet<Effect> {
+                let mut all = BTreeSet::new();
+                $(all.extend(self.$field.owes());)*
+                all
+            }
+        }
+
+        impl Command {
+            /// What the command defines, if it does: doors check that it can be computed before it is journaled.
+            pub fn defines(&self) -> Option<Definition> {
+                match self {
+                    $(Self::$variant(command) => <$facet>::defines(command),)*
+                }
+            }
+
+            /// Whose turn it has to wait for.
+            pub(crate) fn turn(&self) -> Turn {
+                match self {
+                    $(Self::$variant(command) => <$facet>::turn(command),)*
+                }
+            }
+        }
+
+        impl Change {
+            /// What has to follow.
+            pub fn effects(&self) -> &'static [Effect] {
+                match self {
+                    $(Self::$variant(change) => <$facet>::effects(change),)*
+                }
+            }
+        }
+
+        impl Refused for Rejected {
+            fn refusal(&self) -> Refusal {
+                match self {
+                    $(Self::$variant(rejection) => rejection.refusal(),)*
+                    Self::PlatformOnly(_) => RefusalKind::Conflict.alone(),
+                }
+            }
+        }
+    };
+}
+
+facets! {
     /// Where it stands.
-    pub lifecycle: Lifecycle,
-    /// Name of its plan.
-    pub plan: String,
+    Lifecycle = "lifecycle", lifecycle: Lifecycle;
+    /// On which plan it is.
+    Plan = "plan_set", plan: OnPlan;
     /// Its own limits.
-    pub quota: Quota,
+    Quota = "quota", quota: Quota;
     /// Its API keys.
-    pub keys: Keys,
-    /// The platform's meters; empty for other tenants.
-    pub meters: Meters,
-    /// The platform's plans; empty for other tenants.
-    pub plans: Plans,
-    /// The platform's materialized views; empty for other tenants.
-    pub views: Views,
-}
-
-impl Default for TenantState {
-    fn default() -> Self {
-        Self {
-            lifecycle: Lifecycle::default(),
-            plan: DEFAULT_PLAN.to_owned(),
-            quota: Quota::default(),
-            keys: Keys::default(),
-            meters: Meters::default(),
-            plans: Plans::default(),
-            views: Views::default(),
-        }
-    }
-}
-
-/// What can be asked of a tenant.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Command {
-    /// Of its lifecycle.
-    Lifecycle(LifecycleCommand),
-    /// Puts it on a plan.
-    SetPlan {
-        /// Name of the plan.
-        plan: String,
-    },
-    /// Of its limits.
-    Quota(QuotaCommand),
-    /// Of its keys.
-    Keys(KeysCommand),
-    /// Of the platform's meters.
-    Meters(MetersCommand),
-    /// Of the platform's plans.
-    Plans(PlansCommand),
-    /// Of the platform's materialized views.
-    Views(ViewsCommand),
-}
-
-/// What happened to a tenant. Journaled for ever: variants are only ever added at the end.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Change {
-    /// To its lifecycle.
-    Lifecycle(LifecycleChange),
-    /// It is on another plan.
-    PlanSet {
-        /// Name of the plan.
-        plan: String,
-    },
-    /// To its limits.
-    Quota(QuotaChange),
-    /// To its keys.
-    Keys(KeysChange),
-    /// To the platform's meters.
-    Meters(MetersChange),
-    /// To the platform's plans.
-    Plans(PlansChange),
-    /// To the platform's materialized views.
-    Views(ViewsChange),
-}
-
-/// Why a command changed nothing.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Rejected {
-    /// By the lifecycle.
-    #[error(transparent)]
-    Lifecycle(#[from] LifecycleRejection),
-    /// By the limits.
-    #[error(transparent)]
-    Quota(#[from] QuotaRejection),
-    /// By the keys.
-    #[error(transparent)]
-    Keys(#[from] KeysRejection),
-    /// By the meters.
-    #[error(transparent)]
-    Meters(#[from] MetersRejection),
-    /// By the plans.
-    #[error(transparent)]
-    Plans(#[from] PlansRejection),
-    /// By the materialized views.
-    #[error(transparent)]
-    Views(#[from] ViewsRejection),
-    /// Meters, views, plans and keys for several tenants are the platform's.
-    #[error("only the platform has {0}")]
-    PlatformOnly(&'static str),
-    /// The platform is always there.
-    #[error("the platform has no lifecycle")]
-    PlatformLifecycle,
-}
-
-impl TenantState {
-    /// Decides, changing nothing. `platform`: whether this is the platform's state.
-    pub fn decide(&self, command: Command, context: Context<'_>, platform: bool) -> Result<Vec<Change>, Rejected> {
-        fn all<T>(changes: Vec<T>, wrap: fn(T) -> Change) -> Vec<Change> {
-            changes.into_iter().map(wrap).collect()
-        }
-        Ok(match command {
-            Command::Lifecycle(_) if platform && self.lifecycle.created_at_us != 0 => {
-                return Err(Rejected::PlatformLifecycle);
-            }
-            Command::Lifecycle(command) => all(self.lifecycle.decide(command, context)?, Change::Lifecycle),
-            Command::SetPlan { plan } if plan == self.plan => Vec::new(),
-            Command::SetPlan { plan } => vec![Change::PlanSet { plan }],
-            Command::Quota(command) => all(self.quota.decide(command, context)?, Change::Quota),
-            Command::Keys(KeysCommand::Create { tenants: Some(_), .. }) if !platform => {
-                return Err(Rejected::PlatformOnly("keys for several tenants"));
-            }
-            Command::Keys(command) => all(self.keys.decide(command, context)?, Change::Keys),
-            Command::Meters(_) if !platform => return Err(Rejected::PlatformOnly("meters")),
-            Command::Meters(command) => all(self.meters.decide(command, context)?, Change::Meters),
-            Command::Plans(_) if !platform => return Err(Rejected::PlatformOnly("plans")),
-            Command::Plans(command) => all(self.plans.decide(command, context)?, Change::Plans),
-            Command::Views(_) if !platform => return Err(Rejected::PlatformOnly("materialized views")),
-            Command::Views(command) => all(self.views.decide(command, context)?, Change::Views),
-        })
-    }
-
-    /// Applies a change; cannot fail.
-    pub fn apply(&mut self, change: &Change) {
-        match change {
-            Change::Lifecycle(change) => self.lifecycle.apply(change),
-            Change::PlanSet { plan } => self.plan.clone_from(plan),
-            Change::Quota(change) => self.quota.apply(change),
-            Change::Keys(change) => self.keys.apply(change),
-            Change::Meters(change) => self.meters.apply(change),
-            Change::Plans(change) => self.plans.apply(change),
-            Change::Views(change) => self.views.apply(change),
-        }
-    }
-}
-
-impl Command {
-    /// What the command defines, if it does: doors check that it can be computed before it is journaled.
-    pub fn defines(&self) -> Option<Definition> {
-        match self {
-            Self::Meters(MetersCommand::Define(meter)) => Some(meter.clone().into()),
-            Self::Views(ViewsCommand::Create(view)) => Some(view.clone().into()),
-            _ => None,
-        }
-    }
-
-    /// The meter that the command takes away or makes one that can't be limited.
-    pub(crate) fn unlimits(&self) -> Option<&str> {
-        match self {
-            Self::Meters(MetersCommand::Define(meter)) if !meter.aggregation.is_additive() => Some(&meter.name),
-            Self::Meters(MetersCommand::Remove { name }) => Some(name),
-            _ => None,
-        }
-    }
+    Keys = "keys", keys: Keys;
+    /// The platform's meters.
+    Meters = "meters", meters: Meters;
+    /// The platform's plans.
+    Plans = "plans", plans: Plans;
+    /// The platform's materialized views.
+    Views = "views", views: Views;
 }

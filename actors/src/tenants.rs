@@ -3,7 +3,7 @@
 //! Opening folds the journal's tail into the snapshots, checks the hash chains, fills the directory and the gate. Not here:
 //! rules (the facets), actors (`shell`, `supervisor`).
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,12 +21,13 @@ use crate::claims::Claims;
 use crate::directory::{AuthError, Directory, Identity};
 use crate::facet::Context;
 use crate::facets::lifecycle::LifecycleCommand;
-use crate::facets::plans::Plan;
-use crate::facets::quota::Limits;
+use crate::facets::plan::SetPlan;
 use crate::facets::views::Created;
 use crate::gate::GateTable;
 use crate::handle::TenantHandle;
 use crate::journal::{ChainBreak, Head, Journal, JournalError, Sealed};
+use crate::limit::Limits;
+use crate::plan::Plan;
 use crate::publish::Publisher;
 use crate::restore::{RestoreError, Restored, restore};
 use crate::scram::PROOF_BYTES;
@@ -203,7 +204,7 @@ impl Tenants {
         };
         let handle = TenantsHandle { inner: Arc::new(inner) };
         if handle.directory().get(PLATFORM).is_none() {
-            handle.create_all(&[PLATFORM.to_owned()], PLATFORM).await.map_err(TenantsError::Platform)?;
+            handle.create_all(&[PLATFORM.to_owned()], None, PLATFORM).await.map_err(TenantsError::Platform)?;
         }
         Ok(handle)
     }
@@ -215,8 +216,16 @@ impl TenantsHandle {
     /// # Errors
     /// [`CommandError::Name`], [`CommandError::Reserved`], [`CommandError::Exists`], or why it could not be made durable.
     pub async fn create(&self, name: &str, principal: &str) -> Result<(), CommandError> {
+        self.create_on(name, None, principal).await
+    }
+
+    /// The same on `plan`, at once.
+    ///
+    /// # Errors
+    /// As [`Self::create`], and [`CommandError::Rejected`] if there is no such plan.
+    pub async fn create_on(&self, name: &str, plan: Option<&str>, principal: &str) -> Result<(), CommandError> {
         check_name(name)?;
-        match self.create_all(&[name.to_owned()], principal).await? {
+        match self.create_all(&[name.to_owned()], plan, principal).await? {
             0 => Err(CommandError::Exists(name.to_owned())),
             _ => Ok(()),
         }
@@ -228,18 +237,21 @@ impl TenantsHandle {
     /// As [`Self::create`]; a name that can't be a tenant's refuses all.
     pub async fn create_many(&self, names: &[String], principal: &str) -> Result<usize, CommandError> {
         names.iter().try_for_each(|name| check_name(name))?;
-        self.create_all(names, principal).await
+        self.create_all(names, None, principal).await
     }
 
     /// Goes on to its end if nobody waits for it any more: a tenant must not be durable and known to nobody.
-    async fn create_all(&self, names: &[String], principal: &str) -> Result<usize, CommandError> {
+    async fn create_all(&self, names: &[String], plan: Option<&str>, principal: &str) -> Result<usize, CommandError> {
         let (tenants, names, principal) = (self.clone(), names.to_vec(), principal.to_owned());
-        let created = tokio::spawn(async move { tenants.create_free(&names, &principal).await });
+        let plan = plan.map(str::to_owned);
+        let created = tokio::spawn(async move { tenants.create_free(&names, plan.as_deref(), &principal).await });
         created.await.unwrap_or(Err(CommandError::Failed))
     }
 
-    async fn create_free(&self, names: &[String], principal: &str) -> Result<usize, CommandError> {
+    async fn create_free(&self, names: &[String], plan: Option<&str>, principal: &str) -> Result<usize, CommandError> {
         let now_us = self.inner.clock.now_us();
+        let platform = self.directory().get(PLATFORM).unwrap_or_default();
+        let first = First { plan, plans: &platform.plans.plans, principal, now_us };
         let mut created = 0;
         for names in names.chunks(CREATE_AT_ONCE_MAX) {
             // What is free stays free until the entry is durable.
@@ -252,7 +264,7 @@ impl TenantsHandle {
             free.retain(|name| self.directory().get(name).is_none());
             // In the order in which they were given, each once.
             let names = names.iter().filter(|name| free.remove(*name));
-            let entries = names.map(|name| first_entry(name, principal, now_us)).collect::<Result<Vec<_>, _>>()?;
+            let entries = names.map(|name| first.entry(name)).collect::<Result<Vec<_>, _>>()?;
             if entries.is_empty() {
                 continue;
             }
@@ -486,14 +498,26 @@ fn restored(snapshots: &dyn Snapshots, journal: &Journal, publisher: &Publisher)
     Ok(restored)
 }
 
-/// A tenant's first entry: known and active.
-fn first_entry(name: &str, principal: &str, now_us: i64) -> Result<Sealed, CommandError> {
-    let mut state = TenantState::default();
-    let mut all = Vec::new();
-    for command in [LifecycleCommand::Provision, LifecycleCommand::Activate] {
-        let changes = state.decide(Command::Lifecycle(command), Context::at(now_us), false)?;
-        changes.iter().for_each(|change| state.apply(change));
-        all.extend(changes);
+/// First entries of tenants: known, active, and on a plan if one is given.
+struct First<'a> {
+    plan: Option<&'a str>,
+    plans: &'a BTreeMap<String, Plan>,
+    principal: &'a str,
+    now_us: i64,
+}
+
+impl First<'_> {
+    fn entry(&self, name: &str) -> Result<Sealed, CommandError> {
+        let mut state = TenantState::default();
+        let mut all = Vec::new();
+        let known = [LifecycleCommand::Provision, LifecycleCommand::Activate].map(Command::Lifecycle);
+        let on_plan = self.plan.map(|plan| Command::Plan(SetPlan { plan: plan.to_owned() }));
+        let context = Context { plans: self.plans, ..Context::at(self.now_us) };
+        for command in known.into_iter().chain(on_plan) {
+            let changes = state.decide(command, context)?;
+            changes.iter().for_each(|change| state.apply(change));
+            all.extend(changes);
+        }
+        Ok(Head::default().seal(name, self.now_us, self.principal, all).map_err(JournalError::from)?)
     }
-    Ok(Head::default().seal(name, now_us, principal, all).map_err(JournalError::from)?)
 }

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use crate::api_key::{ApiKey, ApiKeyError, KeyHash};
 use crate::facets::keys::{Key, Scope, Scopes, Validity};
 use crate::facets::lifecycle::Status;
-use crate::facets::plans::Plan;
-use crate::facets::quota::Limits;
+use crate::limit::Limits;
+use crate::plan::Plan;
 use crate::scram::PROOF_BYTES;
 use crate::snapshots::TenantRecord;
 use crate::tenant::{PLATFORM, TenantState};
@@ -91,7 +91,7 @@ impl Edition {
 
     /// The plan that a tenant is on.
     pub fn plan_of(&self, state: &TenantState) -> Plan {
-        self.plan(&state.plan)
+        self.plan(&state.plan.name)
     }
 
     /// The plan of that name, or what a tenant gets that is on a plan that is not there.

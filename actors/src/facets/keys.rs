@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::api_key::{KeyHash, is_key_id};
-use crate::facet::{Context, Facet};
+use crate::facet::{Context, Facet, Owner};
+use crate::refusal::{Refusal, RefusalKind, Refused};
 use crate::scram::ScramVerifier;
 use crate::tenant::is_tenant_name;
 
@@ -206,6 +207,22 @@ pub enum KeysRejection {
     /// There are too many.
     #[error("there are {KEYS_MAX} keys in use, which is the limit; revoke one first")]
     TooMany,
+    /// Others see none but their own rows.
+    #[error("only the platform has keys for several tenants")]
+    PlatformOnly,
+}
+
+impl Refused for KeysRejection {
+    fn refusal(&self) -> Refusal {
+        match self {
+            Self::OutOfRange { field, .. } => RefusalKind::Invalid.of(*field, "invalid"),
+            Self::Unknown(_) => RefusalKind::NotFound.alone(),
+            Self::Beyond { .. } => RefusalKind::Forbidden.alone(),
+            Self::Taken(_) | Self::Spent(_) | Self::Rotated { .. } | Self::TooMany | Self::PlatformOnly => {
+                RefusalKind::Conflict.alone()
+            }
+        }
+    }
 }
 
 impl Keys {
@@ -255,6 +272,8 @@ fn check_confined(scopes: Scopes, tenants: &BTreeSet<String>) -> Result<(), Keys
 }
 
 impl Facet for Keys {
+    const NAME: &'static str = "keys";
+    const OWNER: Owner = Owner::Tenant;
     type Command = KeysCommand;
     type Change = KeysChange;
     type Rejection = KeysRejection;
@@ -262,6 +281,7 @@ impl Facet for Keys {
     fn decide(&self, command: KeysCommand, context: Context<'_>) -> Result<Vec<KeysChange>, KeysRejection> {
         let now_us = context.now_us;
         match command {
+            KeysCommand::Create { tenants: Some(_), .. } if !context.is_platform => Err(KeysRejection::PlatformOnly),
             KeysCommand::Create { id, hash, scram, scopes, label, expires_at_us, tenants } => {
                 if scopes.is_empty() {
                     return Err(KeysRejection::OutOfRange { field: "scopes", expect: "ingest, query or admin" });

@@ -5,7 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::facet::{Context, Facet};
+use crate::facet::{Context, Effect, Facet, Owner};
+use crate::refusal::{Refusal, RefusalKind, Refused};
 
 /// Where a tenant stands.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -130,9 +131,20 @@ pub enum LifecycleRejection {
     /// Data would be lost.
     #[error("nothing was exported; export first, or delete with without_export")]
     NotExported,
+    /// The platform is always there.
+    #[error("the platform has no lifecycle")]
+    Platform,
+}
+
+impl Refused for LifecycleRejection {
+    fn refusal(&self) -> Refusal {
+        RefusalKind::Conflict.alone()
+    }
 }
 
 impl Facet for Lifecycle {
+    const NAME: &'static str = "a lifecycle";
+    const OWNER: Owner = Owner::Tenant;
     type Command = LifecycleCommand;
     type Change = LifecycleChange;
     type Rejection = LifecycleRejection;
@@ -144,6 +156,9 @@ impl Facet for Lifecycle {
     ) -> Result<Vec<LifecycleChange>, LifecycleRejection> {
         use LifecycleCommand as C;
         use Status as S;
+        if context.is_platform && self.created_at_us != 0 {
+            return Err(LifecycleRejection::Platform);
+        }
         let not_now = |asked| Err(LifecycleRejection::NotNow { status: self.status, asked });
         let change = match (self.status, command) {
             (S::Provisioned, C::Provision) if self.created_at_us == 0 => {
@@ -195,6 +210,17 @@ impl Facet for Lifecycle {
             LifecycleChange::Deleted => self.status = Status::Deleted,
             LifecycleChange::Erased => self.erased = true,
         }
+    }
+
+    fn effects(change: &LifecycleChange) -> &'static [Effect] {
+        match change {
+            LifecycleChange::Deleted => &[Effect::Erase],
+            _ => &[],
+        }
+    }
+
+    fn owes(&self) -> &'static [Effect] {
+        if self.status == Status::Deleted && !self.erased { &[Effect::Erase] } else { &[] }
     }
 }
 

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use engine::definition::Definition;
 use engine::meter::{Meter, MeterError};
 use serde::{Deserialize, Serialize};
 
-use crate::facet::{Context, Facet};
+use crate::facet::{Context, Effect, Facet, Owner, Turn};
+use crate::refusal::{Refusal, RefusalKind, Refused, RefusedField};
 
 /// Most meters a platform may define.
 pub const METERS_MAX: usize = 256;
@@ -78,7 +80,23 @@ fn some_of(names: &[String]) -> String {
     }
 }
 
+impl Refused for MetersRejection {
+    fn refusal(&self) -> Refusal {
+        match self {
+            Self::Invalid(error) => {
+                let (name, detail) = (error.field.clone(), Some(error.reason.clone()));
+                Refusal { kind: RefusalKind::Invalid, field: Some(RefusedField { name, reason: "invalid", detail }) }
+            }
+            Self::Unknown(_) => RefusalKind::NotFound.alone(),
+            Self::Limited { .. } => RefusalKind::Conflict.of("name", "limited"),
+            Self::TooMany => RefusalKind::Conflict.alone(),
+        }
+    }
+}
+
 impl Facet for Meters {
+    const NAME: &'static str = "meters";
+    const OWNER: Owner = Owner::Platform;
     type Command = MetersCommand;
     type Change = MetersChange;
     type Rejection = MetersRejection;
@@ -114,11 +132,27 @@ impl Facet for Meters {
             MetersChange::Removed { name } => drop(self.meters.remove(name)),
         }
     }
+
+    fn effects(_: &MetersChange) -> &'static [Effect] {
+        &[Effect::Define]
+    }
+
+    fn turn(_: &MetersCommand) -> Turn {
+        Turn::Changes
+    }
+
+    fn defines(command: &MetersCommand) -> Option<Definition> {
+        match command {
+            MetersCommand::Define(meter) => Some(meter.clone().into()),
+            MetersCommand::Remove { .. } => None,
+        }
+    }
 }
 
 fn refuse_if_limited(meter: &str, context: Context<'_>, way_out: &'static str) -> Result<(), MetersRejection> {
-    if context.limited_by.is_empty() {
+    let limited_by = (context.limited_by)(meter);
+    if limited_by.is_empty() {
         return Ok(());
     }
-    Err(MetersRejection::Limited { meter: meter.to_owned(), limited_by: context.limited_by.to_vec(), way_out })
+    Err(MetersRejection::Limited { meter: meter.to_owned(), limited_by, way_out })
 }

@@ -3,6 +3,7 @@
 //! `meters`, `views` and `plans` belong to the platform, which is a tenant too.
 
 pub mod lifecycle;
+pub mod plan;
 pub mod keys;
 pub mod quota;
 pub mod meters;

@@ -1,32 +1,16 @@
 //! Plans: named limits and billing calendars that tenants share. A facet of the platform.
 //!
-//! Not here: which tenant is on which plan (`tenant`), prices.
+//! Not here: what a plan says (`crate::plan`), which tenant is on which (`plan`), prices.
 
 use std::collections::BTreeMap;
 
-use engine::calendar::{Calendar, CalendarError, Period};
+use engine::calendar::CalendarError;
 use serde::{Deserialize, Serialize};
 
-use super::quota::{Limits, QuotaRejection};
-use crate::facet::{Context, Facet};
-
-/// Name of the plan that a tenant is on if it was not put on another.
-pub const DEFAULT_PLAN: &str = "default";
-
-/// What tenants on it share.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Plan {
-    /// Limits of tenants that have none of their own, by meter.
-    pub limits: Limits,
-    /// Billing period.
-    pub billing: Calendar,
-}
-
-impl Default for Plan {
-    fn default() -> Self {
-        Self { limits: Limits::new(), billing: Calendar { period: Period::Month, time_zone: "UTC".into() } }
-    }
-}
+use crate::facet::{Context, Effect, Facet, Owner};
+use crate::limit::LimitRejection;
+use crate::plan::{DEFAULT_PLAN, Plan};
+use crate::refusal::{Refusal, RefusalKind, Refused};
 
 /// State of the facet.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,14 +64,26 @@ pub enum PlansRejection {
         /// On which meter.
         meter: String,
         /// Why.
-        rejection: QuotaRejection,
+        rejection: LimitRejection,
     },
     /// The billing calendar can't be used.
     #[error("field billing: {0}")]
     Calendar(CalendarError),
 }
 
+impl Refused for PlansRejection {
+    fn refusal(&self) -> Refusal {
+        match self {
+            Self::Name => RefusalKind::Invalid.of("name", "invalid"),
+            Self::Limit { meter, .. } => RefusalKind::Invalid.of(format!("limits.{meter}"), "invalid"),
+            Self::Calendar(_) => RefusalKind::Invalid.of("billing", "invalid"),
+        }
+    }
+}
+
 impl Facet for Plans {
+    const NAME: &'static str = "plans";
+    const OWNER: Owner = Owner::Platform;
     type Command = PlansCommand;
     type Change = PlansChange;
     type Rejection = PlansRejection;
@@ -112,5 +108,9 @@ impl Facet for Plans {
     fn apply(&mut self, change: &PlansChange) {
         let PlansChange::Defined { name, plan } = change;
         self.plans.insert(name.clone(), plan.clone());
+    }
+
+    fn effects(_: &PlansChange) -> &'static [Effect] {
+        &[Effect::BillAll]
     }
 }

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use engine::definition::Definition;
 use engine::view::{View, ViewRefusal};
 use serde::{Deserialize, Serialize};
 
-use crate::facet::{Context, Facet};
+use crate::facet::{Context, Effect, Facet, Owner};
+use crate::refusal::{Refusal, RefusalKind, Refused};
 
 /// Most materialized views a platform may have.
 pub const VIEWS_MAX: usize = 64;
@@ -69,7 +71,19 @@ pub enum ViewsRejection {
     Unknown(String),
 }
 
+impl Refused for ViewsRejection {
+    fn refusal(&self) -> Refusal {
+        match self {
+            Self::Invalid(_) => RefusalKind::Query.alone(),
+            Self::Unknown(_) => RefusalKind::NotFound.alone(),
+            Self::Exists(_) | Self::TooMany => RefusalKind::Conflict.alone(),
+        }
+    }
+}
+
 impl Facet for Views {
+    const NAME: &'static str = "materialized views";
+    const OWNER: Owner = Owner::Platform;
     type Command = ViewsCommand;
     type Change = ViewsChange;
     type Rejection = ViewsRejection;
@@ -95,6 +109,17 @@ impl Facet for Views {
         match change {
             ViewsChange::Created(created) => drop(self.views.insert(created.view.name.clone(), created.clone())),
             ViewsChange::Dropped { name } => drop(self.views.remove(name)),
+        }
+    }
+
+    fn effects(_: &ViewsChange) -> &'static [Effect] {
+        &[Effect::Define]
+    }
+
+    fn defines(command: &ViewsCommand) -> Option<Definition> {
+        match command {
+            ViewsCommand::Create(view) => Some(view.clone().into()),
+            ViewsCommand::Drop { .. } => None,
         }
     }
 }

@@ -4,7 +4,7 @@
 //! times: nothing is rounded, so a million units a second are as exact as one a day (I7). A negative value gives nothing
 //! back: it is an event too. Not here: which rows count how much.
 
-use crate::facets::quota::Rate;
+use crate::limit::Rate;
 
 /// A bucket's quantities are nano-units times this, so that what leaks in a microsecond is a whole number of them.
 const PER_UNIT: i128 = 1_000_000;

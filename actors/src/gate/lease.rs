@@ -8,7 +8,7 @@ use engine::shard::Measure;
 
 use super::bucket::{Bucket, Wait};
 use super::table::{Ledgers, SharedLedger};
-use crate::facets::quota::Limit;
+use crate::limit::Limit;
 
 /// Periods of one limit that are kept at hand; beyond it those that the batch at hand did not draw on are let go (I8).
 const LEASES_MAX: usize = 32;

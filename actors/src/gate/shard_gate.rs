@@ -14,7 +14,7 @@ use engine::units::Units;
 use super::lease::{Owner, Refusal, Row, ShardLimit};
 use super::table::{Entry, GateTable, Granted};
 use crate::facets::lifecycle::Status;
-use crate::facets::quota::Rate;
+use crate::limit::Rate;
 
 /// The place of a tenant that has none.
 const NOWHERE: u32 = u32::MAX;

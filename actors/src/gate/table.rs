@@ -11,7 +11,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::ledger::{LeaseView, Ledger};
 use crate::facets::lifecycle::Status;
-use crate::facets::quota::Limits;
+use crate::limit::Limits;
 
 /// Parts of the table, so that tenants that change do not make readers of others wait, and a part stays near while a batch's
 /// names are looked up in it.

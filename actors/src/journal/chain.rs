@@ -148,12 +148,13 @@ impl Sealed {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::facets::plan::PlanSet;
 
     fn chain(plans: &[&str]) -> Vec<Sealed> {
         let mut head = Head::default();
         let mut entries = Vec::new();
         for plan in plans {
-            let sealed = head.seal("acme", 7, "ops", vec![Change::PlanSet { plan: (*plan).into() }]).unwrap();
+            let sealed = head.seal("acme", 7, "ops", vec![Change::Plan(PlanSet { plan: (*plan).into() })]).unwrap();
             head = sealed.head();
             entries.push(sealed);
         }

@@ -6,9 +6,12 @@ use actors::api_key::ApiKey;
 use actors::facets::keys::{KeysCommand, Scope, Scopes};
 use actors::facets::lifecycle::LifecycleCommand;
 use actors::facets::meters::MetersCommand;
-use actors::facets::plans::{Plan, PlansCommand};
-use actors::facets::quota::{Allowance, Limit, QuotaCommand, Rate};
+use actors::facets::plan::SetPlan;
+use actors::facets::plans::PlansCommand;
+use actors::facets::quota::QuotaCommand;
 use actors::facets::views::ViewsCommand;
+use actors::limit::{Allowance, Limit, Rate};
+use actors::plan::Plan;
 use actors::scram::ScramVerifier;
 use actors::{Command, PLATFORM};
 use engine::calendar::{Calendar, Period};
@@ -30,7 +33,7 @@ pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
 fn command() -> impl Strategy<Value = Command> {
     prop_oneof![
         4 => lifecycle().prop_map(Command::Lifecycle),
-        1 => name().prop_map(|plan| Command::SetPlan { plan }),
+        1 => name().prop_map(|plan| Command::Plan(SetPlan { plan })),
         3 => quota().prop_map(Command::Quota),
         4 => keys().prop_map(Command::Keys),
         2 => meters().prop_map(Command::Meters),

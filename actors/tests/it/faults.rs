@@ -7,14 +7,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use actors::snapshots::MemorySnapshots;
-use actors::{Command, CommandError, Tenants, TenantsHandle, TenantsOptions};
+use actors::{CommandError, Tenants, TenantsHandle, TenantsOptions};
 use engine::clock::ManualClock;
 use engine::log::SharedLog;
 use engine::log::segment::{SegmentLog, SegmentOptions};
 use engine::storage::faulty::{FaultyStorage, Rule, matrix};
 use engine::storage::memory::MemoryStorage;
 
-use crate::world::{audit, run};
+use crate::world::{audit, noted, run};
 
 const NAMES: [&str; 3] = ["a", "b", "c"];
 
@@ -22,12 +22,12 @@ struct Life {
     rule: Option<Rule>,
     memory: MemoryStorage,
     faulty: Arc<FaultyStorage>,
-    /// Asked for, as (tenant, plan); each plan is asked for by one command.
+    /// Asked for, as (tenant, label); each label is asked for by one command.
     asked: BTreeSet<(String, String)>,
     /// Answered.
     answered: BTreeSet<(String, String)>,
     created: BTreeSet<String>,
-    plans: usize,
+    commands: usize,
 }
 
 impl Life {
@@ -36,7 +36,7 @@ impl Life {
         let faulty = Arc::new(FaultyStorage::new(Arc::new(memory.clone())));
         rule.iter().for_each(|rule| faulty.inject(rule.clone()));
         let (asked, answered, created) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
-        Self { rule, memory, faulty, asked, answered, created, plans: 0 }
+        Self { rule, memory, faulty, asked, answered, created, commands: 0 }
     }
 
     async fn open(&self) -> Result<TenantsHandle, String> {
@@ -71,10 +71,10 @@ impl Life {
                 }
             }
             for name in NAMES.iter().cycle().take(6) {
-                self.plans += 1;
-                let of = ((*name).to_owned(), format!("plan-{}", self.plans));
+                self.commands += 1;
+                let of = ((*name).to_owned(), format!("command {}", self.commands));
                 self.asked.insert(of.clone());
-                match tenants.command(name, Command::SetPlan { plan: of.1.clone() }, "ops").await {
+                match tenants.command(name, noted(&of.1), "ops").await {
                     Ok(_) => drop(self.answered.insert(of)),
                     Err(CommandError::Unknown(_)) if !self.created.contains(*name) => {}
                     Err(error) => {
@@ -105,24 +105,24 @@ impl Life {
                 let sequence = trail.iter().map(|entry| entry.sequence).collect::<Vec<_>>();
                 assert_eq!(sequence, (1..=trail.len() as u64).collect::<Vec<_>>(), "{:?}: {name}", self.rule);
                 assert!(!self.created.contains(name) || !trail.is_empty(), "{:?}: {name} is lost", self.rule);
-                let is_plan = |entry: &&actors::AuditEntry| entry.changes.contains("plan-");
-                let plans = trail.iter().filter(is_plan).map(|entry| entry.changes.clone()).collect::<Vec<_>>();
+                let is_noted = |entry: &&actors::AuditEntry| entry.changes.contains("command ");
+                let noted = trail.iter().filter(is_noted).map(|entry| entry.changes.clone()).collect::<Vec<_>>();
                 let with = |of: &BTreeSet<(String, String)>, changes: &str| {
-                    of.iter().any(|(tenant, plan)| tenant == name && changes.contains(&format!("\"{plan}\"")))
+                    of.iter().any(|(tenant, label)| tenant == name && changes.contains(&format!("\"{label}\"")))
                 };
-                assert!(plans.iter().all(|changes| with(&self.asked, changes)), "{:?}: {plans:?}", self.rule);
+                assert!(noted.iter().all(|changes| with(&self.asked, changes)), "{:?}: {noted:?}", self.rule);
                 assert_eq!(
-                    plans.iter().collect::<BTreeSet<_>>().len(),
-                    plans.len(),
-                    "{:?}: twice: {plans:?}",
+                    noted.iter().collect::<BTreeSet<_>>().len(),
+                    noted.len(),
+                    "{:?}: twice: {noted:?}",
                     self.rule
                 );
-                for (_, plan) in self.answered.iter().filter(|(tenant, _)| tenant == name) {
-                    let is_there = plans.iter().any(|changes| changes.contains(&format!("\"{plan}\"")));
-                    assert!(is_there, "{:?}: {plan} of {name} was answered and is lost", self.rule);
+                for (_, label) in self.answered.iter().filter(|(tenant, _)| tenant == name) {
+                    let is_there = noted.iter().any(|changes| changes.contains(&format!("\"{label}\"")));
+                    assert!(is_there, "{:?}: {label} of {name} was answered and is lost", self.rule);
                 }
-                if let (Some(last), Some(state)) = (plans.last(), tenants.state(name)) {
-                    assert!(last.contains(&format!("\"{}\"", state.plan)), "{:?}: {last} {}", self.rule, state.plan);
+                if let Some(state) = tenants.state(name) {
+                    assert_eq!(state.keys.keys.len(), noted.len(), "{:?}: the state of {name}", self.rule);
                 }
             }
             tenants.drain().await;

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use actors::facets::lifecycle::Status;
-use actors::facets::quota::{Allowance, Limit, Limits, Rate};
 use actors::gate::{GateTable, ShardGate};
+use actors::limit::{Allowance, Limit, Limits, Rate};
 use engine::admission::{Reason, Rejection};
 use engine::calendar::{Calendar, Interval, Period};
 use engine::clock::{Clock, ManualClock};

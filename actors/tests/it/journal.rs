@@ -9,10 +9,13 @@ use actors::api_key::ApiKey;
 use actors::facets::keys::{Key, KeysChange, Scopes};
 use actors::facets::lifecycle::LifecycleChange;
 use actors::facets::meters::MetersChange;
-use actors::facets::plans::{Plan, PlansChange};
-use actors::facets::quota::{Allowance, Limit, QuotaChange, Rate};
+use actors::facets::plan::PlanSet;
+use actors::facets::plans::PlansChange;
+use actors::facets::quota::QuotaChange;
 use actors::facets::views::{Created, ViewsChange};
 use actors::journal::{Entry, Head, Journal, JournalError, Sealed};
+use actors::limit::{Allowance, Limit, Rate};
+use actors::plan::Plan;
 use actors::scram::ScramVerifier;
 use engine::calendar::{Calendar, Period};
 use engine::log::memory::MemoryLog;
@@ -155,7 +158,7 @@ fn first_release() -> Vec<Sealed> {
         Change::Lifecycle(LifecycleChange::Exported { location: text("export.ndjson") }),
         Change::Lifecycle(LifecycleChange::Deleted),
         Change::Lifecycle(LifecycleChange::Erased),
-        Change::PlanSet { plan: text("pro") },
+        Change::Plan(PlanSet { plan: text("pro") }),
         Change::Quota(QuotaChange::Set { meter: text("tokens"), limit }),
         Change::Quota(QuotaChange::Removed { meter: text("tokens") }),
         Change::Keys(KeysChange::Created { id: old.id.clone(), key }),

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use actors::facets::meters::{MetersCommand, MetersRejection};
-use actors::facets::plans::{Plan, PlansCommand, PlansRejection};
-use actors::facets::quota::{Allowance, Limit, QuotaCommand, QuotaRejection, Rate};
+use actors::facets::plans::{PlansCommand, PlansRejection};
+use actors::facets::quota::{QuotaCommand, QuotaRejection};
+use actors::limit::{Allowance, Limit, LimitRejection, Rate};
+use actors::plan::Plan;
 use actors::snapshots::MemorySnapshots;
 use actors::{Command, CommandError, PLATFORM, Rejected, Tenants, TenantsHandle, TenantsOptions};
 use engine::calendar::{Calendar, Period};
@@ -71,16 +73,16 @@ async fn refused(tenants: &TenantsHandle, tenant: &str, command: Command) -> Rej
 fn what_could_not_be_enforced_is_refused_for_tenants_and_plans_alike() {
     run(async {
         let tenants = open().await;
-        let check = async |meter: &str, limit: Limit, expect: QuotaRejection| {
+        let check = async |meter: &str, limit: Limit, expect: LimitRejection| {
             assert_eq!(
                 refused(&tenants, "acme", of_tenant(meter, limit.clone())).await,
-                Rejected::Quota(expect.clone())
+                Rejected::Quota(QuotaRejection::Limit(expect.clone()))
             );
             let expect = PlansRejection::Limit { meter: meter.into(), rejection: expect };
             assert_eq!(refused(&tenants, PLATFORM, of_plan(meter, limit)).await, Rejected::Plans(expect));
         };
-        check("toks", limit(), QuotaRejection::NoMeter("toks".into())).await;
-        let not_additive = QuotaRejection::NotAdditive { meter: "peak".into(), aggregation: "max" };
+        check("toks", limit(), LimitRejection::NoMeter("toks".into())).await;
+        let not_additive = LimitRejection::NotAdditive { meter: "peak".into(), aggregation: "max" };
         check("peak", limit(), not_additive.clone()).await;
         check("peak", Limit { hard: false, ..limit() }, not_additive).await;
         let burst = |units| {
@@ -88,7 +90,7 @@ fn what_could_not_be_enforced_is_refused_for_tenants_and_plans_alike() {
             Limit { allowance: None, rate, hard: true }
         };
         let expect = "at least 1, which is what an event of a count meter weighs: below that none ever passes";
-        check("calls", burst(999_999_999), QuotaRejection::OutOfRange { field: "rate.burst", expect }).await;
+        check("calls", burst(999_999_999), LimitRejection::OutOfRange { field: "rate.burst", expect }).await;
         tenants.command("acme", of_tenant("tokens", burst(1)), "ops").await.unwrap();
         tenants.command("acme", of_tenant("calls", burst(1_000_000_000)), "ops").await.unwrap();
         tenants.drain().await;

@@ -8,6 +8,7 @@
 
 mod arbitrary;
 mod cursed;
+mod facets;
 mod faults;
 mod fuzz_seeds;
 mod gate;

@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use actors::facets::lifecycle::{LifecycleCommand, Status};
 use actors::facets::meters::MetersCommand;
-use actors::facets::plans::{Plan, PlansCommand};
-use actors::facets::quota::{Allowance, Limit, Limits};
+use actors::facets::plan::SetPlan;
+use actors::facets::plans::PlansCommand;
 use actors::gate::ShardGate;
+use actors::limit::{Allowance, Limit, Limits};
+use actors::plan::Plan;
 use actors::snapshots::MemorySnapshots;
 use actors::{Command, PLATFORM, Tenants, TenantsHandle, TenantsOptions};
 use engine::calendar::{Calendar, Interval, Period};
@@ -76,7 +78,7 @@ async fn change_plans(tenants: TenantsHandle, plan_name: &'static str, begin: i6
 async fn change_tenants(tenants: TenantsHandle, nth: usize) {
     for round in 0..ROUNDS as usize * 4 {
         let tenant = name((nth * 100 + round) % TENANTS);
-        let set = Command::SetPlan { plan: PLANS[round % PLANS.len()].into() };
+        let set = Command::Plan(SetPlan { plan: PLANS[round % PLANS.len()].into() });
         tenants.command(&tenant, set, "ops").await.unwrap();
         if round % 5 == nth {
             let suspend = Command::Lifecycle(LifecycleCommand::Suspend { reason: "unpaid".into() });
@@ -130,6 +132,10 @@ fn readers_of_all_tenants_beside_changes_of_plans_end_and_the_gate_knows_the_new
             let tenants = Tenants::open(TenantsOptions::default(), log, snapshots, clock).await.unwrap();
             tenants.create_many(&(0..TENANTS).map(name).collect::<Vec<_>>(), "ops").await.unwrap();
             tenants.command(PLATFORM, meter(), "ops").await.unwrap();
+            for (plan_name, begin) in PLANS.into_iter().zip([1000, 2000, 3000]) {
+                let define = PlansCommand::Define { name: plan_name.into(), plan: plan(begin) };
+                tenants.command(PLATFORM, Command::Plans(define), "ops").await.unwrap();
+            }
             let over = Arc::new(AtomicBool::new(false));
             let readers: Vec<_> = (0..5)
                 .map(|_| {

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use actors::facets::plan::PlanSet;
 use actors::journal::{Head, Journal, JournalError, SEGMENT_BYTES_MAX, Sealed, trail};
 use actors::snapshots::{MemorySnapshots, SledSnapshots, Snapshots};
-use actors::{Change, Command, CommandError, Tenants, TenantsHandle, TenantsOptions};
+use actors::{Change, CommandError, Tenants, TenantsHandle, TenantsOptions};
 use engine::clock::ManualClock;
 use engine::log::memory::MemoryLog;
 use engine::log::segment::{SegmentLog, SegmentOptions};
@@ -19,7 +20,7 @@ use engine::storage::{SharedStorage, Storage};
 use tokio::task::JoinSet;
 
 use crate::cursed::{CURSED, Curse};
-use crate::world::{audit, chain, run};
+use crate::world::{audit, chain, noted, run};
 
 /// Entries of the journal in an ordinary run.
 const ENTRIES: u64 = 20_000;
@@ -36,8 +37,8 @@ fn forgetful() -> Box<dyn Snapshots> {
     Box::new(MemorySnapshots::default())
 }
 
-async fn set_plan(tenants: &TenantsHandle, tenant: &str, plan: &str) -> Result<(), CommandError> {
-    tenants.command(tenant, Command::SetPlan { plan: plan.into() }, "ops").await.map(drop)
+async fn note(tenants: &TenantsHandle, tenant: &str, label: &str) -> Result<(), CommandError> {
+    tenants.command(tenant, noted(label), "ops").await.map(drop)
 }
 
 /// A chain that notes where the entry before is, with other tenants' entries in between.
@@ -115,7 +116,7 @@ fn an_audit_of_one_of_all_and_of_some_tell_the_same() {
         tenants.create_many(&names, "ops").await.unwrap();
         for plan in ["a", "b", "c"] {
             for name in [&names[3], &names[200]] {
-                set_plan(&tenants, name, plan).await.unwrap();
+                note(&tenants, name, plan).await.unwrap();
             }
         }
         let all = tenants.audit(None).collect::<Result<Vec<_>, _>>().unwrap();
@@ -176,7 +177,7 @@ async fn fill(log: &SharedLog, plans: std::ops::Range<u64>) {
     let mut head = Head::default();
     let mut waiting = JoinSet::new();
     for plan in plans {
-        let sealed = head.seal(&tenant, 7, "test", vec![Change::PlanSet { plan: plan.to_string() }]).unwrap();
+        let sealed = head.seal(&tenant, 7, "test", vec![Change::Plan(PlanSet { plan: plan.to_string() })]).unwrap();
         head = sealed.head();
         let journal = journal.clone();
         waiting.spawn(async move { journal.append(&[sealed]).await.unwrap() });
@@ -214,19 +215,19 @@ fn a_tenant_among_a_million_entries_is_read_and_activated_in_moments() {
         tenants.create(CURSED, "ops").await.unwrap();
         tenants.create("acme", "ops").await.unwrap();
         fill(&log, 0..entries / 2).await;
-        set_plan(&tenants, "acme", "a").await.unwrap();
+        note(&tenants, "acme", "a").await.unwrap();
         fill(&log, entries / 2..entries).await;
-        set_plan(&tenants, "acme", "b").await.unwrap();
+        note(&tenants, "acme", "b").await.unwrap();
 
         let audited = at_best(|| assert_eq!(audit(&tenants, "acme").len(), 3));
         let first = at_best(|| assert_eq!(tenants.audit(None).next().unwrap().unwrap().sequence, 1));
         let mut activated = Duration::MAX;
         for time in 0..TIMES {
             curse.is_on.store(true, Ordering::Relaxed);
-            assert!(matches!(set_plan(&tenants, CURSED, "lost").await, Err(CommandError::Failed)));
+            assert!(matches!(note(&tenants, CURSED, "lost").await, Err(CommandError::Failed)));
             curse.is_on.store(false, Ordering::Relaxed);
             let begun = Instant::now();
-            set_plan(&tenants, CURSED, &format!("kept-{time}")).await.unwrap();
+            note(&tenants, CURSED, &format!("kept-{time}")).await.unwrap();
             activated = activated.min(begun.elapsed());
         }
         let begun = Instant::now();

@@ -9,8 +9,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, mpsc};
 
 use actors::facets::lifecycle::Status;
-use actors::facets::quota::{Allowance, Limit, Limits, QuotaCommand};
+use actors::facets::quota::QuotaCommand;
 use actors::gate::{GateTable, ShardGate};
+use actors::limit::{Allowance, Limit, Limits};
 use actors::snapshots::memory::MemorySnapshots;
 use actors::{Command, Tenants, TenantsOptions};
 use engine::calendar::{Calendar, Interval, Period};

@@ -10,8 +10,10 @@ use std::sync::Arc;
 use actors::api_key::ApiKey;
 use actors::facets::keys::{KeysCommand, Scopes};
 use actors::facets::meters::MetersCommand;
-use actors::facets::plans::{Plan, PlansCommand};
-use actors::facets::quota::{Allowance, Limit, Limits};
+use actors::facets::plan::SetPlan;
+use actors::facets::plans::PlansCommand;
+use actors::limit::{Allowance, Limit, Limits};
+use actors::plan::Plan;
 use actors::scram::ScramVerifier;
 use actors::{Command, CommandError, PLATFORM};
 use datasets::generator::{Generator, GeneratorOptions, OptionsError, Tenant, plans};
@@ -117,7 +119,7 @@ pub async fn prepare(node: &Arc<Node>, options: &DemoOptions) -> Result<Demo, De
     let names: Vec<String> = tenants.iter().map(|tenant| tenant.name.clone()).collect();
     node.tenants.create_many(&names, PRINCIPAL).await?;
     for tenant in &tenants {
-        let command = Command::SetPlan { plan: tenant.plan.name.to_owned() };
+        let command = Command::Plan(SetPlan { plan: tenant.plan.name.to_owned() });
         node.command(&tenant.name, command, PRINCIPAL).await?;
     }
     let platform_key = issue_key(node, PLATFORM).await?;

@@ -78,11 +78,12 @@ impl Door {
         Ok(to_its_end(async move { node.command(&tenant, command, &principal).await }).await??)
     }
 
-    /// Makes a tenant known and active in the name of `identity`.
-    pub(super) async fn create(&self, tenant: &str, identity: &Identity) -> Result<(), Problem> {
+    /// Makes a tenant known and active, on `plan` if one is given, in the name of `identity`.
+    pub(super) async fn create(&self, tenant: &str, plan: Option<&str>, identity: &Identity) -> Result<Done, Problem> {
         let node = Arc::clone(self.node()?);
-        let (tenant, principal) = (tenant.to_owned(), identity.principal().to_owned());
-        Ok(to_its_end(async move { node.tenants.create(&tenant, &principal).await }).await??)
+        let (tenant, principal, plan) = (tenant.to_owned(), identity.principal().to_owned(), plan.map(str::to_owned));
+        let created = to_its_end(async move { node.create(&tenant, plan.as_deref(), &principal).await }).await?;
+        told(created.map(|()| true).map_err(AdminProblem::from), "created")
     }
 
     /// The same, answered with `outcome` if it changed anything.
@@ -93,11 +94,17 @@ impl Door {
         identity: &Identity,
         outcome: &'static str,
     ) -> Result<Done, Problem> {
-        match self.command(tenant, command, identity).await {
-            Ok(changes) => Ok(Done::of(!changes.is_empty(), outcome)),
-            Err(AdminProblem::Pending(reason)) => Ok(Done { pending: Some(reason), ..Done::of(true, outcome) }),
-            Err(AdminProblem::Refused(problem)) => Err(problem),
-        }
+        let changes = self.command(tenant, command, identity).await;
+        told(changes.map(|changes| !changes.is_empty()), outcome)
+    }
+}
+
+/// The answer to a command that changed something, or nothing, or whose effects are still to come.
+fn told(changed: Result<bool, AdminProblem>, outcome: &'static str) -> Result<Done, Problem> {
+    match changed {
+        Ok(changed) => Ok(Done::of(changed, outcome)),
+        Err(AdminProblem::Pending(reason)) => Ok(Done { pending: Some(reason), ..Done::of(true, outcome) }),
+        Err(AdminProblem::Refused(problem)) => Err(problem),
     }
 }
 

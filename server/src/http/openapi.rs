@@ -61,9 +61,9 @@ pub(super) async fn document() -> Json<utoipa::openapi::OpenApi> {
 
 /// [`engine::meter::Meter`].
 pub(super) struct MeterSchema;
-/// [`actors::facets::quota::Limit`].
+/// [`actors::limit::Limit`].
 pub(super) struct LimitSchema;
-/// [`actors::facets::plans::Plan`].
+/// [`actors::plan::Plan`].
 pub(super) struct PlanSchema;
 
 /// An example that the real type reads, and what its members mean.
@@ -210,8 +210,8 @@ mod tests {
     #[test]
     fn written_schemas_fit_the_types() {
         check::<engine::meter::Meter>(&MeterSchema::schema());
-        check::<actors::facets::quota::Limit>(&LimitSchema::schema());
-        check::<actors::facets::plans::Plan>(&PlanSchema::schema());
+        check::<actors::limit::Limit>(&LimitSchema::schema());
+        check::<actors::plan::Plan>(&PlanSchema::schema());
     }
 
     #[test]

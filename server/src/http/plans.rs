@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use actors::facets::plans::{Plan, PlansCommand};
+use actors::facets::plans::PlansCommand;
+use actors::plan::Plan;
 use actors::{Command, PLATFORM};
 use axum::Json;
 use axum::extract::State;

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use actors::Command;
-use actors::facets::quota::{Limit, QuotaCommand};
+use actors::facets::quota::QuotaCommand;
+use actors::limit::Limit;
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;

@@ -1,12 +1,7 @@
 //! How the rooms' errors become problems: one arm for each way to fail, so that a new one has to be thought of here.
 
-use actors::facets::keys::KeysRejection;
-use actors::facets::lifecycle::LifecycleRejection;
-use actors::facets::meters::MetersRejection;
-use actors::facets::plans::PlansRejection;
-use actors::facets::quota::QuotaRejection;
-use actors::facets::views::ViewsRejection;
 use actors::journal::JournalError;
+use actors::refusal::{RefusalKind, Refused};
 use actors::{CommandError, Rejected};
 use datafusion::error::DataFusionError;
 use engine::dedup::sequence::SequenceError;
@@ -156,55 +151,19 @@ impl From<(&DataFusionError, Failure)> for Problem {
 /// What a tenant's facets refuse.
 impl From<Rejected> for Problem {
     fn from(rejected: Rejected) -> Self {
-        let text = rejected.to_string();
-        let kind = match &rejected {
-            Rejected::Lifecycle(LifecycleRejection::NotNow { .. } | LifecycleRejection::NotExported) => Kind::Conflict,
-            Rejected::Quota(rejection) => return quota(rejection, text),
-            Rejected::Keys(rejection) => match rejection {
-                KeysRejection::OutOfRange { field, .. } => {
-                    return Kind::Invalid.with(&text).field(*field, "invalid", text);
-                }
-                KeysRejection::Unknown(_) => Kind::NotFound,
-                KeysRejection::Beyond { .. } => Kind::Forbidden,
-                KeysRejection::Taken(_)
-                | KeysRejection::Spent(_)
-                | KeysRejection::Rotated { .. }
-                | KeysRejection::TooMany => Kind::Conflict,
-            },
-            Rejected::Meters(rejection) => match rejection {
-                MetersRejection::Invalid(error) => return Self::invalid_field(&error.field, &error.reason),
-                MetersRejection::Unknown(_) => Kind::NotFound,
-                MetersRejection::Limited { .. } => return Kind::Conflict.with(&text).field("name", "limited", text),
-                MetersRejection::TooMany => Kind::Conflict,
-            },
-            Rejected::Views(rejection) => match rejection {
-                ViewsRejection::Invalid(_) => Kind::Query,
-                ViewsRejection::Unknown(_) => Kind::NotFound,
-                ViewsRejection::Exists(_) | ViewsRejection::TooMany => Kind::Conflict,
-            },
-            Rejected::Plans(rejection) => match rejection {
-                PlansRejection::Name => return Kind::Invalid.with(&text).field("name", "invalid", text),
-                PlansRejection::Limit { meter, .. } => {
-                    return Kind::Invalid.with(&text).field(format!("limits.{meter}"), "invalid", text);
-                }
-                PlansRejection::Calendar(_) => return Kind::Invalid.with(&text).field("billing", "invalid", text),
-            },
-            Rejected::PlatformOnly(_) | Rejected::PlatformLifecycle => Kind::Conflict,
+        let (text, refusal) = (rejected.to_string(), rejected.refusal());
+        let kind = match refusal.kind {
+            RefusalKind::Invalid => Kind::Invalid,
+            RefusalKind::NotFound => Kind::NotFound,
+            RefusalKind::Conflict => Kind::Conflict,
+            RefusalKind::Forbidden => Kind::Forbidden,
+            RefusalKind::Query => Kind::Query,
         };
-        kind.with(text)
+        match refusal.field {
+            None => kind.with(text),
+            Some(field) => kind.with(&text).field(field.name, field.reason, field.detail.unwrap_or(text)),
+        }
     }
-}
-
-fn quota(rejection: &QuotaRejection, text: String) -> Problem {
-    let field = match rejection {
-        QuotaRejection::Unknown(_) => return Kind::NotFound.with(text),
-        QuotaRejection::NoMeter(_) => return Kind::NotFound.with(&text).field("meter", "unknown", text),
-        QuotaRejection::NotAdditive { .. } => "meter",
-        QuotaRejection::Empty => "limit",
-        QuotaRejection::OutOfRange { field, .. } => field,
-        QuotaRejection::Calendar(_) => "allowance.per",
-    };
-    Kind::Invalid.with(&text).field(field, "invalid", text)
 }
 
 impl From<CommandError> for Problem {

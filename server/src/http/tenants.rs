@@ -4,9 +4,9 @@
 
 use std::sync::Arc;
 
+use actors::Command;
 use actors::facets::lifecycle::LifecycleCommand;
-use actors::facets::plans::DEFAULT_PLAN;
-use actors::{Command, PLATFORM};
+use actors::facets::plan::SetPlan;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -22,7 +22,7 @@ use super::Door;
 use super::caller::{MayGovern, MayQuery};
 use super::command::Done;
 use super::json::{Body, Names, Parameters};
-use super::problem::{Kind, Problem, ProblemBody};
+use super::problem::{Problem, ProblemBody};
 use super::query;
 use super::rows::Format;
 
@@ -78,16 +78,8 @@ pub(super) async fn create(
     MayGovern(identity): MayGovern,
     Body(new): Body<NewTenant>,
 ) -> Result<(StatusCode, Json<Done>), Problem> {
-    if let Some(plan) = &new.plan {
-        require_plan(&door, plan)?;
-    }
-    door.create(&new.tenant, &identity).await?;
-    let mut done = Done::of(true, "created");
-    if let Some(plan) = new.plan {
-        door.change(&new.tenant, Command::SetPlan { plan: plan.clone() }, &identity, "assigned").await?;
-        done = done.plan(plan);
-    }
-    Ok((StatusCode::CREATED, Json(done.tenant(new.tenant))))
+    let done = door.create(&new.tenant, new.plan.as_deref(), &identity).await?;
+    Ok((StatusCode::CREATED, Json(Done { plan: new.plan, ..done.tenant(new.tenant) })))
 }
 
 /// Why a step is taken.
@@ -201,18 +193,8 @@ pub(super) async fn assign_plan(
     Names(tenant): Names<String>,
     Body(Assignment { plan }): Body<Assignment>,
 ) -> Result<Json<Done>, Problem> {
-    require_plan(&door, &plan)?;
-    let command = Command::SetPlan { plan: plan.clone() };
+    let command = Command::Plan(SetPlan { plan: plan.clone() });
     Ok(Json(door.change(&tenant, command, &identity, "assigned").await?.tenant(tenant).plan(plan)))
-}
-
-/// A plan that is not defined would silently be the default one.
-fn require_plan(door: &Door, plan: &str) -> Result<(), Problem> {
-    let platform = door.node()?.tenants.state(PLATFORM);
-    if plan == DEFAULT_PLAN || platform.is_some_and(|state| state.plans.plans.contains_key(plan)) {
-        return Ok(());
-    }
-    Err(Kind::NotFound.with(format!("no plan is called {plan:?}")).field("plan", "unknown", "define it first"))
 }
 
 async fn step(

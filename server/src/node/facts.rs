@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use actors::TenantsHandle;
 use actors::facets::lifecycle::Status;
-use actors::facets::plans::DEFAULT_PLAN;
+use actors::plan::DEFAULT_PLAN;
 use engine::calendar::Calendar;
 use engine::definition::Definition;
 use engine::event::split::shard_of;
@@ -52,7 +52,7 @@ pub(super) fn billed(tenants: &TenantsHandle, whose: &Whose, shown: &Snapshot<Me
         if state.lifecycle.status == Status::Deleted {
             return;
         }
-        let calendar = calendar_of(&state.plan, &|| tenants.plan_of(state).billing);
+        let calendar = calendar_of(&state.plan.name, &|| tenants.plan_of(state).billing);
         let Some(shard) = shown.shards.get(usize::from(shard_of(tenant, shards))) else { return };
         let before = if shard.state.is_named(tenant) { shard.state.calendar(tenant) } else { &default };
         if *before != calendar {

@@ -16,6 +16,7 @@ pub use options::NodeOptions;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use actors::facet::Effect;
 use actors::facets::lifecycle::{LifecycleCommand, Status};
 use actors::gate::ShardGate;
 use actors::journal::SEGMENT_BYTES_MAX;
@@ -188,22 +189,30 @@ impl Node {
             Some(Definition::View(view)) => compile::check_view(&view)?,
             None => {}
         }
-        let deletes = matches!(command, Command::Lifecycle(LifecycleCommand::Delete { .. }));
         let changes = self.tenants.command(tenant, command, principal).await?;
-        if changes.iter().any(|change| matches!(change, Change::Meters(_) | Change::Views(_))) {
-            self.define().await?;
-        }
-        for change in &changes {
-            match change {
-                Change::PlanSet { .. } => self.bill(Whose::Tenant(tenant.to_owned())).await?,
-                Change::Plans(_) => self.bill(Whose::All).await?,
-                _ => {}
+        let owed = self.tenants.state(tenant).map(|state| state.owes()).unwrap_or_default();
+        let caused = changes.iter().flat_map(Change::effects).copied();
+        self.perform(tenant, caused.chain(owed).collect()).await?;
+        Ok(changes)
+    }
+
+    /// Makes a tenant known and active, on `plan` if one is given.
+    pub async fn create(&self, tenant: &str, plan: Option<&str>, principal: &str) -> Result<(), AdminError> {
+        self.tenants.create_on(tenant, plan, principal).await?;
+        let effects = if plan.is_some() { [Effect::Bill].into() } else { BTreeSet::new() };
+        self.perform(tenant, effects).await
+    }
+
+    async fn perform(&self, tenant: &str, effects: BTreeSet<Effect>) -> Result<(), AdminError> {
+        for effect in effects {
+            match effect {
+                Effect::Define => self.define().await?,
+                Effect::Bill => self.bill(Whose::Tenant(tenant.to_owned())).await?,
+                Effect::BillAll => self.bill(Whose::All).await?,
+                Effect::Erase => self.erase_deleted().await?,
             }
         }
-        if deletes {
-            self.erase_deleted().await?;
-        }
-        Ok(changes)
+        Ok(())
     }
 
     /// Erases tenants that were deleted and are not erased yet. Goes on to its end even if nobody waits for it any more.

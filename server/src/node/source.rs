@@ -5,9 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use actors::facets::quota::{Limit, Limits};
 use actors::facets::views::Created;
 use actors::journal::JournalError;
+use actors::limit::{Limit, Limits};
 use actors::{AuditEntry, TenantState, TenantsHandle};
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{Decimal128Type, TimestampMicrosecondType};
@@ -179,7 +179,7 @@ impl Source for NodeSource {
             tenant: tenant.to_string(),
             status: state.lifecycle.status.as_str().to_owned(),
             erased: state.lifecycle.erased,
-            plan: Some(state.plan.clone()),
+            plan: Some(state.plan.name.clone()),
             billing: edition.plan_of(state).billing,
             created_at_us: state.lifecycle.created_at_us,
         };

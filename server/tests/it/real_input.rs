@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actors::facets::meters::MetersCommand;
-use actors::facets::quota::{Allowance, Limit, QuotaCommand};
+use actors::facets::quota::QuotaCommand;
+use actors::limit::{Allowance, Limit};
 use actors::{Command, PLATFORM};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datasets::azure::{AzureTrace, EventOptions, Shuffle, Summary};

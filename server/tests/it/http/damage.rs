@@ -6,7 +6,10 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 
-use actors::Command;
+use actors::facets::plan::SetPlan;
+use actors::facets::plans::PlansCommand;
+use actors::plan::Plan;
+use actors::{Command, PLATFORM};
 use serde_json::{Value, json};
 
 use super::rig::{Rig, event, rig, rig_with_cold_panes, with};
@@ -75,12 +78,12 @@ fn flip(file: &Path, at: usize) {
     fs::write(file, bytes).unwrap();
 }
 
-/// The journal's file, and where `text` is in it.
+/// The journal's file, and where `text` is in it last.
 fn journaled(rig: &Rig, text: &str) -> (PathBuf, usize) {
     let segments = files(&rig.folder().join("log/journal"));
     let [segment] = segments.as_slice() else { panic!("one segment: {segments:?}") };
     let bytes = fs::read(segment).unwrap();
-    let at = bytes.windows(text.len()).position(|window| window == text.as_bytes());
+    let at = bytes.windows(text.len()).rposition(|window| window == text.as_bytes());
     (segment.clone(), at.unwrap_or_else(|| panic!("no {text} in the journal")))
 }
 
@@ -106,13 +109,17 @@ fn raw(rig: &Rig, path: &str) -> (Vec<Value>, bool) {
 fn a_damaged_journal_is_no_empty_audit_and_permits_no_deletion() {
     let rig = rig();
     let (acme, globex) = (rig.tenant("acme"), rig.tenant("globex"));
-    for plan in ["plan-before", "plan-damaged", "plan-behind"] {
-        let set = Command::SetPlan { plan: plan.into() };
+    for plan in ["plan_before", "plan_damaged", "plan_behind"] {
+        let define = Command::Plans(PlansCommand::Define { name: plan.into(), plan: Plan::default() });
+        rig.runtime.block_on(rig.node.command(PLATFORM, define, "test")).unwrap();
+    }
+    for plan in ["plan_before", "plan_damaged", "plan_behind"] {
+        let set = Command::Plan(SetPlan { plan: plan.into() });
         rig.runtime.block_on(rig.node.command("acme", set, "test")).unwrap();
     }
     let offboard = rig.post("/v1/tenants/acme/offboard", &rig.platform, &json!({"reason": "left"}));
     assert_eq!(offboard.status, 200, "{}", offboard.text);
-    let (segment, at) = journaled(&rig, "plan-damaged");
+    let (segment, at) = journaled(&rig, "plan_damaged");
     let name = segment.file_name().unwrap().to_str().unwrap();
     let ask = |key: &str, sql: &str| rig.post("/v1/sql", key, &json!({"sql": sql}));
     let audit = "SELECT sequence, change FROM audit";

@@ -1,0 +1,56 @@
+//! How a rejection is told at the doors: what kind of answer it is, and which field is meant.
+//!
+//! Each facet says it of its own rejections. Not here: statuses of HTTP, SQL states (the doors).
+
+/// What is told besides the text of a rejection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// What kind of answer it is.
+    pub kind: RefusalKind,
+    /// Which field of what was asked is meant, with a word for programs and a sentence for people.
+    pub field: Option<RefusedField>,
+}
+
+/// Why a field is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedField {
+    /// Which.
+    pub name: String,
+    /// `invalid`, `unknown` or `limited`.
+    pub reason: &'static str,
+    /// What would be right; the text of the rejection if it is absent.
+    pub detail: Option<String>,
+}
+
+/// What kind of answer a rejection is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefusalKind {
+    /// Something that was asked for makes no sense.
+    Invalid,
+    /// There is no such thing.
+    NotFound,
+    /// It contradicts what is there.
+    Conflict,
+    /// Whoever asks may not.
+    Forbidden,
+    /// A query in it can't be used.
+    Query,
+}
+
+/// A rejection that says how it is told.
+pub trait Refused {
+    /// How.
+    fn refusal(&self) -> Refusal;
+}
+
+impl RefusalKind {
+    /// A refusal of this kind that means no field.
+    pub fn alone(self) -> Refusal {
+        Refusal { kind: self, field: None }
+    }
+
+    /// The same of the field `name`, for `reason`.
+    pub fn of(self, name: impl Into<String>, reason: &'static str) -> Refusal {
+        Refusal { kind: self, field: Some(RefusedField { name: name.into(), reason, detail: None }) }
+    }
+}
