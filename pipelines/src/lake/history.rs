@@ -8,7 +8,7 @@ use arrow::array::RecordBatch;
 use engine::event::split::shard_of;
 use engine::log::{Log, LogError, Offset};
 use engine::snapshot::Archive;
-use engine::storage::{SharedStorage, StorageError};
+use engine::storage::SharedStorage;
 
 use super::LakeError;
 use super::file::StoredFile;
@@ -44,12 +44,13 @@ pub fn history(
     let mut archive = Arc::clone(&places.archive);
     loop {
         for file in archive.files.iter().filter(|file| selection.touches(file) && shards.contains(&file.shard)) {
-            let stored = StoredFile::open(places.storage, &file.name).map_err(|error| match error {
-                // Replaced since the cut, because a tenant was erased from it.
-                StorageError::NotFound { .. } if !(places.archive_now)().files.contains(file) => LakeError::Moved,
-                other => other.into(),
-            })?;
-            if read_file(stored, file, &selection, emit)?.is_break() {
+            // Replaced since the cut, because a tenant was erased from it: before it was opened, or while it was read.
+            let replaced = |error: LakeError| match (places.archive_now)().files.contains(file) {
+                true => error,
+                false => LakeError::Moved,
+            };
+            let stored = StoredFile::open(places.storage, &file.name).map_err(|error| replaced(error.into()))?;
+            if read_file(stored, file, &selection, emit).map_err(replaced)?.is_break() {
                 return Ok(());
             }
         }
