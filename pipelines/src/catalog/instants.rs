@@ -1,20 +1,21 @@
-//! Dates among instants: a date is the instant at which it begins in the session's zone, as in Postgres.
+//! Instants in the session's zone, as in Postgres: a date among them is the instant at which it begins there, and one that is cast
+//! to a timestamp without a zone is what clocks show there.
 //!
-//! DataFusion compares the two without a zone, as if all days began in that of Greenwich. On the plan before types are
-//! coerced, since it takes types. Not here: texts ([`super::text_times`]), and times without a zone, which DataFusion
+//! DataFusion does both as if all clocks were those of Greenwich. On the plan before types are coerced, since it takes
+//! types. Not here: texts ([`super::text_times`]), and times without a zone, which DataFusion
 //! takes so.
 
 use arrow::datatypes::DataType;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::common::{DFSchema, Result};
-use datafusion::logical_expr::expr::{Between, InList};
+use datafusion::logical_expr::expr::{Between, Cast, InList};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator, cast};
+use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator, cast, lit};
 use datafusion::optimizer::analyzer::AnalyzerRule;
 
-use super::apart;
+use super::{apart, zone};
 
 /// Functions whose arguments become of one type.
 const OF_ONE_TYPE: [&str; 4] = ["coalesce", "greatest", "least", "nullif"];
@@ -71,9 +72,25 @@ fn changed(mut part: Expr, schema: &DFSchema) -> Transformed<Expr> {
             let mut all = thens.chain(case.else_expr.as_deref_mut()).collect::<Vec<_>>();
             begun(&mut all, schema)
         }
+        Expr::Cast(cast) => on_the_clock(cast, schema),
         _ => false,
     };
     if made { Transformed::yes(part) } else { Transformed::no(part) }
+}
+
+/// Has an instant that loses its zone be shifted to it first; whether it is one.
+fn on_the_clock(cast: &mut Cast, schema: &DFSchema) -> bool {
+    if !matches!(cast.field.data_type(), DataType::Timestamp(_, None)) {
+        return false;
+    }
+    let Ok(DataType::Timestamp(_, Some(zone))) = cast.expr.get_type(schema) else { return false };
+    if *zone == *zone::UTC {
+        return false;
+    }
+    let [shifted, _] = zone::functions();
+    let instant = std::mem::take(cast.expr.as_mut());
+    *cast.expr = shifted.call(vec![lit(zone.as_ref()), instant, lit(zone.as_ref())]);
+    true
 }
 
 /// Whether an operation may be one of a date and an instant; a long chain is on its left.

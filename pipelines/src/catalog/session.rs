@@ -63,7 +63,10 @@ pub(super) fn template(source: &Arc<dyn Source>, options: &CatalogOptions, share
     let mut scalars = state.scalar_functions().values().cloned().collect::<Vec<_>>();
     scalars.extend(metering::member_functions().into_iter().map(Arc::new));
     scalars.extend(json_get::functions().map(Arc::new));
-    scalars.extend(Semantics::functions().into_iter().map(Arc::new));
+    // Under another of its names DataFusion's would come back, since a session is built of what one has, in any order.
+    let own = Semantics::functions();
+    scalars.retain(|known| own.iter().all(|function| function.name() != known.name()));
+    scalars.extend(own.into_iter().map(Arc::new));
     let bytes_max = options.value_bytes_max as u64;
     let scalars = scalars.into_iter().map(|function| values::guarded(function, bytes_max)).collect();
     let mut rules = Semantics::rules();

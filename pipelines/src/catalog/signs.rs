@@ -64,6 +64,8 @@ fn signed(part: Expr, schema: &DFSchema) -> Transformed<Expr> {
         Expr::ScalarFunction(call) => FUNCTIONS.contains(&call.name()),
         _ => false,
     };
-    let is_one = may_be && part.get_type(schema).is_ok_and(|of| of == DataType::UInt64);
+    // The type of a call is not known as long as those of its arguments are not what it takes.
+    let is_call = matches!(part, Expr::ScalarFunction(_));
+    let is_one = may_be && part.get_type(schema).map_or(is_call, |of| of == DataType::UInt64);
     if is_one { Transformed::yes(cast(part, DataType::Int64)) } else { Transformed::no(part) }
 }

@@ -164,9 +164,8 @@ impl<'a> Writer<'a> {
     fn next(&mut self, is_zero: bool) {
         match self.current() {
             Some(b'.') => {
-                if !self.ends_at_point() || self.shape.is_bare {
-                    self.text.push('.');
-                }
+                let is_written = !self.ends_at_point() || self.shape.is_bare;
+                self.text.extend(is_written.then_some('.'));
             }
             _ if self.last.is_some_and(|last| self.at > last) && !is_zero => {}
             _ if self.is_blank_zero() => {

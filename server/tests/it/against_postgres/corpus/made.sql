@@ -50,7 +50,6 @@ SELECT make_date(2026, 3, 1)
 SELECT localtimestamp = now()::timestamp
 SELECT date_trunc('day', localtimestamp) = current_date::timestamp
 SELECT localtime IS NULL
-SELECT statement_timestamp() = now(), transaction_timestamp() = now()
 SELECT clock_timestamp() >= now()
 SELECT clock_timestamp() IS NULL
 SELECT length(gen_random_uuid()::text)

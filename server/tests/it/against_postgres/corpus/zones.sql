@@ -110,3 +110,9 @@ SELECT timestamptz '2026-03-01 02:00:00'
 SET DateStyle = 'ISO, MDY'
 SELECT date '2026-03-01'
 SELECT timestamptz '2026-03-01 00:00+00'
+SELECT (timestamptz '2026-03-01 02:00:00+00')::timestamp
+SELECT (timestamptz '2026-07-01 02:00:00+00')::timestamp(0), cast(timestamptz '2026-11-01 05:30:00+00' AS timestamp)
+SELECT id, time::timestamp, date_trunc('day', time::timestamp) FROM events ORDER BY id LIMIT 20
+SELECT count(*) FROM events WHERE time::timestamp <> time AT TIME ZONE current_setting('TimeZone')
+SELECT max(time)::timestamp, min(time::timestamp) FROM events
+SELECT now()::timestamp = localtimestamp
