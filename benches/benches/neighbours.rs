@@ -17,11 +17,11 @@ mod forms;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use benches::node::{self, Node};
+use engine::lock::Lock;
 use serde_json::json;
 
 /// Between two requests of one kind.
@@ -127,7 +127,7 @@ fn statements() -> Vec<String> {
 
 /// Asks each kind at its pace for `time`.
 fn probe(node: &Node, key: &str, time: Duration, sent: &AtomicUsize) -> Waits {
-    let waits = Mutex::new(Waits::new());
+    let waits = Lock::new(Waits::new());
     let paced = |kind: &'static str, ask: &dyn Fn(&ureq::Agent)| {
         let (agent, began) = (ureq::agent(), Instant::now());
         let mut own = Vec::new();
@@ -140,7 +140,7 @@ fn probe(node: &Node, key: &str, time: Duration, sent: &AtomicUsize) -> Waits {
             ask(&agent);
             own.push(due.elapsed().as_secs_f64());
         }
-        waits.lock().unwrap().insert(kind, own);
+        waits.lock().insert(kind, own);
     };
     let good = |(status, said): (u16, Vec<u8>)| assert_eq!(status, 200, "{}", String::from_utf8_lossy(&said));
     std::thread::scope(|scope| {
@@ -166,7 +166,7 @@ fn probe(node: &Node, key: &str, time: Duration, sent: &AtomicUsize) -> Waits {
             });
         });
     });
-    waits.into_inner().unwrap()
+    std::mem::take(&mut *waits.lock())
 }
 
 fn quantile(waits: &[f64], at: f64) -> f64 {

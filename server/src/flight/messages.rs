@@ -187,7 +187,9 @@ mod tests {
         let item = Arc::new(Field::new("item", structs.data_type().clone(), true));
         let list = LargeListArray::new(item, OffsetBuffer::new(vec![0, 1 << 60].into()), structs, None);
         let batch = RecordBatch::try_from_iter([("x", Arc::new(list) as ArrayRef)]).unwrap();
-        let encoder = FlightDataEncoderBuilder::new().build(stream::iter([Ok(batch)]));
+        let encoder = FlightDataEncoderBuilder::new()
+            .with_dictionary_handling(DictionaryHandling::Resend)
+            .build(stream::iter([Ok(batch)]));
         check(encoder.try_collect().await.unwrap(), Err("134217728 values")).await;
     }
 

@@ -171,6 +171,7 @@ mod tests {
         let history = History::default();
         remember(&history, "quiet", "SELECT 1");
         let running = remember(&history, "loud", "SELECT 'runs'");
+        running.progress.begun.set(()).unwrap();
         for _ in 0..2 * STATEMENTS_MAX {
             let _ = remember(&history, "loud", "SELECT 2").progress.ended.set(Ended::Finished);
         }

@@ -238,7 +238,8 @@ mod tests {
                 task.await.unwrap();
             }
         });
-        assert_eq!((*ran.lock(), turns.taken(), turns.waiting()), (200, 0, 0));
+        let ran = *ran.lock();
+        assert_eq!((ran, turns.taken(), turns.waiting()), (200, 0, 0));
         assert!(most.load(std::sync::atomic::Ordering::Relaxed) <= 3);
     }
 }

@@ -36,7 +36,7 @@ fn revoke(n: u8) -> KeysCommand {
 }
 
 fn run(keys: &mut Keys, now_us: i64, command: KeysCommand) -> Result<usize, KeysRejection> {
-    let changes = keys.decide(command, Context::at(now_us))?;
+    let changes = keys.decide(command, Context { is_platform: true, ..Context::at(now_us) })?;
     changes.iter().for_each(|change| keys.apply(change));
     Ok(changes.len())
 }

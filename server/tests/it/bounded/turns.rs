@@ -7,7 +7,7 @@ use serde_json::json;
 use super::Bounded;
 use super::memory::eventually;
 
-const SLOW: &str = "SELECT count(DISTINCT md5(value::text)) AS n FROM generate_series(1, 50000)";
+const SLOW: &str = "SELECT count(DISTINCT md5(value::text)) AS n FROM generate_series(1, 50000) AS value";
 
 fn ask(bounded: &Bounded, key: &str, sql: &str) -> u16 {
     let body = json!({"sql": sql}).to_string();
