@@ -39,7 +39,7 @@ pub(super) enum TextType {
     Uuid,
 }
 
-/// A text that is none of its type.
+/// A text that is not a value of its type.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("invalid input syntax for type {kind}: \"{value}\"")]
 pub(super) struct Malformed {

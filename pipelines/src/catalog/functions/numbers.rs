@@ -38,7 +38,7 @@ fn sign(call: &Call<'_>) -> Result<ArrayRef> {
         let signs = column.as_primitive::<Decimal128Type>().unary::<_, Decimal128Type>(i128::signum);
         return Ok(Arc::new(signs.with_precision_and_scale(1, 0)?));
     }
-    // The sign of a zero is no number here, and what is no number has none.
+    // Zero of either sign gives 0, and NaN stays NaN.
     let sign = |value: f64| if value == 0.0 || value.is_nan() { value.abs() } else { value.signum() };
     let signs: Float64Array = column.as_primitive::<Float64Type>().unary(sign);
     Ok(Arc::new(signs))

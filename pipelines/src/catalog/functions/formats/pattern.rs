@@ -1,7 +1,7 @@
 //! Patterns of `to_char` and of what reads by one: a text as the parts that PostgreSQL takes it for.
 //!
-//! Words of a pattern are looked for by their exact letters, the longest first; what is none stands for itself, and so does
-//! what is in double quotes. Not here: what words mean ([`super::times`], [`super::numbers`]).
+//! The words of a pattern are matched by their exact letters, the longest first. Any other text stands for itself, and so does
+//! text in double quotes. Not here: what words mean ([`super::times`], [`super::numbers`]).
 
 /// Words for parts of times. Those of one kind of letters only; `Day` and its like have a case of their own.
 const TIME_WORDS: [&str; 58] = [

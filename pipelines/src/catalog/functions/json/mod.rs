@@ -160,7 +160,7 @@ fn step_to<'a>(at: &'a RawValue, step: &str) -> Result<Option<&'a RawValue>> {
     })
 }
 
-/// A part of a JSON text as JSON, or as a text, of which `null` is none.
+/// A part of a JSON text: as JSON, or as a text, where JSON's `null` is SQL's NULL.
 fn given(raw: &RawValue, as_text: bool) -> Result<Option<String>> {
     match raw.get().as_bytes().first() {
         Some(b'n') if as_text => Ok(None),

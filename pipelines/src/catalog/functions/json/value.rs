@@ -55,7 +55,7 @@ impl<'de> Deserialize<'de> for Members<'de> {
 /// `text`, which is one JSON value and not nested too deeply, without blanks around it.
 ///
 /// # Errors
-/// A text that is none.
+/// A text that is not JSON.
 pub(super) fn checked(text: &str) -> Result<&RawValue> {
     bounds::check_json(text)?;
     read(text)
@@ -72,7 +72,7 @@ impl Json {
     /// The value that `text` is.
     ///
     /// # Errors
-    /// A text that is none, or has what `jsonb` can't keep.
+    /// A text that is not JSON, or that holds what `jsonb` can't keep.
     pub(super) fn of(text: &str) -> Result<Self> {
         Self::of_raw(checked(text)?)
     }
@@ -180,7 +180,7 @@ impl Json {
 
     fn contains_within(&self, other: &Self, left: &mut u64) -> bool {
         match (self, other) {
-            // An array has a value that is none, though only here and not within others.
+            // An array contains a scalar that is one of its elements; only at the top, not within other arrays.
             (Self::Array(elements), other) if !matches!(other, Self::Array(_) | Self::Object(_)) => {
                 elements.iter().any(|element| element.is_same(other))
             }

@@ -6,7 +6,7 @@
 //!
 //! `TENANTRY_AGAINST_POSTGRES_RANDOM` sets how many, `TENANTRY_SEED` which. The seed is the same each time unless one
 //! is given: a statement that nobody asked before may find what nobody knew, and that should not stop who changed
-//! something else. `TENANTRY_AGAINST_POSTGRES_REFUSED=1` shows what is refused.
+//! something else. What the node refuses is always printed, by its reason.
 
 mod kind;
 mod rules;
