@@ -1,6 +1,7 @@
 //! What a statement makes and a view builds is counted before it is there, and refused beyond the statement's share (I13).
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use datafusion::error::DataFusionError;
 use engine::calendar::Period;
@@ -86,8 +87,18 @@ async fn end(catalog: &Catalog, sql: &str) -> End {
 async fn check(catalog: &Catalog, expect: End, statements: &[&str]) {
     for sql in statements {
         assert_eq!(end(catalog, sql).await, expect, "{sql}");
-        assert_eq!(catalog.reserved(), 0, "{sql}");
+        assert!(gives_all_back(catalog).await, "{sql}: {} bytes stay reserved", catalog.reserved());
     }
+}
+
+/// A statement that fails in one partition aborts the tasks of the others, and the runtime drops those, with what they have
+/// reserved, when it comes to them.
+async fn gives_all_back(catalog: &Catalog) -> bool {
+    let end = Instant::now() + Duration::from_secs(10);
+    while catalog.reserved() > 0 && Instant::now() < end {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    catalog.reserved() == 0
 }
 
 #[tokio::test(flavor = "multi_thread")]
