@@ -12,6 +12,7 @@ use crate::active::Active;
 use crate::journal::{Entries, EntryHash, Found, Journal, JournalError, trail};
 use crate::publish::Publisher;
 use crate::snapshots::TenantRecord;
+use crate::tenant::Change;
 
 /// One journaled fact.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,23 +25,29 @@ pub struct AuditEntry {
     pub at_us: i64,
     /// Who asked for it.
     pub principal: String,
-    /// The changes as JSON; keys appear as their hashes.
-    pub changes: String,
+    /// What happened.
+    pub changes: Vec<Change>,
     /// SHA-256 over this entry and the one before.
     pub hash: EntryHash,
 }
 
 impl From<Found> for AuditEntry {
     fn from(Found { entry, hash, .. }: Found) -> Self {
-        let changes = serde_json::to_string(&entry.changes).expect("changes have text keys only");
         Self {
             tenant: entry.tenant,
             sequence: entry.sequence,
             at_us: entry.at_us,
             principal: entry.principal,
-            changes,
+            changes: entry.changes,
             hash,
         }
+    }
+}
+
+impl AuditEntry {
+    /// The changes as JSON; keys appear as their hashes.
+    pub fn json(&self) -> String {
+        serde_json::to_string(&self.changes).expect("changes have text keys only")
     }
 }
 

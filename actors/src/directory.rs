@@ -104,32 +104,41 @@ impl Directory {
 mod tests {
     use super::*;
     use crate::api_key::{ApiKey, ApiKeyError};
-    use crate::facet::{Context, Facet};
-    use crate::facets::keys::{Keys, KeysChange, KeysCommand, Scope, Scopes};
+    use crate::facet::Context;
+    use crate::facets::keys::{KeysChange, KeysCommand, Scope};
     use crate::facets::lifecycle::LifecycleChange;
-    use crate::facets::plan::OnPlan;
+    use crate::facets::plan::PlanSet;
     use crate::scram::ScramVerifier;
-    use crate::tenant::Change;
+    use crate::tenant::{Change, Command};
 
     fn with_key(n: u8, expires_at_us: Option<i64>) -> (TenantState, String) {
+        let mut state = TenantState::default();
+        let text = create(&mut state, "acme", n, expires_at_us);
+        (state, text)
+    }
+
+    fn create(state: &mut TenantState, tenant: &str, n: u8, expires_at_us: Option<i64>) -> String {
         let (key, text) = ApiKey::generate([n; 8], [n; 32]);
+        accept(state, tenant, key, &text, expires_at_us);
+        text
+    }
+
+    fn accept(state: &mut TenantState, tenant: &str, key: ApiKey, text: &str, expires_at_us: Option<i64>) {
         let command = KeysCommand::Create {
             id: key.id,
             hash: key.hash,
-            scram: ScramVerifier::derive("acme", &text),
+            scram: ScramVerifier::derive(tenant, text),
             scopes: [Scope::Query].into_iter().collect(),
             label: String::new(),
             expires_at_us,
             tenants: None,
         };
-        let mut state = TenantState::default();
-        apply(&mut state.keys, command);
-        (state, text)
+        apply(state, command);
     }
 
-    fn apply(keys: &mut Keys, command: KeysCommand) {
-        let changes = keys.decide(command, Context::at(10)).unwrap();
-        changes.iter().for_each(|change| keys.apply(change));
+    fn apply(state: &mut TenantState, command: KeysCommand) {
+        let changes = state.decide(Command::Keys(command), Context::at(10)).unwrap();
+        changes.iter().for_each(|change| state.apply(change));
     }
 
     fn publish(directory: &Directory, tenant: &str, state: TenantState) {
@@ -169,18 +178,7 @@ mod tests {
         publish(&directory, "acme", acme);
         let (key, squatter_key) = ApiKey::generate([1; 8], [9; 32]);
         let mut squatter = TenantState::default();
-        apply(
-            &mut squatter.keys,
-            KeysCommand::Create {
-                id: key.id,
-                hash: key.hash,
-                scram: ScramVerifier::derive("squatter", &squatter_key),
-                scopes: Scopes::all(),
-                label: String::new(),
-                expires_at_us: None,
-                tenants: None,
-            },
-        );
+        accept(&mut squatter, "squatter", key, &squatter_key, None);
         publish(&directory, "squatter", squatter);
         assert_eq!(&*directory.authenticate(&acme_key, 10).unwrap().tenant, "acme");
         assert_eq!(&*directory.authenticate(&squatter_key, 10).unwrap().tenant, "squatter");
@@ -201,11 +199,9 @@ mod tests {
         let (mut state, text) = with_key(1, Some(20));
         publish(&directory, "acme", state.clone());
         assert!(directory.takes_proofs("acme", 10) && directory.takes_proofs("nobody", 10));
-        let changes = [
-            KeysChange::Forgotten { id: id(1) },
-            KeysChange::Created { id: id(1), key: state.keys.keys[&id(1)].clone() },
-        ];
-        changes.iter().for_each(|change| state.keys.apply(change));
+        let key = state.keys().keys[&id(1)].clone();
+        let changes = [KeysChange::Forgotten { id: id(1) }, KeysChange::Created { id: id(1), key }];
+        changes.into_iter().for_each(|change| state.apply(&Change::Keys(change)));
         publish(&directory, "acme", state);
         assert!(!directory.takes_proofs("acme", 10), "it was made before there were verifiers");
         assert!(directory.takes_proofs("acme", 20), "an expired key is in nobody's way");
@@ -227,11 +223,11 @@ mod tests {
         publish(&directory, "acme", deleted);
         assert_eq!(directory.authenticate(&text, 19), Err(AuthError::Revoked));
 
-        apply(&mut state.keys, KeysCommand::Revoke { id: id(1) });
+        apply(&mut state, KeysCommand::Revoke { id: id(1) });
         publish(&directory, "acme", state.clone());
         assert_eq!(directory.authenticate(&text, 19), Err(AuthError::Revoked));
 
-        state.keys.keys.clear();
+        state.apply(&Change::Keys(KeysChange::Forgotten { id: id(1) }));
         publish(&directory, "acme", state);
         assert_eq!(directory.authenticate(&text, 19), Err(AuthError::Unknown));
         assert_eq!(directory.still(&known, 19), Err(AuthError::Unknown));
@@ -257,7 +253,9 @@ mod tests {
         let (state, text) = with_key(1, None);
         publish(&directory, "acme", state.clone());
         let before = directory.edition();
-        publish(&directory, "acme", TenantState { plan: OnPlan { name: "gold".into() }, ..TenantState::default() });
+        let mut gold = TenantState::default();
+        gold.apply(&Change::Plan(PlanSet { plan: "gold".into() }));
+        publish(&directory, "acme", gold);
         publish(&directory, "globex", TenantState::default());
         assert_eq!((before.get("acme").map(|acme| &**acme), before.len()), (Some(&state), 1));
         assert!(before.authenticate(&text, 10).is_ok(), "a tenant and its keys are of the same moment");

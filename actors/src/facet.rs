@@ -3,18 +3,18 @@
 //! A command is decided against the state and gives changes or a rejection; changes are journaled, then applied. The same
 //! changes give the same state, whoever replays them (I4). What follows from a change, whose the facet is and how a rejection
 //! is told is declared here too, so that nobody above has to know which facets there are. A facet is its file and a line in the
-//! list of [`crate::tenant`]. Not here: I/O, clocks, actors.
+//! list of [`crate::tenant`], and sees what the platform has of others ([`Context::platforms`]). Not here: I/O, clocks, actors.
 
-use std::collections::BTreeMap;
+use std::any::{Any, TypeId};
+use std::borrow::Cow;
 use std::fmt::{self, Debug};
 
 use engine::definition::Definition;
-use engine::meter::Meter;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::plan::Plan;
 use crate::refusal::Refused;
+use crate::written::ChangeError;
 
 /// What a decision may know besides the facet's own state.
 #[derive(Clone, Copy)]
@@ -23,22 +23,57 @@ pub struct Context<'a> {
     pub now_us: i64,
     /// Whether the tenant is the platform.
     pub is_platform: bool,
-    /// The platform's meters.
-    pub meters: &'a BTreeMap<String, Meter>,
-    /// The platform's plans.
-    pub plans: &'a BTreeMap<String, Plan>,
-    /// Whose limits are on a meter: tenants' own, and plans'.
-    pub limited_by: &'a (dyn Fn(&str) -> Vec<String> + Sync),
+    /// What the platform is.
+    pub platform: &'a dyn Facets,
+    /// What tenants rely on.
+    pub everybody: &'a dyn Everybody,
 }
 
-static NO_METERS: BTreeMap<String, Meter> = BTreeMap::new();
-static NO_PLANS: BTreeMap<String, Plan> = BTreeMap::new();
+/// The facets of a tenant, by their types.
+pub trait Facets: Sync {
+    /// A facet, if the tenant uses it.
+    fn find(&self, facet: TypeId) -> Option<&dyn Any>;
+}
+
+/// What tenants rely on, for rules that keep it there. Looking goes over all tenants.
+pub trait Everybody: Sync {
+    /// Whose limits are on a meter: tenants' own, and plans'.
+    fn limiting(&self, meter: &str) -> Vec<String>;
+    /// Tenants that are on a plan.
+    fn on_plan(&self, plan: &str) -> Vec<String>;
+}
+
+/// No facets, and nobody.
+struct Nothing;
+
+impl Everybody for Nothing {
+    fn limiting(&self, _: &str) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn on_plan(&self, _: &str) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+impl Facets for Nothing {
+    fn find(&self, _: TypeId) -> Option<&dyn Any> {
+        None
+    }
+}
 
 impl Context<'static> {
     /// A time and nothing else.
     pub fn at(now_us: i64) -> Self {
-        let limited_by: &'static (dyn Fn(&str) -> Vec<String> + Sync) = &|_| Vec::new();
-        Self { now_us, is_platform: false, meters: &NO_METERS, plans: &NO_PLANS, limited_by }
+        Self { now_us, is_platform: false, platform: &Nothing, everybody: &Nothing }
+    }
+}
+
+impl<'a> Context<'a> {
+    /// What the platform has of the facet `F`.
+    pub fn platforms<F: Facet>(&self) -> Cow<'a, F> {
+        let found = self.platform.find(TypeId::of::<F>()).and_then(<dyn Any>::downcast_ref);
+        found.map_or_else(|| Cow::Owned(F::default()), Cow::Borrowed)
     }
 }
 
@@ -60,6 +95,10 @@ pub enum Owner {
 /// What has to follow a change; in the order in which it has to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Effect {
+    /// The gate learns what the tenant may send. Done before the command is answered.
+    Regate,
+    /// The gate learns what each tenant may send. Done before the command is answered.
+    RegateAll,
     /// The engine learns which meters and views there are, and computes the history of new ones.
     Define,
     /// The tenant's totals are cut at the billing periods that its plan says.
@@ -71,7 +110,7 @@ pub enum Effect {
 }
 
 /// Whose turn a command has to wait for, among those that read or change which limits can be enforced.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Turn {
     /// Nobody's.
     None,
@@ -82,15 +121,17 @@ pub enum Turn {
 }
 
 /// One capability of a tenant.
-pub trait Facet: Default + Clone + Debug + Serialize + DeserializeOwned {
+pub trait Facet: Default + Clone + PartialEq + Debug + Serialize + DeserializeOwned + Send + Sync + 'static {
     /// What a tenant has of it, for sentences: "meters".
     const NAME: &'static str;
     /// Who may have it.
     const OWNER: Owner;
+    /// Version of its changes; see `written` on what needs another.
+    const VERSION: u16 = 1;
     /// What is asked.
     type Command;
-    /// What happened; journaled for ever, so variants are only ever added at the end.
-    type Change;
+    /// What happened; journaled for ever by the names of its variants and fields.
+    type Change: Serialize + DeserializeOwned;
     /// Why it did not happen.
     type Rejection: std::error::Error + Refused;
 
@@ -99,6 +140,14 @@ pub trait Facet: Default + Clone + Debug + Serialize + DeserializeOwned {
 
     /// Applies a change; cannot fail.
     fn apply(&mut self, change: &Self::Change);
+
+    /// What a change of an earlier version means now.
+    ///
+    /// # Errors
+    /// [`ChangeError`] for a version that never was, or a body that is not of that version.
+    fn upcast(version: u16, _body: &[u8]) -> Result<Self::Change, ChangeError> {
+        Err(ChangeError::Version { facet: Self::NAME, version })
+    }
 
     /// What has to follow a change.
     fn effects(_change: &Self::Change) -> &'static [Effect] {

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ractor::rpc::CallResult;
-use ractor::{ActorRef, MessagingErr};
-use tokio::sync::Semaphore;
+use ractor::{ActorRef, MessagingErr, RpcReplyPort};
+use tokio::sync::{Semaphore, oneshot};
 
 use crate::shell::TenantMessage;
+use crate::snapshots::TenantRecord;
 use crate::tenant::{Change, Command};
 use crate::tenants::CommandError;
 
@@ -19,6 +20,12 @@ pub(crate) struct TenantHandle {
     actor: ActorRef<TenantMessage>,
     permits: Arc<Semaphore>,
     timeout: Duration,
+}
+
+/// What an actor has lent, and the way by which it gets it back.
+pub(crate) struct Lent {
+    pub(crate) record: TenantRecord,
+    pub(crate) back: oneshot::Sender<TenantRecord>,
 }
 
 impl TenantHandle {
@@ -32,10 +39,25 @@ impl TenantHandle {
 
     /// Sends a command and waits for its answer; `None` if the actor has stopped and another must be activated.
     pub(crate) async fn command(&self, command: Command, principal: &str) -> Option<Result<Vec<Change>, CommandError>> {
+        self.ask(|reply| TenantMessage::Command { command, principal: principal.to_owned(), reply })
+            .await
+            .map(Result::flatten)
+    }
+
+    /// Has the actor lend its record and keep still until it is given back; `None` as above.
+    pub(crate) async fn lend(&self) -> Option<Result<Lent, CommandError>> {
+        let (back, returned) = oneshot::channel();
+        let record = self.ask(|reply| TenantMessage::Lend { reply, back: returned }).await?;
+        Some(record.map(|record| Lent { record, back }))
+    }
+
+    async fn ask<T: Send + 'static>(
+        &self,
+        message: impl FnOnce(RpcReplyPort<T>) -> TenantMessage,
+    ) -> Option<Result<T, CommandError>> {
         let Ok(_permit) = self.permits.try_acquire() else { return Some(Err(CommandError::Busy)) };
-        let message = |reply| TenantMessage::Command { command, principal: principal.to_owned(), reply };
         match self.actor.call(message, Some(self.timeout)).await {
-            Ok(CallResult::Success(answer)) => Some(answer),
+            Ok(CallResult::Success(answer)) => Some(Ok(answer)),
             Ok(CallResult::Timeout) => Some(Err(CommandError::Timeout)),
             Ok(CallResult::SenderError) => Some(Err(CommandError::Failed)),
             Err(MessagingErr::SendErr(_) | MessagingErr::ChannelClosed | MessagingErr::InvalidActorType) => None,

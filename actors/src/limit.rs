@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use engine::calendar::{Calendar, CalendarError};
 use engine::meter::{Aggregation, Meter};
 use engine::units::{ONE, Units};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::refusal::{Refusal, RefusalKind, Refused};
@@ -16,7 +17,7 @@ use crate::refusal::{Refusal, RefusalKind, Refused};
 pub type Limits = BTreeMap<String, Limit>;
 
 /// How much of one meter may be used.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct Limit {
     /// Units per calendar period.
     pub allowance: Option<Allowance>,
@@ -27,7 +28,7 @@ pub struct Limit {
 }
 
 /// Units per calendar period.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct Allowance {
     /// How many.
     pub units: Units,
@@ -36,7 +37,7 @@ pub struct Allowance {
 }
 
 /// Units per second, by the generic cell rate algorithm (ITU-T I.371).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct Rate {
     /// Sustained.
     pub units_per_s: Units,

@@ -1,6 +1,7 @@
 //! What a plan says. Not here: which plans there are (`facets::plans`), which tenant is on which (`facets::plan`).
 
 use engine::calendar::{Calendar, Period};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::limit::Limits;
@@ -9,7 +10,7 @@ use crate::limit::Limits;
 pub const DEFAULT_PLAN: &str = "default";
 
 /// What tenants on it share.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct Plan {
     /// Limits of tenants that have none of their own, by meter.
     pub limits: Limits,

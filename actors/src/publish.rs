@@ -10,7 +10,7 @@ use engine::log::Offset;
 use tokio::sync::{RwLockReadGuard, RwLockWriteGuard};
 
 use crate::directory::Directory;
-use crate::facet::Turn;
+use crate::facet::{Effect, Turn};
 use crate::facets::lifecycle::Status;
 use crate::gate::GateTable;
 use crate::journal::{Journal, Sealed};
@@ -26,8 +26,8 @@ pub(crate) struct Publisher {
     pub(crate) directory: Arc<Directory>,
     pub(crate) gate: Arc<GateTable>,
     unsaved: Lock<Unsaved>,
-    /// Held shared by who sets a limit, and alone by who changes a meter, from the decision until it is published: else both
-    /// might be right about what they see, and a limit remain on a meter that can't be limited.
+    /// Held shared by who relies on a meter or a plan, and alone by who changes or removes one, from the decision until it is
+    /// published: else both might be right about what they see, and a limit remain on a meter that can't be limited.
     #[expect(clippy::disallowed_types, reason = "see its import")]
     limits: RwLock<()>,
 }
@@ -55,20 +55,6 @@ impl Publisher {
         }
     }
 
-    /// Whose limits are on `meter`: tenants' own, and plans'.
-    pub(crate) fn limited_by(&self, meter: &str) -> Vec<String> {
-        let mut names = Vec::new();
-        for (tenant, state) in self.directory.edition().iter() {
-            if state.lifecycle.status != Status::Deleted && state.quota.limits.contains_key(meter) {
-                names.push(format!("tenant {tenant}"));
-            }
-            let plans = state.plans.plans.iter().filter(|(_, plan)| plan.limits.contains_key(meter));
-            names.extend(plans.map(|(plan, _)| format!("plan {plan}")));
-        }
-        names.sort_unstable();
-        names
-    }
-
     /// Before `entries` are appended to `journal`.
     pub(crate) fn begin(&self, journal: &Journal, entries: &[Sealed]) {
         let end = journal.end();
@@ -88,33 +74,34 @@ impl Publisher {
         self.unsaved.lock().unsettled.remove(tenant);
     }
 
-    /// Tenants' states after changes. Limits may come from plans, so changed plans concern every tenant: the gate is told of all
-    /// of them on a thread where that may take its time.
-    pub(crate) async fn publish(self: &Arc<Self>, tenants: &[(&str, &TenantRecord)]) {
-        if self.make_known(tenants) {
+    /// Tenants' states after changes that have `effects`. The gate is told of all tenants on a thread where that may take its
+    /// time.
+    pub(crate) async fn publish(self: &Arc<Self>, tenants: &[(&str, &TenantRecord)], effects: &BTreeSet<Effect>) {
+        self.make_known(tenants);
+        if effects.contains(&Effect::RegateAll) {
             let publisher = Arc::clone(self);
             let told = tokio::task::spawn_blocking(move || publisher.tell_gate_all()).await;
             if let Err(error) = told {
-                tracing::error!(%error, "the gate was not told of the plans");
+                tracing::error!(%error, "the gate was not told of all tenants");
             }
+        } else if effects.contains(&Effect::Regate) {
+            tenants.iter().for_each(|(tenant, _)| self.tell_gate(tenant));
         }
     }
 
-    /// The same where it may take its time: not for the threads of a runtime.
-    pub(crate) fn publish_here(&self, tenants: &[(&str, &TenantRecord)]) {
-        if self.make_known(tenants) {
-            self.tell_gate_all();
+    /// A tenant's state after changes of which nobody knows the effects any more. Takes its time: not for the threads of a
+    /// runtime.
+    pub(crate) fn publish_here(&self, tenant: &str, record: &TenantRecord) {
+        self.make_known(&[(tenant, record)]);
+        match tenant {
+            PLATFORM => self.tell_gate_all(),
+            _ => self.tell_gate(tenant),
         }
     }
 
-    /// Whether the gate has to be told of all tenants.
-    fn make_known(&self, tenants: &[(&str, &TenantRecord)]) -> bool {
-        let plans = || self.directory.get(PLATFORM).map(|platform| platform.plans.clone());
-        let before = tenants.iter().any(|(tenant, _)| *tenant == PLATFORM).then(plans);
+    fn make_known(&self, tenants: &[(&str, &TenantRecord)]) {
         self.directory.publish_all(tenants.iter().map(|(tenant, record)| (*tenant, TenantRecord::clone(record))));
         self.settle(tenants);
-        tenants.iter().for_each(|(tenant, _)| self.tell_gate(tenant));
-        before.is_some_and(|before| before != plans())
     }
 
     fn settle(&self, tenants: &[(&str, &TenantRecord)]) {
@@ -129,15 +116,15 @@ impl Publisher {
     pub(crate) fn tell_of_idle_limits(&self) {
         let platform = self.directory.get(PLATFORM).unwrap_or_default();
         let idle = |limits: &Limits| {
-            limits.iter().any(|(meter, limit)| limit.validate(meter, &platform.meters.meters).is_err())
+            limits.iter().any(|(meter, limit)| limit.validate(meter, &platform.meters().meters).is_err())
         };
         let mut owners = Vec::new();
         for (tenant, state) in self.directory.edition().iter() {
-            if state.lifecycle.status != Status::Deleted && idle(&state.quota.limits) {
+            if state.lifecycle().status != Status::Deleted && idle(&state.quota().limits) {
                 owners.push(format!("tenant {tenant}"));
             }
         }
-        let plans = platform.plans.plans.iter().filter(|(_, plan)| idle(&plan.limits));
+        let plans = platform.plans().plans.iter().filter(|(_, plan)| idle(&plan.limits));
         owners.extend(plans.map(|(plan, _)| format!("plan {plan}")));
         if let Some(one) = owners.iter().min() {
             let count = owners.len();
@@ -154,7 +141,7 @@ impl Publisher {
         let mut edition = self.directory.edition();
         loop {
             for (tenant, state) in edition.iter() {
-                self.gate.set(tenant, state.lifecycle.status, edition.limits_of(state));
+                self.gate.set(tenant, state.lifecycle().status, edition.limits_of(state));
             }
             let newer = self.directory.edition();
             if newer.agrees(&edition, PLATFORM) {
@@ -171,7 +158,7 @@ impl Publisher {
         let mut edition = self.directory.edition();
         loop {
             let Some(state) = edition.get(tenant) else { return };
-            self.gate.set(tenant, state.lifecycle.status, edition.limits_of(state));
+            self.gate.set(tenant, state.lifecycle().status, edition.limits_of(state));
             let newer = self.directory.edition();
             if newer.agrees(&edition, tenant) && newer.agrees(&edition, PLATFORM) {
                 return;

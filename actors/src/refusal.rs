@@ -54,3 +54,15 @@ impl RefusalKind {
         Refusal { kind: self, field: Some(RefusedField { name: name.into(), reason, detail: None }) }
     }
 }
+
+/// Names that a rejection gives at most.
+const NAMED_MAX: usize = 3;
+
+/// Some of `names`, and how many more there are.
+pub(crate) fn some(names: &[String]) -> String {
+    let named = names.iter().take(NAMED_MAX).cloned().collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(NAMED_MAX) {
+        0 => named,
+        more => format!("{named} and {more} more"),
+    }
+}

@@ -61,7 +61,7 @@ fn settle(journal: &Journal, publisher: &Publisher, tenant: &str, from: Offset) 
         has_changed = true;
     }
     if has_changed {
-        publisher.publish_here(&[(tenant, &record)]);
+        publisher.publish_here(tenant, &record);
     } else {
         publisher.nothing_happened(tenant);
     }

@@ -1,14 +1,17 @@
 //! A tenant's state: its facets, and the commands, changes and rejections over all of them, which one list gives.
 //!
-//! A new facet is a line at the end of the list: its place there is its number in the journal (I4). Pure like the facets
-//! themselves. Not here: the actor around it (`shell`), the journal.
+//! A new facet is a line in the list, with a number that no facet ever had: by it the journal knows its changes (I4). A tenant
+//! keeps the facets that it uses and no others, and its next state shares all of them but the one that has changed. Pure like
+//! the facets themselves. Not here: the actor around it (`shell`), the journal.
 
+use std::any::{Any, TypeId};
 use std::collections::BTreeSet;
+use std::sync::{Arc, LazyLock};
 
 use engine::definition::Definition;
 use serde::{Deserialize, Serialize};
 
-use crate::facet::{Context, Effect, Facet, Owner, Turn};
+use crate::facet::{Context, Effect, Facet, Facets, Owner, Turn};
 use crate::facets::keys::Keys;
 use crate::facets::lifecycle::Lifecycle;
 use crate::facets::meters::Meters;
@@ -17,6 +20,7 @@ use crate::facets::plans::Plans;
 use crate::facets::quota::Quota;
 use crate::facets::views::Views;
 use crate::refusal::{Refusal, RefusalKind, Refused};
+use crate::written::{ChangeError, Written};
 
 /// The tenant that is the platform itself: it owns meters, views and plans, and its keys see all tenants.
 pub const PLATFORM: &str = "platform";
@@ -37,11 +41,17 @@ pub fn is_free_name(name: &str) -> bool {
 }
 
 macro_rules! facets {
-    ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal, $field:ident: $facet:ty;)*) => {
+    ($($(#[doc = $doc:literal])+ $number:literal $variant:ident = $name:literal, $field:ident: $facet:ty;)*) => {
         /// Everything a tenant is.
         #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
         pub struct TenantState {
-            $($(#[doc = $doc])+ pub $field: $facet,)*
+            /// The facets that are not as they are in everybody, by number.
+            used: Vec<Used>,
+        }
+
+        #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+        enum Used {
+            $($variant(Arc<$facet>),)*
         }
 
         /// What can be asked of a tenant.
@@ -50,8 +60,8 @@ macro_rules! facets {
             $($(#[doc = $doc])+ $variant(<$facet as Facet>::Command),)*
         }
 
-        /// What happened to a tenant. Journaled for ever: variants are only ever added at the end.
-        #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+        /// What happened to a tenant.
+        #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
         pub enum Change {
             $($(#[doc = $doc])+ #[serde(rename = $name)] $variant(<$facet as Facet>::Change),)*
         }
@@ -65,7 +75,30 @@ macro_rules! facets {
             PlatformOnly(&'static str),
         }
 
+        /// Every facet there is: its number and its name in the journal, and whose it is.
+        pub const FACETS: &[(u32, &str, Owner)] = &[$(($number, $name, <$facet>::OWNER),)*];
+
+        impl Used {
+            fn number(&self) -> u32 {
+                match self {
+                    $(Self::$variant(_) => $number,)*
+                }
+            }
+        }
+
         impl TenantState {
+            $(
+                $(#[doc = $doc])+
+                pub fn $field(&self) -> &$facet {
+                    static UNUSED: LazyLock<$facet> = LazyLock::new(<$facet>::default);
+                    let used = self.used.iter().find_map(|used| match used {
+                        Used::$variant(facet) => Some(&**facet),
+                        _ => None,
+                    });
+                    used.unwrap_or(&UNUSED)
+                }
+            )*
+
             /// Decides, changing nothing.
             ///
             /// # Errors
@@ -76,7 +109,7 @@ macro_rules! facets {
                         if <$facet>::OWNER == Owner::Platform && !context.is_platform {
                             return Err(Rejected::PlatformOnly(<$facet>::NAME));
                         }
-                        let changes = self.$field.decide(command, context)?;
+                        let changes = self.$field().decide(command, context)?;
                         Ok(changes.into_iter().map(Change::$variant).collect())
                     })*
                 }
@@ -85,15 +118,33 @@ macro_rules! facets {
             /// Applies a change; cannot fail.
             pub fn apply(&mut self, change: &Change) {
                 match change {
-                    $(Change::$variant(change) => self.$field.apply(change),)*
+                    $(Change::$variant(change) => {
+                        let mut facet = match self.take($number) {
+                            Some(Used::$variant(facet)) => facet,
+                            _ => Arc::default(),
+                        };
+                        Arc::make_mut(&mut facet).apply(change);
+                        if *facet != <$facet>::default() {
+                            self.put(Used::$variant(facet));
+                        }
+                    })*
                 }
             }
 
             /// What has to follow changes of before and has not yet.
             pub fn owes(&self) -> BTreeSet<Effect> {
-                let mut all = BTreeSet::new();
-                $(all.extend(self.$field.owes());)*
-                all
+                let owed = self.used.iter().flat_map(|used| match used {
+                    $(Used::$variant(facet) => facet.owes(),)*
+                });
+                owed.copied().collect()
+            }
+        }
+
+        impl Facets for TenantState {
+            fn find(&self, facet: TypeId) -> Option<&dyn Any> {
+                self.used.iter().find_map(|used| match used {
+                    $(Used::$variant(used) => (TypeId::of::<$facet>() == facet).then_some(&**used as &dyn Any),)*
+                })
             }
         }
 
@@ -120,6 +171,24 @@ macro_rules! facets {
                     $(Self::$variant(change) => <$facet>::effects(change),)*
                 }
             }
+
+            /// The change as the journal keeps it.
+            ///
+            /// # Errors
+            /// What can't be encoded, in words.
+            pub(crate) fn written(&self) -> Result<Written, String> {
+                match self {
+                    $(Self::$variant(change) => Written::new::<$facet>($number, change),)*
+                }
+            }
+
+            /// The change that the journal keeps.
+            pub(crate) fn read(written: &Written) -> Result<Self, ChangeError> {
+                match written.facet {
+                    $($number => written.read::<$facet>().map(Self::$variant),)*
+                    later => Err(ChangeError::Facet(later)),
+                }
+            }
         }
 
         impl Refused for Rejected {
@@ -135,17 +204,31 @@ macro_rules! facets {
 
 facets! {
     /// Where it stands.
-    Lifecycle = "lifecycle", lifecycle: Lifecycle;
+    1 Lifecycle = "lifecycle", lifecycle: Lifecycle;
     /// On which plan it is.
-    Plan = "plan_set", plan: OnPlan;
+    2 Plan = "plan_set", plan: OnPlan;
     /// Its own limits.
-    Quota = "quota", quota: Quota;
+    3 Quota = "quota", quota: Quota;
     /// Its API keys.
-    Keys = "keys", keys: Keys;
+    4 Keys = "keys", keys: Keys;
     /// The platform's meters.
-    Meters = "meters", meters: Meters;
+    5 Meters = "meters", meters: Meters;
     /// The platform's plans.
-    Plans = "plans", plans: Plans;
+    6 Plans = "plans", plans: Plans;
     /// The platform's materialized views.
-    Views = "views", views: Views;
+    7 Views = "views", views: Views;
+}
+
+impl TenantState {
+    fn take(&mut self, number: u32) -> Option<Used> {
+        let at = self.used.iter().position(|used| used.number() == number)?;
+        Some(self.used.remove(at))
+    }
+
+    fn put(&mut self, facet: Used) {
+        let at = self.used.partition_point(|used| used.number() < facet.number());
+        // A million tenants have few facets each, and no room for more of them.
+        self.used.reserve_exact(1);
+        self.used.insert(at, facet);
+    }
 }

@@ -3,7 +3,7 @@
 //! Opening folds the journal's tail into the snapshots, checks the hash chains, fills the directory and the gate. Not here:
 //! rules (the facets), actors (`shell`, `supervisor`).
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ use crate::facets::lifecycle::LifecycleCommand;
 use crate::facets::plan::SetPlan;
 use crate::facets::views::Created;
 use crate::gate::GateTable;
-use crate::handle::TenantHandle;
+use crate::handle::{Lent, TenantHandle};
 use crate::journal::{ChainBreak, Head, Journal, JournalError, Sealed};
 use crate::limit::Limits;
 use crate::plan::Plan;
@@ -251,7 +251,7 @@ impl TenantsHandle {
     async fn create_free(&self, names: &[String], plan: Option<&str>, principal: &str) -> Result<usize, CommandError> {
         let now_us = self.inner.clock.now_us();
         let platform = self.directory().get(PLATFORM).unwrap_or_default();
-        let first = First { plan, plans: &platform.plans.plans, principal, now_us };
+        let first = First { plan, platform: &*platform, principal, now_us };
         let mut created = 0;
         for names in names.chunks(CREATE_AT_ONCE_MAX) {
             // What is free stays free until the entry is durable.
@@ -280,7 +280,8 @@ impl TenantsHandle {
             };
             let records: Vec<_> = (appended..).zip(&entries).map(record).collect();
             let records: Vec<_> = records.iter().map(|(tenant, record)| (tenant.as_str(), record)).collect();
-            publisher.publish(&records).await;
+            let changes = entries.iter().flat_map(|sealed| &sealed.entry().changes);
+            publisher.publish(&records, &changes.flat_map(Change::effects).copied().collect()).await;
             created += entries.len();
         }
         Ok(created)
@@ -293,19 +294,48 @@ impl TenantsHandle {
     pub async fn command(&self, tenant: &str, command: Command, principal: &str) -> Result<Vec<Change>, CommandError> {
         // A second try finds the actor that takes the place of one that was just passivated.
         for _ in 0..2 {
-            let handle = match self.inner.active.find(tenant, self.inner.clock.now_us())? {
-                Some(handle) => handle,
-                None => self.activate(tenant).await?,
-            };
+            let handle = self.find(tenant).await?;
             if let Some(answer) = handle.command(command.clone(), principal).await {
                 return answer;
             }
-            // It may have commands of before that it carries out to the end; two actors would write two chains.
-            let gone = handle.actor();
-            gone.wait(Some(self.inner.options.timeout)).await.map_err(|_| CommandError::Timeout)?;
-            self.inner.active.remove(tenant, gone.get_id());
+            self.await_end(tenant, &handle).await?;
         }
         Err(CommandError::Failed)
+    }
+
+    /// Has a tenant's actor lend its record, and keep still until it is given back.
+    pub(crate) async fn lend(&self, tenant: &str) -> Result<Lent, CommandError> {
+        for _ in 0..2 {
+            let handle = self.find(tenant).await?;
+            if let Some(lent) = handle.lend().await {
+                return lent;
+            }
+            self.await_end(tenant, &handle).await?;
+        }
+        Err(CommandError::Failed)
+    }
+
+    async fn find(&self, tenant: &str) -> Result<TenantHandle, CommandError> {
+        match self.inner.active.find(tenant, self.inner.clock.now_us())? {
+            Some(handle) => Ok(handle),
+            None => self.activate(tenant).await,
+        }
+    }
+
+    /// It may have commands of before that it carries out to the end; two actors would write two chains.
+    async fn await_end(&self, tenant: &str, handle: &TenantHandle) -> Result<(), CommandError> {
+        let gone = handle.actor();
+        gone.wait(Some(self.inner.options.timeout)).await.map_err(|_| CommandError::Timeout)?;
+        self.inner.active.remove(tenant, gone.get_id());
+        Ok(())
+    }
+
+    pub(crate) fn publisher(&self) -> &Arc<Publisher> {
+        &self.inner.publisher
+    }
+
+    pub(crate) fn journal(&self) -> &Arc<Journal> {
+        &self.inner.journal
     }
 
     async fn activate(&self, tenant: &str) -> Result<TenantHandle, CommandError> {
@@ -376,12 +406,12 @@ impl TenantsHandle {
 
     /// The platform's meters, by name.
     pub fn meters(&self) -> Vec<Meter> {
-        self.platform().meters.meters.values().cloned().collect()
+        self.platform().meters().meters.values().cloned().collect()
     }
 
     /// The platform's materialized views, by name.
     pub fn views(&self) -> Vec<Created> {
-        self.platform().views.views.values().cloned().collect()
+        self.platform().views().views.values().cloned().collect()
     }
 
     /// The platform's own state.
@@ -501,7 +531,7 @@ fn restored(snapshots: &dyn Snapshots, journal: &Journal, publisher: &Publisher)
 /// First entries of tenants: known, active, and on a plan if one is given.
 struct First<'a> {
     plan: Option<&'a str>,
-    plans: &'a BTreeMap<String, Plan>,
+    platform: &'a TenantState,
     principal: &'a str,
     now_us: i64,
 }
@@ -512,7 +542,7 @@ impl First<'_> {
         let mut all = Vec::new();
         let known = [LifecycleCommand::Provision, LifecycleCommand::Activate].map(Command::Lifecycle);
         let on_plan = self.plan.map(|plan| Command::Plan(SetPlan { plan: plan.to_owned() }));
-        let context = Context { plans: self.plans, ..Context::at(self.now_us) };
+        let context = Context { platform: self.platform, ..Context::at(self.now_us) };
         for command in known.into_iter().chain(on_plan) {
             let changes = state.decide(command, context)?;
             changes.iter().for_each(|change| state.apply(change));

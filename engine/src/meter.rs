@@ -3,6 +3,7 @@
 //! Only the vocabulary, because the tenants' side journals it and the pipelines compile it. Not here: evaluation
 //! (`pipelines::metering`) and who may define one (`actors`).
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::calendar::Calendar;
@@ -15,7 +16,7 @@ pub const DIMENSIONS_MAX: usize = 8;
 pub const NAME_BYTES_MAX: usize = 63;
 
 /// A meter's definition, as stored and as sent over the API.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Meter {
     /// Lower-case SQL identifier; the typed view over the meter has this name behind `meter_`.
@@ -45,7 +46,7 @@ fn lateness_default() -> u32 {
 }
 
 /// A named breakdown of a meter.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Dimension {
     /// Column name in SQL.
@@ -55,7 +56,7 @@ pub struct Dimension {
 }
 
 /// How the values of a window become one number. All are mergeable and independent of the order of arrival.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Aggregation {
     /// Number of events.
@@ -132,7 +133,7 @@ impl Aggregation {
 }
 
 /// Which windows a meter is published for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Window {
     /// Back to back, aligned to the epoch.

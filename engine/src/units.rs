@@ -3,9 +3,11 @@
 //! One *unit* is stored as 10⁹ nano-units in an `i128`. Not here: money (that is priced units), arithmetic on columns
 //! (Arrow's kernels do it).
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -172,6 +174,20 @@ impl FromStr for Units {
 impl Serialize for Units {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl JsonSchema for Units {
+    fn schema_name() -> Cow<'static, str> {
+        "Units".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": ["string", "number"],
+            "description": "A decimal with at most 9 digits behind the point; as a text if it has more than 15 digits in all.",
+            "examples": ["1000000", "0.95"],
+        })
     }
 }
 

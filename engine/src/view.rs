@@ -3,6 +3,7 @@
 //! Only the vocabulary, like [`meter`](crate::meter). Not here: what the statement means and which ones can be kept
 //! (`pipelines::metering`), who may create one (`actors`).
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::meter::is_sql_name;
@@ -11,7 +12,7 @@ use crate::meter::is_sql_name;
 pub const QUERY_BYTES_MAX: usize = 16 << 10;
 
 /// A materialized view, as stored.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct View {
     /// Lower-case SQL identifier; the view's name in SQL.

@@ -91,18 +91,18 @@ impl Edition {
 
     /// The plan that a tenant is on.
     pub fn plan_of(&self, state: &TenantState) -> Plan {
-        self.plan(&state.plan.name)
+        self.plan(&state.plan().name)
     }
 
     /// The plan of that name, or what a tenant gets that is on a plan that is not there.
     pub fn plan(&self, name: &str) -> Plan {
-        self.get(PLATFORM).map(|platform| platform.plans.get(name)).unwrap_or_default()
+        self.get(PLATFORM).map(|platform| platform.plans().get(name)).unwrap_or_default()
     }
 
     /// The limits that hold for a tenant: its own before its plan's.
     pub fn limits_of(&self, state: &TenantState) -> Limits {
         let mut limits = self.plan_of(state).limits;
-        limits.extend(state.quota.limits.clone());
+        limits.extend(state.quota().limits.clone());
         limits
     }
 
@@ -114,7 +114,7 @@ impl Edition {
         let ApiKey { id, hash } = ApiKey::parse(presented)?;
         let tenant = self.keys.get(&hash).ok_or(AuthError::Unknown)?;
         let state = self.get(tenant).ok_or(AuthError::Unknown)?;
-        let key = state.keys.keys.get(&id).filter(|key| key.hash.matches(&hash)).ok_or(AuthError::Unknown)?;
+        let key = state.keys().keys.get(&id).filter(|key| key.hash.matches(&hash)).ok_or(AuthError::Unknown)?;
         holder(tenant, state, &id, key, now_us)
     }
 
@@ -123,7 +123,7 @@ impl Edition {
     pub fn takes_proofs(&self, tenant: &str, now_us: i64) -> bool {
         let Some(state) = self.get(tenant) else { return true };
         let asks = |key: &Key| key.validity(now_us) == Validity::Valid && key.scopes.contains(Scope::Query);
-        state.keys.keys.iter().all(|(id, key)| !asks(key) || state.keys.verifiers.contains_key(id))
+        state.keys().keys.iter().all(|(id, key)| !asks(key) || state.keys().verifiers.contains_key(id))
     }
 
     /// Finds out which key of `tenant` made `proof` for the exchange `message`, and signs that in turn.
@@ -138,10 +138,10 @@ impl Edition {
         now_us: i64,
     ) -> Result<(Identity, [u8; PROOF_BYTES]), AuthError> {
         let state = self.get(tenant).ok_or(AuthError::Unknown)?;
-        let mut verifiers = state.keys.verifiers.iter();
+        let mut verifiers = state.keys().verifiers.iter();
         let (id, verifier) =
             verifiers.find(|(_, verifier)| verifier.accepts(message, proof)).ok_or(AuthError::Unknown)?;
-        let key = state.keys.keys.get(id).ok_or(AuthError::Unknown)?;
+        let key = state.keys().keys.get(id).ok_or(AuthError::Unknown)?;
         Ok((holder(&tenant.into(), state, id, key, now_us)?, verifier.sign(message)))
     }
 
@@ -151,14 +151,14 @@ impl Edition {
     /// As [`Self::authenticate`].
     pub fn still(&self, known: &Identity, now_us: i64) -> Result<Identity, AuthError> {
         let state = self.get(&known.tenant).ok_or(AuthError::Unknown)?;
-        let key = state.keys.keys.get(&known.key_id).ok_or(AuthError::Unknown)?;
+        let key = state.keys().keys.get(&known.key_id).ok_or(AuthError::Unknown)?;
         holder(&known.tenant, state, &known.key_id, key, now_us)
     }
 
     /// Puts a tenant's new state in the place of its old one.
     pub(super) fn put(&mut self, tenant: &str, record: TenantRecord) {
         let name: Arc<str> = tenant.into();
-        let hashes = |record: &TenantRecord| record.state.keys.keys.values().map(|key| key.hash).collect::<Vec<_>>();
+        let hashes = |record: &TenantRecord| record.state.keys().keys.values().map(|key| key.hash).collect::<Vec<_>>();
         let new = hashes(&record);
         let old = self.tenants.insert(Arc::clone(&name), record).map(|old| hashes(&old)).unwrap_or_default();
         for hash in new.iter().filter(|hash| !old.contains(hash)) {
@@ -188,9 +188,9 @@ impl Edition {
 
 fn holder(tenant: &Arc<str>, state: &TenantState, id: &str, key: &Key, now_us: i64) -> Result<Identity, AuthError> {
     match key.validity(now_us) {
-        Validity::Valid if state.lifecycle.status == Status::Deleted => Err(AuthError::Revoked),
+        Validity::Valid if state.lifecycle().status == Status::Deleted => Err(AuthError::Revoked),
         Validity::Valid => {
-            let confined = state.keys.confined.get(id).cloned();
+            let confined = state.keys().confined.get(id).cloned();
             Ok(Identity { scopes: key.scopes, key_id: id.to_owned(), tenant: Arc::clone(tenant), confined })
         }
         Validity::Expired => Err(AuthError::Expired),

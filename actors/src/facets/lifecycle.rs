@@ -214,8 +214,9 @@ impl Facet for Lifecycle {
 
     fn effects(change: &LifecycleChange) -> &'static [Effect] {
         match change {
-            LifecycleChange::Deleted => &[Effect::Erase],
-            _ => &[],
+            LifecycleChange::Deleted => &[Effect::Regate, Effect::Erase],
+            LifecycleChange::Exported { .. } | LifecycleChange::Erased => &[],
+            _ => &[Effect::Regate],
         }
     }
 

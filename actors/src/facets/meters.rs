@@ -7,7 +7,7 @@ use engine::meter::{Meter, MeterError};
 use serde::{Deserialize, Serialize};
 
 use crate::facet::{Context, Effect, Facet, Owner, Turn};
-use crate::refusal::{Refusal, RefusalKind, Refused, RefusedField};
+use crate::refusal::{Refusal, RefusalKind, Refused, RefusedField, some};
 
 /// Most meters a platform may define.
 pub const METERS_MAX: usize = 256;
@@ -58,7 +58,7 @@ pub enum MetersRejection {
     #[error("there is no meter {0}")]
     Unknown(String),
     /// There are limits on it, which could not be enforced any more.
-    #[error("meter {meter} is limited by {}; {way_out}", some_of(.limited_by))]
+    #[error("meter {meter} is limited by {}; {way_out}", some(.limited_by))]
     Limited {
         /// Which meter.
         meter: String,
@@ -67,17 +67,6 @@ pub enum MetersRejection {
         /// What can be done.
         way_out: &'static str,
     },
-}
-
-/// Names that an error gives at most.
-const NAMED_MAX: usize = 3;
-
-fn some_of(names: &[String]) -> String {
-    let named = names.iter().take(NAMED_MAX).cloned().collect::<Vec<_>>().join(", ");
-    match names.len().saturating_sub(NAMED_MAX) {
-        0 => named,
-        more => format!("{named} and {more} more"),
-    }
 }
 
 impl Refused for MetersRejection {
@@ -150,7 +139,7 @@ impl Facet for Meters {
 }
 
 fn refuse_if_limited(meter: &str, context: Context<'_>, way_out: &'static str) -> Result<(), MetersRejection> {
-    let limited_by = (context.limited_by)(meter);
+    let limited_by = context.everybody.limiting(meter);
     if limited_by.is_empty() {
         return Ok(());
     }

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::facet::{Context, Effect, Facet, Owner};
+use crate::facet::{Context, Effect, Facet, Owner, Turn};
+use crate::facets::plans::Plans;
 use crate::plan::DEFAULT_PLAN;
 use crate::refusal::{Refusal, RefusalKind, Refused, RefusedField};
 
@@ -57,7 +58,7 @@ impl Facet for OnPlan {
     type Rejection = PlanRejection;
 
     fn decide(&self, SetPlan { plan }: SetPlan, context: Context<'_>) -> Result<Vec<PlanSet>, PlanRejection> {
-        if plan != DEFAULT_PLAN && !context.plans.contains_key(&plan) {
+        if plan != DEFAULT_PLAN && !context.platforms::<Plans>().plans.contains_key(&plan) {
             return Err(PlanRejection::Unknown(plan));
         }
         if plan == self.name {
@@ -71,6 +72,10 @@ impl Facet for OnPlan {
     }
 
     fn effects(_: &PlanSet) -> &'static [Effect] {
-        &[Effect::Bill]
+        &[Effect::Regate, Effect::Bill]
+    }
+
+    fn turn(_: &SetPlan) -> Turn {
+        Turn::Reads
     }
 }

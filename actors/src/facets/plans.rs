@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 use engine::calendar::CalendarError;
 use serde::{Deserialize, Serialize};
 
-use crate::facet::{Context, Effect, Facet, Owner};
+use crate::facet::{Context, Effect, Facet, Owner, Turn};
+use crate::facets::meters::Meters;
 use crate::limit::LimitRejection;
 use crate::plan::{DEFAULT_PLAN, Plan};
-use crate::refusal::{Refusal, RefusalKind, Refused};
+use crate::refusal::{Refusal, RefusalKind, Refused, some};
 
 /// State of the facet.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +38,11 @@ pub enum PlansCommand {
         /// What it says.
         plan: Plan,
     },
+    /// Removes a plan that nobody is on. The default plan is then what it is if nobody defines it.
+    Remove {
+        /// Its name.
+        name: String,
+    },
 }
 
 /// What happened.
@@ -49,6 +55,11 @@ pub enum PlansChange {
         name: String,
         /// What it says.
         plan: Plan,
+    },
+    /// Removed.
+    Removed {
+        /// Its name.
+        name: String,
     },
 }
 
@@ -66,6 +77,17 @@ pub enum PlansRejection {
         /// Why.
         rejection: LimitRejection,
     },
+    /// There is no such plan.
+    #[error("there is no plan {0}")]
+    Unknown(String),
+    /// Somebody is on it.
+    #[error("plan {plan} is that of tenant {}; put them on another plan first", some(.tenants))]
+    Used {
+        /// Which plan.
+        plan: String,
+        /// Who is on it.
+        tenants: Vec<String>,
+    },
     /// The billing calendar can't be used.
     #[error("field billing: {0}")]
     Calendar(CalendarError),
@@ -77,6 +99,8 @@ impl Refused for PlansRejection {
             Self::Name => RefusalKind::Invalid.of("name", "invalid"),
             Self::Limit { meter, .. } => RefusalKind::Invalid.of(format!("limits.{meter}"), "invalid"),
             Self::Calendar(_) => RefusalKind::Invalid.of("billing", "invalid"),
+            Self::Unknown(_) => RefusalKind::NotFound.alone(),
+            Self::Used { .. } => RefusalKind::Conflict.of("name", "limited"),
         }
     }
 }
@@ -89,13 +113,26 @@ impl Facet for Plans {
     type Rejection = PlansRejection;
 
     fn decide(&self, command: PlansCommand, context: Context<'_>) -> Result<Vec<PlansChange>, PlansRejection> {
-        let PlansCommand::Define { name, plan } = command;
+        let (name, plan) = match command {
+            PlansCommand::Define { name, plan } => (name, plan),
+            PlansCommand::Remove { name } if !self.plans.contains_key(&name) => {
+                return Err(PlansRejection::Unknown(name));
+            }
+            PlansCommand::Remove { name } => {
+                let tenants = if name == DEFAULT_PLAN { Vec::new() } else { context.everybody.on_plan(&name) };
+                return match tenants.is_empty() {
+                    true => Ok(vec![PlansChange::Removed { name }]),
+                    false => Err(PlansRejection::Used { plan: name, tenants }),
+                };
+            }
+        };
         if !engine::meter::is_sql_name(&name) {
             return Err(PlansRejection::Name);
         }
+        let meters = context.platforms::<Meters>();
         for (meter, limit) in &plan.limits {
             limit
-                .validate(meter, context.meters)
+                .validate(meter, &meters.meters)
                 .map_err(|rejection| PlansRejection::Limit { meter: meter.clone(), rejection })?;
         }
         plan.billing.periods().map_err(PlansRejection::Calendar)?;
@@ -106,11 +143,20 @@ impl Facet for Plans {
     }
 
     fn apply(&mut self, change: &PlansChange) {
-        let PlansChange::Defined { name, plan } = change;
-        self.plans.insert(name.clone(), plan.clone());
+        match change {
+            PlansChange::Defined { name, plan } => drop(self.plans.insert(name.clone(), plan.clone())),
+            PlansChange::Removed { name } => drop(self.plans.remove(name)),
+        }
     }
 
     fn effects(_: &PlansChange) -> &'static [Effect] {
-        &[Effect::BillAll]
+        &[Effect::RegateAll, Effect::BillAll]
+    }
+
+    fn turn(command: &PlansCommand) -> Turn {
+        match command {
+            PlansCommand::Define { .. } => Turn::Reads,
+            PlansCommand::Remove { .. } => Turn::Changes,
+        }
     }
 }

@@ -5,7 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::facet::{Context, Facet, Owner, Turn};
+use crate::facet::{Context, Effect, Facet, Owner, Turn};
+use crate::facets::meters::Meters;
 use crate::limit::{Limit, LimitRejection, Limits};
 use crate::refusal::{Refusal, RefusalKind, Refused};
 
@@ -82,7 +83,7 @@ impl Facet for Quota {
     fn decide(&self, command: QuotaCommand, context: Context<'_>) -> Result<Vec<QuotaChange>, QuotaRejection> {
         match command {
             QuotaCommand::Set { meter, limit } => {
-                limit.validate(&meter, context.meters)?;
+                limit.validate(&meter, &context.platforms::<Meters>().meters)?;
                 if self.limits.get(&meter) == Some(&limit) {
                     return Ok(Vec::new());
                 }
@@ -100,6 +101,10 @@ impl Facet for Quota {
             QuotaChange::Set { meter, limit } => drop(self.limits.insert(meter.clone(), limit.clone())),
             QuotaChange::Removed { meter } => drop(self.limits.remove(meter)),
         }
+    }
+
+    fn effects(_: &QuotaChange) -> &'static [Effect] {
+        &[Effect::Regate]
     }
 
     fn turn(command: &QuotaCommand) -> Turn {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::Entry;
-use super::envelope::{self, EnvelopeError, Kind};
+use super::envelope::EnvelopeError;
 use crate::tenant::Change;
 
 /// SHA-256 of an entry's envelope; all zero before a tenant's first entry.
@@ -88,7 +88,7 @@ impl Head {
             changes,
             previous_hash: self.hash,
         };
-        let envelope = envelope::seal(Kind::Entry, &entry)?;
+        let envelope = entry.seal()?;
         Ok(Sealed { hash: EntryHash::of(&envelope), entry, envelope, previous: None })
     }
 

@@ -1,8 +1,7 @@
 //! Records on disk: a versioned, checksummed envelope around a bincode body. The only module that names bincode.
 //!
-//! Bincode does not describe itself, so nothing is decoded before kind, version and checksum fit, and never beyond
-//! [`BODY_BYTES_MAX`] (I8). A format stays readable for ever: a new version gets a new arm here and a fixture in the tests.
-//! Not here: what the records mean.
+//! Bincode does not describe itself, so nothing is decoded before kind and checksum fit, and never beyond
+//! [`BODY_BYTES_MAX`] (I8). Who opens an envelope knows which versions of its kind there are. Not here: what the records mean.
 //!
 //! Layout, little-endian: kind (4 bytes), version (u16), length of the body (u32), CRC32C of all before and of the body
 //! (u32), body.
@@ -14,6 +13,7 @@ use serde::de::DeserializeOwned;
 pub const BODY_BYTES_MAX: usize = 4 << 20;
 
 const HEADER_BYTES: usize = 14;
+const VERSION_AT: usize = 4;
 const CRC_AT: usize = 10;
 
 /// What an envelope holds.
@@ -33,14 +33,6 @@ impl Kind {
             Self::Entry => *b"tnJE",
             Self::Tenant => *b"tnST",
             Self::Mark => *b"tnSM",
-        }
-    }
-
-    /// Of the format. What the journal holds is read for ever; an older cache is none (I9).
-    const fn version(self) -> u16 {
-        match self {
-            Self::Entry | Self::Mark => 1,
-            Self::Tenant => 3,
         }
     }
 }
@@ -83,11 +75,11 @@ fn configuration() -> impl bincode::config::Config {
     bincode::config::standard().with_limit::<BODY_BYTES_MAX>()
 }
 
-/// Encodes `value` into an envelope.
+/// Encodes `value` into an envelope of version `version` of its kind.
 ///
 /// # Errors
 /// [`EnvelopeError::TooLarge`], or [`EnvelopeError::Encode`] for a type that bincode can't carry.
-pub fn seal<T: Serialize>(kind: Kind, value: &T) -> Result<Vec<u8>, EnvelopeError> {
+pub fn seal<T: Serialize>(kind: Kind, version: u16, value: &T) -> Result<Vec<u8>, EnvelopeError> {
     let body = bincode::serde::encode_to_vec(value, configuration())
         .map_err(|error| EnvelopeError::Encode(error.to_string()))?;
     if body.len() > BODY_BYTES_MAX {
@@ -96,7 +88,7 @@ pub fn seal<T: Serialize>(kind: Kind, value: &T) -> Result<Vec<u8>, EnvelopeErro
     let length = body.len() as u32;
     let mut bytes = Vec::with_capacity(HEADER_BYTES + body.len());
     bytes.extend_from_slice(&kind.magic());
-    bytes.extend_from_slice(&kind.version().to_le_bytes());
+    bytes.extend_from_slice(&version.to_le_bytes());
     bytes.extend_from_slice(&length.to_le_bytes());
     let crc = crc32c::crc32c_append(crc32c::crc32c(&bytes), &body);
     bytes.extend_from_slice(&crc.to_le_bytes());
@@ -104,16 +96,24 @@ pub fn seal<T: Serialize>(kind: Kind, value: &T) -> Result<Vec<u8>, EnvelopeErro
     Ok(bytes)
 }
 
-/// Decodes the one envelope that `bytes` are.
+/// Decodes the one envelope that `bytes` are, of version `version` of its kind.
 ///
 /// # Errors
 /// [`EnvelopeError`] for any byte that is not what [`seal`] wrote.
-pub fn open<T: DeserializeOwned>(kind: Kind, bytes: &[u8]) -> Result<T, EnvelopeError> {
+pub fn open<T: DeserializeOwned>(kind: Kind, version: u16, bytes: &[u8]) -> Result<T, EnvelopeError> {
     let (first, rest) = split(kind, bytes)?;
     if !rest.is_empty() {
         return Err(EnvelopeError::Long(rest.len()));
     }
-    decode(first)
+    match self::version(first) {
+        found if found == version => decode(first),
+        other => Err(EnvelopeError::Version(other)),
+    }
+}
+
+/// The version of an envelope that [`split`] cut off.
+pub fn version(envelope: &[u8]) -> u16 {
+    envelope.get(VERSION_AT..VERSION_AT + 2).map_or(0, |bytes| u16::from_le_bytes([bytes[0], bytes[1]]))
 }
 
 /// Cuts the first envelope off `bytes` and checks everything but its body.
@@ -126,12 +126,8 @@ pub fn split(kind: Kind, bytes: &[u8]) -> Result<(&[u8], &[u8]), EnvelopeError> 
     if header[..4] != kind.magic() {
         return Err(EnvelopeError::Kind);
     }
-    let version = u16::from_le_bytes([header[4], header[5]]);
     let length = u32::from_le_bytes([header[6], header[7], header[8], header[9]]) as usize;
     let crc = u32::from_le_bytes([header[10], header[11], header[12], header[13]]);
-    if version != kind.version() {
-        return Err(EnvelopeError::Version(version));
-    }
     if length > BODY_BYTES_MAX {
         return Err(EnvelopeError::TooLarge(length));
     }
@@ -171,43 +167,42 @@ mod tests {
 
     #[test]
     fn what_was_sealed_opens() {
-        let bytes = seal(Kind::Entry, &value()).unwrap();
-        assert_eq!(open::<Value>(Kind::Entry, &bytes), Ok(value()));
-        assert_eq!(open::<Value>(Kind::Tenant, &bytes), Err(EnvelopeError::Kind));
+        let bytes = seal(Kind::Entry, 1, &value()).unwrap();
+        assert_eq!(open::<Value>(Kind::Entry, 1, &bytes), Ok(value()));
+        assert_eq!(open::<Value>(Kind::Tenant, 1, &bytes), Err(EnvelopeError::Kind));
     }
 
     #[test]
     fn every_flipped_bit_and_every_cut_is_noticed() {
-        let bytes = seal(Kind::Entry, &value()).unwrap();
+        let bytes = seal(Kind::Entry, 1, &value()).unwrap();
         for bit in 0..bytes.len() * 8 {
             let mut flipped = bytes.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
-            assert!(open::<Value>(Kind::Entry, &flipped).is_err(), "bit {bit}");
+            assert!(open::<Value>(Kind::Entry, 1, &flipped).is_err(), "bit {bit}");
         }
         for length in 0..bytes.len() {
-            assert!(open::<Value>(Kind::Entry, &bytes[..length]).is_err(), "cut at {length}");
+            assert!(open::<Value>(Kind::Entry, 1, &bytes[..length]).is_err(), "cut at {length}");
         }
         let longer = [bytes.as_slice(), b"x"].concat();
-        assert_eq!(open::<Value>(Kind::Entry, &longer), Err(EnvelopeError::Long(1)));
+        assert_eq!(open::<Value>(Kind::Entry, 1, &longer), Err(EnvelopeError::Long(1)));
     }
 
     #[test]
-    fn a_later_version_says_so() {
-        let mut bytes = seal(Kind::Entry, &value()).unwrap();
-        bytes[4] = 9;
-        assert_eq!(open::<Value>(Kind::Entry, &bytes), Err(EnvelopeError::Version(9)));
+    fn another_version_says_so() {
+        let bytes = seal(Kind::Entry, 9, &value()).unwrap();
+        assert_eq!(open::<Value>(Kind::Entry, 1, &bytes), Err(EnvelopeError::Version(9)));
     }
 
     #[test]
     fn what_could_not_be_read_back_is_not_written() {
         let large = vec![7u8; BODY_BYTES_MAX];
-        assert!(matches!(seal(Kind::Entry, &large), Err(EnvelopeError::TooLarge(_))));
+        assert!(matches!(seal(Kind::Entry, 1, &large), Err(EnvelopeError::TooLarge(_))));
     }
 
     proptest! {
         #[test]
         fn noise_is_refused_without_harm(noise in proptest::collection::vec(any::<u8>(), 0..256)) {
-            prop_assert!(open::<Value>(Kind::Entry, &noise).is_err());
+            prop_assert!(open::<Value>(Kind::Entry, 1, &noise).is_err());
             let _ = decode::<Value>(&noise);
         }
     }

@@ -10,17 +10,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use engine::log::{Header, LogError, Offset, Record, Records, SharedLog};
-use serde::{Deserialize, Serialize};
 use tokio::sync::{Semaphore, oneshot};
 
-use crate::tenant::Change;
+use crate::written::ChangeError;
 
 pub mod chain;
 pub mod envelope;
+mod entry;
+mod first;
 mod notes;
 pub mod trail;
 
 pub use chain::{ChainBreak, EntryHash, Head, Sealed};
+pub use entry::{Entry, EntryError};
 pub use envelope::EnvelopeError;
 
 use envelope::Kind;
@@ -33,23 +35,6 @@ pub const IN_FLIGHT_BYTES_MAX: usize = 8 << 20;
 /// Largest segment of the log that the journal is in. Who looks for one entry of a segment that nobody has read since the start
 /// walks over at most as much.
 pub const SEGMENT_BYTES_MAX: u64 = 16 << 20;
-
-/// What happened to one tenant at once. Encoded for ever: fields are never changed (`envelope` on how to add a version).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
-    /// Whose.
-    pub tenant: String,
-    /// From 1, without gaps, for each tenant.
-    pub sequence: u64,
-    /// The node's clock when it was decided, microseconds.
-    pub at_us: i64,
-    /// Who asked for it.
-    pub principal: String,
-    /// In the order in which they are applied.
-    pub changes: Vec<Change>,
-    /// Hash of the tenant's entry before.
-    pub previous_hash: EntryHash,
-}
 
 /// What can go wrong with the journal.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -64,6 +49,14 @@ pub enum JournalError {
         offset: Offset,
         /// What does not fit.
         reason: EnvelopeError,
+    },
+    /// An entry holds a change that can't be applied.
+    #[error("journal entry at offset {offset} is {reason}")]
+    Unknown {
+        /// Of the entry.
+        offset: Offset,
+        /// Which change, and what to do.
+        reason: ChangeError,
     },
     /// A record has another number of entries than its header says.
     #[error("journal record at offset {offset} has {found} entries instead of {expect}; restore it from a backup")]
@@ -280,7 +273,10 @@ impl Rest {
             self.offset += 1;
             self.position += envelope.len();
             if offset >= from {
-                let entry = envelope::decode(envelope).map_err(damaged)?;
+                let entry = Entry::open(envelope).map_err(|error| match error {
+                    EntryError::Envelope(reason) => damaged(reason),
+                    EntryError::Change(reason) => JournalError::Unknown { offset, reason },
+                })?;
                 return Ok(Some(Found { offset, entry, hash: EntryHash::of(envelope), previous }));
             }
         }

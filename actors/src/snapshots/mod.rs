@@ -26,10 +26,13 @@ pub mod sled;
 pub use memory::MemorySnapshots;
 pub use sled::SledSnapshots;
 
+/// The format of a cached record. An older cache is no cache, and is made anew (I9).
+pub const RECORD_VERSION: u16 = 4;
+
 /// A tenant as of some point of the journal.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TenantRecord {
-    /// What it was; shared with everybody who looks at it.
+    /// What it was; shared with everybody who looks at it. A change copies the facet that it changes and no other.
     pub state: Arc<TenantState>,
     /// End of its chain.
     pub head: Head,

@@ -14,7 +14,7 @@ use std::time::Duration;
 use engine::lock::Lock;
 use engine::log::Offset;
 
-use super::{Snapshots, SnapshotsError, TenantRecord};
+use super::{RECORD_VERSION, Snapshots, SnapshotsError, TenantRecord};
 use crate::journal::EnvelopeError;
 use crate::journal::envelope::{self, Kind};
 
@@ -22,6 +22,8 @@ use crate::journal::envelope::{self, Kind};
 const PAGE_CACHE_BYTES: u64 = 32 << 20;
 /// Key of the mark; no tenant's name starts with a point.
 const MARK: &[u8] = b".valid_until";
+/// The format of the mark.
+const MARK_VERSION: u16 = 1;
 /// How often and after which pauses a locked folder is tried again: a store that was closed lets go of its lock only when
 /// its last background job has ended.
 const LOCK_ATTEMPTS: u32 = 40;
@@ -97,13 +99,13 @@ impl Snapshots for SledSnapshots {
         in_order.sort_unstable_by_key(|(tenant, _)| tenant);
         for named in in_order {
             let (tenant, _) = named;
-            let sealed = envelope::seal(Kind::Tenant, named);
+            let sealed = envelope::seal(Kind::Tenant, RECORD_VERSION, named);
             let bytes = sealed.map_err(|reason| SnapshotsError::Record { tenant: tenant.clone(), reason })?;
             db.insert(tenant.as_bytes(), bytes).map_err(store)?;
         }
         // The mark promises them, so they are durable before it.
         db.flush().map_err(store)?;
-        let mark = envelope::seal(Kind::Mark, &valid_until).map_err(damaged(MARK))?;
+        let mark = envelope::seal(Kind::Mark, MARK_VERSION, &valid_until).map_err(damaged(MARK))?;
         db.insert(MARK, mark).map_err(store)?;
         db.flush().map_err(store)?;
         Ok(())
@@ -155,12 +157,13 @@ fn open_error(path: &Path, error: sled::Error) -> SnapshotsError {
 
 fn mark(db: &sled::Db) -> Result<Offset, SnapshotsError> {
     let bytes = db.get(MARK).map_err(store)?;
-    bytes.map_or(Ok(0), |bytes| envelope::open(Kind::Mark, &bytes).map_err(damaged(MARK)))
+    bytes.map_or(Ok(0), |bytes| envelope::open(Kind::Mark, MARK_VERSION, &bytes).map_err(damaged(MARK)))
 }
 
 /// The record names its tenant, so that one that ended up under another's key is noticed.
 fn decode(key: &[u8], bytes: &[u8]) -> Result<(String, TenantRecord), SnapshotsError> {
-    let (tenant, record): (String, TenantRecord) = envelope::open(Kind::Tenant, bytes).map_err(damaged(key))?;
+    let (tenant, record): (String, TenantRecord) =
+        envelope::open(Kind::Tenant, RECORD_VERSION, bytes).map_err(damaged(key))?;
     if tenant.as_bytes() != key {
         return Err(damaged(key)(EnvelopeError::Kind));
     }

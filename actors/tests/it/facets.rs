@@ -57,7 +57,7 @@ fn a_tenant_is_created_on_its_plan_at_once_or_not_at_all() {
 
         tenants.command(PLATFORM, define("pro"), "ops").await.unwrap();
         tenants.create_on("acme", Some("pro"), "ops").await.unwrap();
-        assert_eq!((tenants.state("acme").unwrap().plan.name.as_str(), audit(&tenants, "acme").len()), ("pro", 1));
+        assert_eq!((tenants.state("acme").unwrap().plan().name.as_str(), audit(&tenants, "acme").len()), ("pro", 1));
         assert!(matches!(tenants.command("acme", set("gold"), "ops").await, Err(CommandError::Rejected(_))));
         assert_eq!(tenants.command("acme", set("pro"), "ops").await.unwrap(), []);
         tenants.command("acme", set("default"), "ops").await.unwrap();
@@ -74,13 +74,13 @@ fn what_follows_is_told_by_changes_and_what_is_left_of_it_by_the_state() {
             let changes = tenants.command(tenant, command, "ops").await.unwrap();
             changes.iter().flat_map(Change::effects).copied().collect::<Vec<_>>()
         };
-        assert_eq!(effects(PLATFORM, define("pro")).await, [Effect::BillAll]);
+        assert_eq!(effects(PLATFORM, define("pro")).await, [Effect::RegateAll, Effect::BillAll]);
         assert_eq!(effects(PLATFORM, define("pro")).await, [], "nothing has changed");
-        assert_eq!(effects("acme", set("pro")).await, [Effect::Bill]);
+        assert_eq!(effects("acme", set("pro")).await, [Effect::Regate, Effect::Bill]);
         let step = Command::Lifecycle;
-        assert_eq!(effects("acme", step(LifecycleCommand::Offboard { reason: "left".into() })).await, []);
+        assert_eq!(effects("acme", step(LifecycleCommand::Offboard { reason: "left".into() })).await, [Effect::Regate]);
         let delete = step(LifecycleCommand::Delete { without_export: true });
-        assert_eq!(effects("acme", delete.clone()).await, [Effect::Erase]);
+        assert_eq!(effects("acme", delete.clone()).await, [Effect::Regate, Effect::Erase]);
         // If the erasure failed, whoever asks again finds it still owed.
         assert_eq!(effects("acme", delete).await, []);
         assert_eq!(tenants.state("acme").unwrap().owes(), BTreeSet::from([Effect::Erase]));

@@ -105,8 +105,8 @@ impl Life {
                 let sequence = trail.iter().map(|entry| entry.sequence).collect::<Vec<_>>();
                 assert_eq!(sequence, (1..=trail.len() as u64).collect::<Vec<_>>(), "{:?}: {name}", self.rule);
                 assert!(!self.created.contains(name) || !trail.is_empty(), "{:?}: {name} is lost", self.rule);
-                let is_noted = |entry: &&actors::AuditEntry| entry.changes.contains("command ");
-                let noted = trail.iter().filter(is_noted).map(|entry| entry.changes.clone()).collect::<Vec<_>>();
+                let is_noted = |entry: &&actors::AuditEntry| entry.json().contains("command ");
+                let noted = trail.iter().filter(is_noted).map(|entry| entry.json()).collect::<Vec<_>>();
                 let with = |of: &BTreeSet<(String, String)>, changes: &str| {
                     of.iter().any(|(tenant, label)| tenant == name && changes.contains(&format!("\"{label}\"")))
                 };
@@ -122,7 +122,7 @@ impl Life {
                     assert!(is_there, "{:?}: {label} of {name} was answered and is lost", self.rule);
                 }
                 if let Some(state) = tenants.state(name) {
-                    assert_eq!(state.keys.keys.len(), noted.len(), "{:?}: the state of {name}", self.rule);
+                    assert_eq!(state.keys().keys.len(), noted.len(), "{:?}: the state of {name}", self.rule);
                 }
             }
             tenants.drain().await;

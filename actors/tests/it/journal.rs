@@ -1,10 +1,10 @@
 //! The journal over a log: order, offsets, damage, and what was written by earlier releases.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use actors::Change;
 use actors::api_key::ApiKey;
 use actors::facets::keys::{Key, KeysChange, Scopes};
 use actors::facets::lifecycle::LifecycleChange;
@@ -17,6 +17,7 @@ use actors::journal::{Entry, Head, Journal, JournalError, Sealed};
 use actors::limit::{Allowance, Limit, Rate};
 use actors::plan::Plan;
 use actors::scram::ScramVerifier;
+use actors::{Change, FACETS};
 use engine::calendar::{Calendar, Period};
 use engine::log::memory::MemoryLog;
 use engine::log::{Header, Log, LogError, Record};
@@ -119,8 +120,8 @@ fn a_refused_entry_ends_the_replay() {
     assert!(matches!(&error, JournalError::Broken { offset: 1, tenant, .. } if tenant == "acme"), "{error}");
 }
 
-/// One entry of every change there was in the first release, chained. Those added later go into fixtures of their own.
-fn first_release() -> Vec<Sealed> {
+/// Every change there was in the first release. Those added later go into fixtures of their own.
+fn first_release() -> Vec<Change> {
     let (old, _) = ApiKey::generate([1; 8], [1; 32]);
     let (new, _) = ApiKey::generate([2; 8], [2; 32]);
     let key = Key {
@@ -150,7 +151,7 @@ fn first_release() -> Vec<Sealed> {
     };
     let plan = Plan { limits: [("tokens".to_owned(), limit.clone())].into(), billing: calendar };
     let text = |text: &str| text.to_owned();
-    let changes = [
+    vec![
         Change::Lifecycle(LifecycleChange::Provisioned { at_us: 1 }),
         Change::Lifecycle(LifecycleChange::Activated),
         Change::Lifecycle(LifecycleChange::Suspended { reason: text("unpaid") }),
@@ -168,34 +169,39 @@ fn first_release() -> Vec<Sealed> {
         Change::Meters(MetersChange::Defined(meter)),
         Change::Meters(MetersChange::Removed { name: text("tokens") }),
         Change::Plans(PlansChange::Defined { name: text("pro"), plan }),
-    ];
-    sealed(changes)
+    ]
 }
 
 /// What was added with materialized views.
-fn views() -> Vec<Sealed> {
+fn views() -> Vec<Change> {
     let view = View { name: "hourly".into(), query: "SELECT source, count(*) FROM events GROUP BY source".into() };
-    sealed([
+    vec![
         Change::Views(ViewsChange::Created(Created { view, at_us: 7 })),
         Change::Views(ViewsChange::Dropped { name: "hourly".into() }),
-    ])
+    ]
 }
 
 /// What was added with SCRAM.
-fn scram() -> Vec<Sealed> {
+fn scram() -> Vec<Change> {
     let (key, text) = ApiKey::generate([3; 8], [3; 32]);
     let scram = ScramVerifier::derive("platform", &text);
-    sealed([Change::Keys(KeysChange::Verifiable { id: key.id, scram })])
+    vec![Change::Keys(KeysChange::Verifiable { id: key.id, scram })]
 }
 
 /// What was added with keys for several tenants.
-fn confined() -> Vec<Sealed> {
+fn confined() -> Vec<Change> {
     let (key, _) = ApiKey::generate([4; 8], [4; 32]);
     let tenants = ["acme".to_owned(), "globex".to_owned()].into();
-    sealed([Change::Keys(KeysChange::Confined { id: key.id, tenants })])
+    vec![Change::Keys(KeysChange::Confined { id: key.id, tenants })]
 }
 
-fn sealed(changes: impl IntoIterator<Item = Change>) -> Vec<Sealed> {
+/// What was there when changes began to name their facets and fields.
+fn second_format() -> Vec<Change> {
+    [first_release(), views(), scram(), confined()].concat()
+}
+
+/// One entry for each change, chained.
+fn sealed(changes: Vec<Change>) -> Vec<Sealed> {
     let mut head = Head::default();
     let mut entries = Vec::new();
     for (at_us, change) in changes.into_iter().enumerate() {
@@ -207,12 +213,13 @@ fn sealed(changes: impl IntoIterator<Item = Change>) -> Vec<Sealed> {
 }
 
 /// File by file, what it holds.
-fn fixtures() -> [(&'static str, Vec<Sealed>); 4] {
+fn fixtures() -> [(&'static str, Vec<Change>); 5] {
     [
         ("journal-v1.bin", first_release()),
         ("journal-v1-views.bin", views()),
         ("journal-v1-scram.bin", scram()),
         ("journal-v1-tenants.bin", confined()),
+        ("journal-v2.bin", second_format()),
     ]
 }
 
@@ -239,15 +246,30 @@ fn what_earlier_releases_wrote_still_reads() {
             Ok(())
         });
         assert_eq!(whole, Ok(()), "{file}");
-        assert_eq!(entries, expect.iter().map(|sealed| sealed.entry().clone()).collect::<Vec<_>>(), "{file}");
+        let told = entries.into_iter().map(|entry| (entry.tenant, entry.at_us, entry.principal, entry.changes));
+        let principal = "key 0101010101010101".to_owned();
+        let entry = |(at, change): (i64, Change)| ("platform".to_owned(), at - 3, principal.clone(), vec![change]);
+        assert_eq!(told.collect::<Vec<_>>(), (0..).zip(expect).map(entry).collect::<Vec<_>>(), "{file}");
     }
+}
+
+#[test]
+fn every_facet_has_a_fixture() {
+    let has = |name: &str| {
+        let mut changes = fixtures().into_iter().flat_map(|(_, changes)| changes);
+        changes.any(|change| serde_json::to_value(change).unwrap().get(name).is_some())
+    };
+    let without: Vec<_> = FACETS.iter().filter(|(_, name, _)| !has(name)).collect();
+    assert!(without.is_empty(), "nothing holds what these facets write today: {without:?}");
+    let numbers: BTreeSet<_> = FACETS.iter().map(|(number, ..)| number).collect();
+    assert_eq!(numbers.len(), FACETS.len(), "two facets share a number: {FACETS:?}");
 }
 
 #[test]
 #[ignore = "writes fixtures that are not there; one that is never changes"]
 fn write_the_fixtures() {
-    for (file, entries) in fixtures() {
-        let payload: Vec<u8> = entries.iter().flat_map(|sealed| sealed.envelope().to_vec()).collect();
+    for (file, changes) in fixtures() {
+        let payload: Vec<u8> = sealed(changes).iter().flat_map(|sealed| sealed.envelope().to_vec()).collect();
         if let Ok(mut new) = std::fs::File::create_new(path(file)) {
             new.write_all(&payload).unwrap();
         }

@@ -19,5 +19,6 @@ mod replay;
 mod restore;
 mod snapshots;
 mod tenants;
+mod together;
 mod trail;
 mod world;

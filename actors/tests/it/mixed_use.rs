@@ -157,7 +157,7 @@ fn readers_of_all_tenants_beside_changes_of_plans_end_and_the_gate_knows_the_new
             readers.into_iter().for_each(|reader| reader.join().unwrap());
 
             for (tenant, state) in tenants.directory().edition().iter().filter(|(name, _)| ***name != *PLATFORM) {
-                let is_active = state.lifecycle.status == Status::Active;
+                let is_active = state.lifecycle().status == Status::Active;
                 let limit = match tenants.limits_of(state).get("calls") {
                     Some(limit) => limit.allowance.as_ref().unwrap().units.0,
                     None => continue,

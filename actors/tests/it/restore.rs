@@ -144,7 +144,7 @@ fn a_broken_chain_stops_its_tenant_only() {
         run(journal.append(std::slice::from_ref(sealed))).unwrap();
     }
     let restored = restore(&MemorySnapshots::default(), &journal).unwrap();
-    let plan = |tenant: &str| restored.tenants[tenant].state.plan.name.clone();
+    let plan = |tenant: &str| restored.tenants[tenant].state.plan().name.clone();
     assert_eq!((plan("acme"), plan("globex")), ("a".to_owned(), "y".to_owned()));
     let breaks: Vec<_> = restored.broken.into_iter().collect();
     assert_eq!(breaks, [("acme".to_owned(), ChainBreak::Sequence { expect: 2, found: 3 })]);
@@ -154,5 +154,5 @@ fn a_broken_chain_stops_its_tenant_only() {
 fn nothing_gives_nothing() {
     let restored = restore(&MemorySnapshots::default(), &journal()).unwrap();
     assert!(restored.tenants.is_empty());
-    assert_eq!(TenantState::default().plan.name, "default");
+    assert_eq!(TenantState::default().plan().name, "default");
 }

@@ -12,7 +12,7 @@ fn record(plan: &str) -> TenantRecord {
 
 fn all(snapshots: &dyn Snapshots) -> Vec<(String, String)> {
     let mut all = Vec::new();
-    snapshots.for_each(&mut |tenant, record| all.push((tenant, record.state.plan.name.clone()))).unwrap();
+    snapshots.for_each(&mut |tenant, record| all.push((tenant, record.state.plan().name.clone()))).unwrap();
     all.sort();
     all
 }

@@ -58,7 +58,7 @@ fn suspend() -> Command {
 }
 
 fn status(tenants: &TenantsHandle, tenant: &str) -> Status {
-    tenants.state(tenant).unwrap().lifecycle.status
+    tenants.state(tenant).unwrap().lifecycle().status
 }
 
 #[test]

@@ -37,12 +37,7 @@ pub(crate) fn drive(
 ) -> Result<(), Rejected> {
     let platform = tenants.get(PLATFORM).map(|platform| platform.state.clone()).unwrap_or_default();
     let record = tenants.entry(tenant.to_owned()).or_default();
-    let context = Context {
-        is_platform: tenant == PLATFORM,
-        meters: &platform.meters.meters,
-        plans: &platform.plans.plans,
-        ..Context::at(now_us)
-    };
+    let context = Context { is_platform: tenant == PLATFORM, platform: &*platform, ..Context::at(now_us) };
     let changes = record.state.decide(command, context)?;
     if changes.is_empty() {
         return Ok(());
@@ -71,7 +66,7 @@ pub(crate) fn noted(label: &str) -> Command {
 
 /// Whether a tenant has taken [`noted`] of `label`.
 pub(crate) fn has_noted(state: &TenantState, label: &str) -> bool {
-    state.keys.keys.values().any(|key| key.label == label)
+    state.keys().keys.values().any(|key| key.label == label)
 }
 
 /// Puts a tenant on one plan after the other: a chain of as many entries.

@@ -55,15 +55,23 @@ impl Request {
         Self { body: Some(lines), media, ..Self::new(Method::POST, path, None) }
     }
 
+    /// The same of one tenant, if one is named.
+    pub(super) fn of_tenant(self, tenant: Option<&str>) -> Self {
+        let query = tenant.map(|tenant| format!("?tenant={}", utf8_percent_encode(tenant, OTHERS)));
+        Self { path: self.path + &query.unwrap_or_default(), ..self }
+    }
+
     /// The same, which may be the first thing done in a data folder.
     pub(super) fn or_make(self) -> Self {
         Self { if_absent: IfAbsent::Make, ..self }
     }
 }
 
+/// What is escaped in names.
+const OTHERS: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
 /// The path of `segments`, whatever characters names have.
 pub(super) fn path(segments: &[&str]) -> String {
-    const OTHERS: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
     let mut path = "/v1".to_owned();
     for segment in segments {
         path.push('/');
@@ -97,18 +105,24 @@ pub(super) fn run(place: &At, request: Request) -> anyhow::Result<()> {
 
 /// Sends `request` to `site` and prints the answer.
 pub(super) fn print(site: &Site, place: &At, request: &Request) -> anyhow::Result<()> {
-    let body = site.answer(request)?;
-    let mut out = BufWriter::new(std::io::stdout());
-    let is_text = match place.format {
-        Some(form) => form == Form::Text,
-        None => std::io::stdout().is_terminal(),
-    };
-    match is_text {
-        true => write!(out, "{}", answer::words(&body)?)?,
-        false => {
-            out.write_all(body.trim_ascii_end())?;
-            out.write_all(b"\n")?;
+    place.show(&site.answer(request)?, answer::words)
+}
+
+impl At {
+    /// Prints the answer `body`, for people as `words` has it.
+    pub(super) fn show(&self, body: &[u8], words: impl FnOnce(&[u8]) -> anyhow::Result<String>) -> anyhow::Result<()> {
+        let mut out = BufWriter::new(std::io::stdout());
+        let is_text = match self.format {
+            Some(form) => form == Form::Text,
+            None => std::io::stdout().is_terminal(),
+        };
+        match is_text {
+            true => write!(out, "{}", words(body)?)?,
+            false => {
+                out.write_all(body.trim_ascii_end())?;
+                out.write_all(b"\n")?;
+            }
         }
+        Ok(out.flush()?)
     }
-    Ok(out.flush()?)
 }

@@ -32,6 +32,7 @@ mod meter;
 mod plan;
 mod quota;
 mod key;
+mod declared;
 mod completions;
 
 use std::io::Write;
@@ -56,6 +57,7 @@ First steps:
   tenantry key create --platform --data D  a key for a data folder of your own
   tenantry serve --data D                  the node
   tenantry sql \"select * from tenants\" --url http://127.0.0.1:8080 --key KEY
+  tenantry apply declared/ --url http://127.0.0.1:8080 --key KEY
 
 Exit codes: 0 done, 1 failed, 2 wrong command line or configuration, 3 imported with rejected events."
 )]
@@ -80,6 +82,15 @@ enum Command {
     Quota(quota::Quota),
     #[command(subcommand)]
     Key(key::Key),
+    Apply(declared::apply::Apply),
+    Get(declared::get::Get),
+    Describe(declared::describe::Describe),
+    History(declared::history::History),
+    Rollback(declared::rollback::Rollback),
+    Delete(declared::delete::Delete),
+    Export(declared::export::Export),
+    Explain(declared::explain::Explain),
+    Schema(declared::schema::Schema),
     Completions(completions::Completions),
 }
 
@@ -116,6 +127,15 @@ fn run(cli: Cli) -> anyhow::Result<Ended> {
         Command::Plan(command) => command.run(),
         Command::Quota(command) => command.run(),
         Command::Key(command) => command.run(),
+        Command::Apply(command) => command.run(),
+        Command::Get(command) => command.run(),
+        Command::Describe(command) => command.run(),
+        Command::History(command) => command.run(),
+        Command::Rollback(command) => command.run(),
+        Command::Delete(command) => command.run(),
+        Command::Export(command) => command.run(),
+        Command::Explain(command) => command.run(),
+        Command::Schema(command) => command.run(),
         Command::Completions(command) => command.run(),
     }
 }

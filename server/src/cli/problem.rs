@@ -34,6 +34,15 @@ struct Told {
     sqlstate: Option<String>,
     hint: Option<String>,
     position: Option<usize>,
+    errors: Vec<FieldError>,
+}
+
+/// What is wrong with a field.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub(super) struct FieldError {
+    pub(super) field: String,
+    pub(super) detail: String,
 }
 
 impl Problem {
@@ -48,6 +57,11 @@ impl Problem {
         Self { status, retry_after, told, statement: None }
     }
 
+    /// What is wrong with fields.
+    pub(super) fn errors(&self) -> &[FieldError] {
+        &self.told.errors
+    }
+
     /// The same, which shows its place in `statement`.
     pub(super) fn of(self, statement: &str) -> Self {
         Self { statement: Some(statement.to_owned()), ..self }
@@ -56,7 +70,7 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Told { title, detail, sqlstate, hint, position } = &self.told;
+        let Told { title, detail, sqlstate, hint, position, .. } = &self.told;
         match sqlstate {
             Some(state) => write!(f, "{detail} (SQLSTATE {state})")?,
             None if detail.is_empty() => f.write_str(title)?,

@@ -126,5 +126,5 @@ async fn serve(settings: &Settings) -> anyhow::Result<Ended> {
 }
 
 fn has_platform_key(node: &Node) -> bool {
-    node.tenants.state(PLATFORM).is_some_and(|platform| !platform.keys.keys.is_empty())
+    node.tenants.state(PLATFORM).is_some_and(|platform| !platform.keys().keys.is_empty())
 }

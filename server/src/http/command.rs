@@ -109,7 +109,9 @@ fn told(changed: Result<bool, AdminProblem>, outcome: &'static str) -> Result<Do
 }
 
 /// Runs `work` to its end whether or not the client waits for it: a change that is journaled must come into force.
-async fn to_its_end<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Result<T, Problem> {
+pub(super) async fn to_its_end<T: Send + 'static>(
+    work: impl Future<Output = T> + Send + 'static,
+) -> Result<T, Problem> {
     let task = tokio::spawn(work);
     task.await.map_err(|error| Kind::Internal.with(format!("the command's task failed: {error}")))
 }

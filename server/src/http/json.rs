@@ -59,6 +59,12 @@ fn is_json(headers: &HeaderMap) -> bool {
 
 /// A problem that names the member that serde could not read at `path`, in `words` of serde.
 fn wrong_member(path: &str, words: &str) -> Problem {
+    let (field, reason, detail) = member(path, words);
+    Kind::Invalid.with(detail.clone()).field(field, reason, detail)
+}
+
+/// Which member serde could not read at `path`, a word for why, and a sentence, made of `words` of serde.
+pub(super) fn member(path: &str, words: &str) -> (String, &'static str, String) {
     let words = words.rsplit_once(" at line ").map_or(words, |(words, _)| words);
     let path = if path == "." { "" } else { path };
     let quoted = |prefix: &str| words.strip_prefix(prefix)?.split_once('`');
@@ -79,7 +85,7 @@ fn wrong_member(path: &str, words: &str) -> Problem {
         (field, "invalid") => format!("{field}: {detail}"),
         (field, _) => format!("{field} {detail}"),
     };
-    Kind::Invalid.with(detail.clone()).field(field, reason, detail)
+    (field, reason, detail)
 }
 
 /// Parameters behind the question mark.

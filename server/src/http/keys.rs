@@ -108,7 +108,7 @@ pub(super) async fn list(
     let now_us = node.tenants.now_us();
     let state = node.tenants.state(&tenant);
     let state = state.ok_or_else(|| Kind::NotFound.with(format!("no tenant is called {tenant:?}")))?;
-    let keys = &state.keys;
+    let keys = state.keys();
     let info = |(id, key): (&String, &Key)| KeyInfo::new(id, key, keys.confined.get(id), now_us);
     Ok(Json(keys.keys.iter().map(info).collect()))
 }

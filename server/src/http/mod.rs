@@ -30,6 +30,7 @@ mod quotas;
 mod keys;
 mod meters;
 mod plans;
+pub(crate) mod declared;
 mod query;
 mod usage;
 mod rows;
@@ -213,6 +214,10 @@ pub fn router(door: Arc<Door>) -> Router {
         route("/v1/meters/{meter}", get(meters::show).put(meters::define).delete(meters::remove)),
         route("/v1/plans", get(plans::list)),
         route("/v1/plans/{plan}", put(plans::define)),
+        route("/v1/apply", post(declared::apply)),
+        route("/v1/kinds", get(declared::kinds)),
+        route("/v1/kinds/{kind}", get(declared::list)),
+        route("/v1/kinds/{kind}/{name}/versions", get(declared::versions)),
         route("/v1/usage", get(usage::list)),
         route("/v1/usage/export", get(usage::export)),
         route("/v1/sql", post(query::run)),
@@ -220,6 +225,7 @@ pub fn router(door: Arc<Door>) -> Router {
         route("/readyz", get(health::ready)),
         route("/metrics", get(gauges::metrics)),
         route("/openapi.json", get(openapi::document)),
+        route("/schemas/{file}", get(declared::schema)),
         route("/problems/{kind}", get(problem::show)),
     ];
     let all = routes.into_iter().fold(Router::new(), Router::merge);

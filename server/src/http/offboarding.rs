@@ -80,7 +80,7 @@ pub(super) async fn export(
 /// more may come behind it.
 fn leaves(door: &Door, tenant: &str) -> Result<bool, Problem> {
     let state = door.node()?.tenants.state(tenant);
-    Ok(state.is_some_and(|state| state.lifecycle.status == Status::Offboarding))
+    Ok(state.is_some_and(|state| state.lifecycle().status == Status::Offboarding))
 }
 
 /// Brings what was answered until now in sight: the last cut may be older, and what an export lacks is erased behind it.

@@ -20,7 +20,7 @@ use super::problem::{Problem, ProblemBody};
 #[utoipa::path(get, path = "/v1/plans", tag = "tenants", security(("key" = ["admin"])),
     responses((status = 200, description = "name to plan", body = BTreeMap<String, PlanSchema>)))]
 pub(super) async fn list(State(door): State<Arc<Door>>, _: MayGovern) -> Result<Json<BTreeMap<String, Plan>>, Problem> {
-    Ok(Json(door.node()?.tenants.platform().plans.plans.clone()))
+    Ok(Json(door.node()?.tenants.platform().plans().plans.clone()))
 }
 
 /// Defines a plan, or changes it for all tenants on it. Its limits name meters that are there and are counts or sums.
@@ -34,7 +34,7 @@ pub(super) async fn define(
     Names(name): Names<String>,
     Body(plan): Body<Plan>,
 ) -> Result<Json<Done>, Problem> {
-    let is_known = door.node()?.tenants.state(PLATFORM).is_some_and(|state| state.plans.plans.contains_key(&name));
+    let is_known = door.node()?.tenants.state(PLATFORM).is_some_and(|state| state.plans().plans.contains_key(&name));
     let outcome = if is_known { "changed" } else { "created" };
     let command = Command::Plans(PlansCommand::Define { name: name.clone(), plan });
     Ok(Json(door.change(PLATFORM, command, &identity, outcome).await?.plan(name)))

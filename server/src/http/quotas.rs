@@ -53,7 +53,7 @@ pub(super) async fn set(
     Names((tenant, meter)): Names<(String, String)>,
     Body(limit): Body<Limit>,
 ) -> Result<Json<Done>, Problem> {
-    let is_known = door.node()?.tenants.state(&tenant).is_some_and(|state| state.quota.limits.contains_key(&meter));
+    let is_known = door.node()?.tenants.state(&tenant).is_some_and(|state| state.quota().limits.contains_key(&meter));
     let outcome = if is_known { "limit changed" } else { "limit set" };
     let command = Command::Quota(QuotaCommand::Set { meter: meter.clone(), limit });
     Ok(Json(door.change(&tenant, command, &identity, outcome).await?.tenant(tenant).meter(meter)))

@@ -49,10 +49,10 @@ pub(super) fn billed(tenants: &TenantsHandle, whose: &Whose, shown: &Snapshot<Me
     let mut billed = Billed { default: (!is_default).then(|| default.clone()), tenants: BTreeMap::new() };
     let shards = u16::try_from(shown.shards.len()).unwrap_or(u16::MAX);
     let mut look = |tenant: &str, state: &actors::TenantState| {
-        if state.lifecycle.status == Status::Deleted {
+        if state.lifecycle().status == Status::Deleted {
             return;
         }
-        let calendar = calendar_of(&state.plan.name, &|| tenants.plan_of(state).billing);
+        let calendar = calendar_of(&state.plan().name, &|| tenants.plan_of(state).billing);
         let Some(shard) = shown.shards.get(usize::from(shard_of(tenant, shards))) else { return };
         let before = if shard.state.is_named(tenant) { shard.state.calendar(tenant) } else { &default };
         if *before != calendar {

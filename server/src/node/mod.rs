@@ -5,6 +5,7 @@
 //!
 //! Not here: rules of any kind, sockets.
 
+pub mod declared;
 mod facts;
 mod mended;
 mod options;
@@ -206,6 +207,8 @@ impl Node {
     async fn perform(&self, tenant: &str, effects: BTreeSet<Effect>) -> Result<(), AdminError> {
         for effect in effects {
             match effect {
+                // The tenants have told the gate before they answered.
+                Effect::Regate | Effect::RegateAll => {}
                 Effect::Define => self.define().await?,
                 Effect::Bill => self.bill(Whose::Tenant(tenant.to_owned())).await?,
                 Effect::BillAll => self.bill(Whose::All).await?,
@@ -219,7 +222,7 @@ impl Node {
     async fn erase_deleted(&self) -> Result<(), AdminError> {
         let pending: BTreeSet<String> = {
             let edition = self.tenants.directory().edition();
-            let is_due = |state: &TenantState| state.lifecycle.status == Status::Deleted && !state.lifecycle.erased;
+            let is_due = |state: &TenantState| state.lifecycle().status == Status::Deleted && !state.lifecycle().erased;
             edition.iter().filter(|(_, state)| is_due(state)).map(|(tenant, _)| tenant.to_string()).collect()
         };
         if pending.is_empty() {

@@ -140,11 +140,11 @@ impl NodeSource {
 
 fn audit_row(entry: AuditEntry) -> AuditRow {
     AuditRow {
+        change: entry.json(),
         tenant: entry.tenant,
         sequence: entry.sequence,
         at_us: entry.at_us,
         principal: entry.principal,
-        change: entry.changes,
         hash: entry.hash.to_string(),
     }
 }
@@ -177,11 +177,11 @@ impl Source for NodeSource {
         let edition = self.tenants.directory().edition();
         let row = |(tenant, state): (&Arc<str>, &Arc<TenantState>)| TenantRow {
             tenant: tenant.to_string(),
-            status: state.lifecycle.status.as_str().to_owned(),
-            erased: state.lifecycle.erased,
-            plan: Some(state.plan.name.clone()),
+            status: state.lifecycle().status.as_str().to_owned(),
+            erased: state.lifecycle().erased,
+            plan: Some(state.plan().name.clone()),
             billing: edition.plan_of(state).billing,
-            created_at_us: state.lifecycle.created_at_us,
+            created_at_us: state.lifecycle().created_at_us,
         };
         let mut rows: Vec<TenantRow> = edition.iter().map(row).collect();
         rows.sort_by(|a, b| a.tenant.cmp(&b.tenant));

@@ -15,10 +15,11 @@ const ARROWS: [(&str, &[&str]); 7] = [
 ];
 
 /// Package → the only rooms that may name it.
-const OWNED: [(&str, &[&str]); 11] = [
+const OWNED: [(&str, &[&str]); 12] = [
     ("ractor", &["actors"]),
     ("sled", &["actors"]),
     ("bincode", &["actors"]),
+    ("rmp-serde", &["actors"]),
     ("datafusion", &["pipelines", "server"]),
     ("axum", &["server"]),
     ("datafusion-postgres", &["server"]),
@@ -72,7 +73,7 @@ fn packages_stay_in_their_rooms() {
 }
 
 #[test]
-fn bincode_and_sled_are_named_by_one_module_each() {
+fn formats_and_stores_are_named_by_one_module_each() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../actors/src");
     let mut files = vec![root];
     let mut naming: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
@@ -82,7 +83,7 @@ fn bincode_and_sled_are_named_by_one_module_each() {
             continue;
         }
         let text = std::fs::read_to_string(&path).expect("a source file");
-        for package in ["bincode", "sled"] {
+        for package in ["bincode", "rmp_serde", "sled"] {
             if text.lines().any(|line| {
                 line.replace("sled::SledSnapshots", "").contains(&format!("{package}::"))
                     && !line.trim_start().starts_with("//")

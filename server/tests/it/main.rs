@@ -35,6 +35,7 @@ mod cli_work;
 mod cli_upload;
 mod cli_places;
 mod cli_import;
+mod cli_declared;
 mod materialized;
 mod postgres_psql;
 mod against_postgres;

@@ -4,9 +4,9 @@ use std::process::{Command, Output};
 use std::sync::Arc;
 
 use actors::api_key::ApiKey;
-use actors::facets::keys::{KeysCommand, Scope, Scopes};
+use actors::facets::keys::{KeysChange, KeysCommand, Scope, Scopes};
 use actors::scram::ScramVerifier;
-use actors::{Command as TenantCommand, PLATFORM};
+use actors::{Change, Command as TenantCommand, PLATFORM};
 use engine::clock::{Clock, SystemClock};
 use engine::event::builder::{Attributes, EventBatchBuilder};
 use server::config::{Config, Layers};
@@ -276,7 +276,10 @@ async fn keys_from_before_there_were_proofs_are_sent() {
     let (_, acme) = house.key("acme", 2).await;
     let tenants = &house.serving.node.tenants;
     let mut old = tenants.state("acme").unwrap();
-    old.keys.verifiers.clear();
+    let (id, key) = old.keys().keys.first_key_value().map(|(id, key)| (id.clone(), key.clone())).unwrap();
+    for change in [KeysChange::Forgotten { id: id.clone() }, KeysChange::Created { id, key }] {
+        old.apply(&Change::Keys(change));
+    }
     tenants.directory().publish("acme", Arc::new(old));
     assert_eq!(house.rows("acme", &acme, "select 1").await, "1\n");
     let told = house.psql_with("channel_binding=require", "acme", &acme, &["-c", "select 1"]).await;

@@ -7,6 +7,7 @@ mod admin;
 mod keys;
 mod erasure;
 mod damage;
+mod declared;
 mod query;
 mod cursor;
 mod service;

@@ -11,7 +11,7 @@ use crate::door::Attempt;
 use crate::torture::script::Random;
 
 /// A command's name, then its arguments. `C` is the tenant, `K` its newest key's id, `F` the folder.
-const STORY: [&[&str]; 25] = [
+const STORY: [&[&str]; 36] = [
     &["plan define", "F/plans.toml"],
     &["tenant create", "C", "--plan", "cli"],
     &["tenant show", "C"],
@@ -26,6 +26,17 @@ const STORY: [&[&str]; 25] = [
     &["quota list", "C"],
     &["quota remove", "C", "extra"],
     &["meter remove", "extra"],
+    &["apply", "F/declared.toml"],
+    &["get", "quota", "--tenant", "C"],
+    &["apply", "F/declared.yaml", "--dry-run"],
+    &["describe", "meter", "applied"],
+    &["history", "quota", "applied", "--tenant", "C"],
+    &["rollback", "quota", "applied", "--tenant", "C", "--to", "1"],
+    &["export", "F/exported"],
+    &["explain", "meter.window"],
+    &["schema", "F/schemas"],
+    &["delete", "quota", "applied", "--tenant", "C"],
+    &["delete", "meter", "applied"],
     &["key create", "C", "--scope", "query"],
     &["key list", "C"],
     &["key rotate", "C", "K", "--overlap-s", "0"],
@@ -39,10 +50,16 @@ const STORY: [&[&str]; 25] = [
     &["demo", "--once", "--tenants", "10", "--rate", "500", "--seconds", "2"],
 ];
 /// Commands that need no node.
-const ALONE: [&str; 2] = ["completions", "demo"];
+const ALONE: [&str; 4] = ["completions", "demo", "explain", "schema"];
 const PLANS: &str = "[[plan]]\nname = 'cli'\nlimits = {}\nbilling = { period = 'month', time_zone = 'UTC' }\n";
 const METERS: &str =
     "[[meter]]\nname = 'extra'\nevent_type = 'other'\naggregation = 'count'\nwindow = { tumbling = { size_s = 60 } }\n";
+/// Declarations of one tenant and of the platform, which rely on each other.
+const DECLARED: &str = "[[quota]]\nname = 'applied'\ntenant = 'C'\nhard = false\n\
+    allowance = { units = 7, per = { period = 'day', time_zone = 'UTC' } }\n\
+    [[meter]]\nname = 'applied'\nevent_type = 'other'\naggregation = 'count'\nwindow = { tumbling = { size_s = 60 } }\n";
+const CHANGED: &str = "kind: meter\nname: applied\nevent_type: other\naggregation: count\n\
+    window: {tumbling: {size_s: 300}}\n";
 
 pub(super) struct Commands {
     random: Random,
@@ -57,6 +74,7 @@ impl Commands {
     pub(super) fn new(seed: u64, folder: &Path) -> Self {
         std::fs::write(folder.join("plans.toml"), PLANS).expect("the folder takes a file");
         std::fs::write(folder.join("meters.toml"), METERS).expect("the folder takes a file");
+        std::fs::write(folder.join("declared.yaml"), CHANGED).expect("the folder takes a file");
         Self { random: Random::new(seed, 300), tenants: 0, at: 0, again: false, key: String::new() }
     }
 
@@ -78,6 +96,10 @@ impl Client for Commands {
             other => other.replacen("F/", &format!("{folder}/"), usize::from(other.starts_with("F/"))),
         });
         let arguments = arguments.collect::<Vec<_>>();
+        if name == "apply" {
+            let declared = DECLARED.replace("'C'", &format!("'{tenant}'"));
+            std::fs::write(site.folder.join("declared.toml"), declared).expect("the folder takes a file");
+        }
         let arguments = arguments.iter().map(String::as_str).collect::<Vec<_>>();
         let output = match ALONE.contains(&name) {
             true => {

@@ -23,6 +23,7 @@ mod flights;
 mod auditor;
 mod billing;
 mod commands;
+mod declarer;
 mod memory;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -176,6 +177,7 @@ impl Soak {
         self.clients.push(Box::new(auditor::Auditor::new(seed)));
         self.clients.push(Box::new(commands::Commands::new(seed, folder)));
         self.clients.push(Box::new(billing::Billing::new(seed)));
+        self.clients.push(Box::new(declarer::Declarer::new(seed)));
         // Plans are there before anybody is put on one.
         self.settle(&node);
         end(&self.watch, node, End::Drain);

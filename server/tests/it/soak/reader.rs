@@ -9,8 +9,16 @@ use crate::door::Attempt;
 use crate::torture::script::Random;
 
 /// Of the platform.
-const GOVERNED: [&str; 5] =
-    ["/metrics", "/v1/plans", "/v1/usage/export?format=parquet", "/v1/tenants/t1/keys", "/v1/tenants/q0/quotas"];
+const GOVERNED: [&str; 8] = [
+    "/metrics",
+    "/v1/plans",
+    "/v1/usage/export?format=parquet",
+    "/v1/tenants/t1/keys",
+    "/v1/tenants/q0/quotas",
+    "/v1/kinds",
+    "/v1/kinds/quota",
+    "/v1/kinds/meter/calls/versions",
+];
 const READ: [&str; 9] = [
     "/healthz",
     "/v1/tenants",
@@ -22,7 +30,7 @@ const READ: [&str; 9] = [
     "/v1/usage/export?tenant=t0&format=csv",
     "/readyz",
 ];
-const OPEN: [&str; 3] = ["/openapi.json", "/problems/invalid", "/healthz"];
+const OPEN: [&str; 4] = ["/openapi.json", "/problems/invalid", "/healthz", "/schemas/meter.json"];
 const FORMATS: [&str; 5] = ["json", "ndjson", "csv", "table", "parquet"];
 
 pub(super) struct Reader {

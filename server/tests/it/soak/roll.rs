@@ -10,7 +10,7 @@ use crate::torture::script::Random;
 use crate::watch::{self, Kind};
 
 /// Methods and paths of the HTTP API.
-pub(crate) const ROUTES: [(&str, &str); 33] = [
+pub(crate) const ROUTES: [(&str, &str); 38] = [
     ("POST", "/v1/events"),
     ("POST", "/v1/rejections"),
     ("GET", "/v1/tenants"),
@@ -36,6 +36,10 @@ pub(crate) const ROUTES: [(&str, &str); 33] = [
     ("DELETE", "/v1/meters/{meter}"),
     ("GET", "/v1/plans"),
     ("PUT", "/v1/plans/{plan}"),
+    ("POST", "/v1/apply"),
+    ("GET", "/v1/kinds"),
+    ("GET", "/v1/kinds/{kind}"),
+    ("GET", "/v1/kinds/{kind}/{name}/versions"),
     ("GET", "/v1/usage"),
     ("GET", "/v1/usage/export"),
     ("POST", "/v1/sql"),
@@ -43,11 +47,12 @@ pub(crate) const ROUTES: [(&str, &str); 33] = [
     ("GET", "/readyz"),
     ("GET", "/metrics"),
     ("GET", "/openapi.json"),
+    ("GET", "/schemas/{file}"),
     ("GET", "/problems/{kind}"),
 ];
 
 /// Commands of the binary.
-pub(crate) const COMMANDS: [&str; 26] = [
+pub(crate) const COMMANDS: [&str; 35] = [
     "serve",
     "demo",
     "import",
@@ -73,6 +78,15 @@ pub(crate) const COMMANDS: [&str; 26] = [
     "key create",
     "key rotate",
     "key revoke",
+    "apply",
+    "get",
+    "describe",
+    "history",
+    "rollback",
+    "delete",
+    "export",
+    "explain",
+    "schema",
     "completions",
 ];
 
