@@ -19,6 +19,7 @@ mod caller;
 mod json;
 mod command;
 mod media;
+mod accept;
 mod body;
 mod binary_mode;
 mod events;

@@ -19,6 +19,7 @@ use crate::query::{self, Busy, Query};
 use crate::statements::{self, Asked};
 
 use super::Door;
+use super::accept::Preferred;
 use super::caller::MayQuery;
 use super::json::Body;
 use super::problem::{Kind, Problem, ProblemBody};
@@ -32,9 +33,9 @@ pub(super) struct Statement {
     /// DROP MATERIALIZED VIEW.
     #[schema(example = "SELECT tenant, meter, sum(value) FROM usage_total GROUP BY 1, 2")]
     sql: String,
-    /// How the rows are written.
+    /// How the rows are written; unless it is given, what the header `Accept` prefers, else `json`.
     #[serde(default)]
-    format: Format,
+    format: Option<Format>,
     /// The time zone in which instants are read, written, truncated and taken apart; UTC unless it is given.
     #[serde(default)]
     #[schema(example = "Europe/Zurich")]
@@ -51,8 +52,10 @@ pub(super) struct Statement {
 pub(super) async fn run(
     State(door): State<Arc<Door>>,
     MayQuery(identity): MayQuery,
+    Preferred(preferred): Preferred,
     Body(Statement { sql, format, time_zone }): Body<Statement>,
 ) -> Result<Response, Problem> {
+    let format = format.or(preferred).unwrap_or_default();
     let node = Arc::clone(door.node()?);
     let query = begin(&door, &identity, &sql).await?;
     let rows = async {

@@ -40,6 +40,14 @@ pub(super) enum Format {
 }
 
 impl Format {
+    const ALL: [Self; 6] = [Self::Json, Self::Ndjson, Self::Csv, Self::Parquet, Self::Table, Self::Arrow];
+
+    /// The format of a media type.
+    pub(super) fn of_media(media: &str) -> Option<Self> {
+        let essence = |format: &Self| format.content_type().split(';').next().unwrap_or_default();
+        Self::ALL.into_iter().find(|format| essence(format).eq_ignore_ascii_case(media))
+    }
+
     fn exported(self) -> export::Format {
         match self {
             Self::Json | Self::Ndjson => export::Format::Ndjson,

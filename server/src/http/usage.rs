@@ -18,6 +18,7 @@ use utoipa::IntoParams;
 use crate::node::Node;
 
 use super::Door;
+use super::accept::Preferred;
 use super::caller::MayQuery;
 use super::json::Parameters;
 use super::problem::{Kind, Problem, ProblemBody};
@@ -46,9 +47,9 @@ pub(super) struct Filter {
     to: Option<String>,
     /// Most rows, newest windows first; 1000 if absent.
     limit: Option<usize>,
-    /// `json`, `ndjson`, `csv`, `parquet`, `arrow` or `table`.
+    /// `json`, `ndjson`, `csv`, `parquet`, `arrow` or `table`; absent: what the header `Accept` prefers, else `json`.
     #[serde(default)]
-    format: Format,
+    format: Option<Format>,
 }
 
 /// Windows of all meters, newest first.
@@ -58,8 +59,10 @@ pub(super) struct Filter {
 pub(super) async fn list(
     State(door): State<Arc<Door>>,
     MayQuery(identity): MayQuery,
+    Preferred(preferred): Preferred,
     Parameters(filter): Parameters<Filter>,
 ) -> Result<Response, Problem> {
+    let format = filter.format.or(preferred).unwrap_or_default();
     let limit = filter.limit.unwrap_or(LIMIT_DEFAULT);
     if limit > LIMIT_MAX {
         return Err(Problem::invalid_field("limit", format!("at most {LIMIT_MAX}; use /v1/usage/export for more")));
@@ -72,7 +75,7 @@ pub(super) async fn list(
         to.map(|to| col("window_start").lt(to)),
         Some(col("removed").is_false()),
     ];
-    query::answer(&door, &identity, "GET /v1/usage", filter.format, async |node, visibility| {
+    query::answer(&door, &identity, "GET /v1/usage", format, async |node, visibility| {
         let frame = select(node, visibility, "usage", conditions).await?;
         let newest_first = vec![col("window_start").sort(false, false), col("tenant").sort(true, false)];
         Ok(frame.sort(newest_first)?.limit(0, Some(limit))?)
@@ -91,9 +94,9 @@ pub(super) struct Cursor {
     meter: Option<String>,
     /// Only this tenant; a tenant's key sees its own in any case.
     tenant: Option<String>,
-    /// `json`, `ndjson`, `csv`, `parquet`, `arrow` or `table`.
+    /// `json`, `ndjson`, `csv`, `parquet`, `arrow` or `table`; absent: what the header `Accept` prefers, else `json`.
     #[serde(default)]
-    format: Format,
+    format: Option<Format>,
 }
 
 /// Totals per billing period that changed since the last export.
@@ -110,8 +113,10 @@ pub(super) struct Cursor {
 pub(super) async fn export(
     State(door): State<Arc<Door>>,
     MayQuery(identity): MayQuery,
+    Preferred(preferred): Preferred,
     Parameters(cursor): Parameters<Cursor>,
 ) -> Result<Response, Problem> {
+    let format = cursor.format.or(preferred).unwrap_or_default();
     // Taken before the query's own cut, which is the same or later: what changes in between belongs to the next export. A
     // tenant's cursor is moved by its own changes only.
     let last = metering::reach(&door.node()?.engine.snapshot(), identity.visibility().tenants().as_ref());
@@ -121,11 +126,10 @@ pub(super) async fn export(
         cursor.after.map(|after| col("revision").gt(lit(after))),
         Some(col("revision").lt_eq(lit(last))),
     ];
-    let mut response =
-        query::answer(&door, &identity, "GET /v1/usage/export", cursor.format, async |node, visibility| {
-            select(node, visibility, "usage_total", conditions).await
-        })
-        .await?;
+    let mut response = query::answer(&door, &identity, "GET /v1/usage/export", format, async |node, visibility| {
+        select(node, visibility, "usage_total", conditions).await
+    })
+    .await?;
     // Never back behind where the caller is: -1 if there is nothing yet.
     response.headers_mut().insert(NEXT, HeaderValue::from(last.max(cursor.after.unwrap_or(last))));
     Ok(response)

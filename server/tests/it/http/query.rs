@@ -26,6 +26,23 @@ fn rows_come_in_every_format() {
 }
 
 #[test]
+fn a_client_may_say_what_it_accepts() {
+    let rig = rig();
+    let key = rig.tenant("acme");
+    let ask = |accept: &str, body: &Value| {
+        let headers = [("content-type", "application/json"), ("accept", accept)];
+        rig.send("POST", "/v1/sql", &key, &headers, body.to_string().as_bytes()).text
+    };
+    let sql = json!({"sql": "SELECT 1 AS a"});
+    assert_eq!(ask("text/csv", &sql), "a\n1\n");
+    assert_eq!(ask("application/x-ndjson;q=0.9, text/csv;q=0.5", &sql), "{\"a\":1}\n");
+    assert_eq!(ask("text/html, */*", &sql), "[{\"a\":1}]\n");
+    assert_eq!(ask("text/csv", &json!({"sql": "SELECT 1 AS a", "format": "json"})), "[{\"a\":1}]\n");
+    let usage = rig.send("GET", "/v1/usage?limit=1", &key, &[("accept", "text/csv")], b"").text;
+    assert!(usage.starts_with("tenant,"), "{usage}");
+}
+
+#[test]
 fn a_statement_names_its_time_zone_and_nulls_are_members() {
     let rig = rig();
     let key = rig.tenant("acme");
