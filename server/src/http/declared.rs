@@ -112,7 +112,9 @@ pub(super) async fn list(
     Names(name): Names<String>,
     Parameters(Whose { tenant }): Parameters<Whose>,
 ) -> Result<Json<Vec<Declaration>>, Problem> {
-    let all = door.node()?.declared(known(&name)?, tenant.as_deref());
+    let (node, kind) = (Arc::clone(door.node()?), known(&name)?);
+    let all = tokio::task::spawn_blocking(move || node.declared(kind, tenant.as_deref())).await;
+    let all = all.map_err(|error| Kind::Internal.with(format!("listing failed: {error}")))?;
     let object = |(Named { kind, tenant, name }, spec)| Declaration { kind, tenant, name, spec };
     Ok(Json(all.into_iter().map(object).collect()))
 }

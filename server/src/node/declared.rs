@@ -4,6 +4,7 @@
 //! and what each comes to (`actors::kinds`), files (`cli`), requests (`http`).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use actors::facet::{Effect, Owner};
 use actors::kinds::{AnyKind, KINDS, Misfit, kind};
@@ -209,17 +210,17 @@ impl Node {
     ///
     /// # Errors
     /// [`ApplyError`] with everything that is wrong; nothing has changed then.
-    pub async fn apply(&self, asked: Asked, principal: &str) -> Result<Applied, ApplyError> {
+    pub async fn apply(self: &Arc<Self>, asked: Asked, principal: &str) -> Result<Applied, ApplyError> {
         let count = asked.objects.len() + asked.remove.len();
         if count > OBJECTS_MAX {
             return Err(ApplyError::TooMany(count));
         }
         let mode = if asked.is_dry_run { Mode::Try } else { Mode::Do };
+        let node = Arc::clone(self);
+        // Pruning looks at all tenants.
+        let understood = tokio::task::spawn_blocking(move || node.understood(asked)).await;
+        let mut steps = understood.map_err(|_| CommandError::Failed)?.map_err(ApplyError::Wrong)?;
         let mut wrong = Vec::new();
-        let mut steps = self.understood(asked, &mut wrong);
-        if !wrong.is_empty() {
-            return Err(ApplyError::Wrong(wrong));
-        }
         // What goes goes first, and what relies on others goes before them and comes after them.
         steps.sort_by_key(|step| match step.spec {
             None => (0, KINDS.len() - place(step.kind)),
@@ -276,7 +277,8 @@ impl Node {
         }
     }
 
-    /// Everything that is declared of a kind, by owner and name; of one tenant if it is named.
+    /// Everything that is declared of a kind, by owner and name; of one tenant if it is named. Looks at all tenants: not for the
+    /// threads of a runtime.
     pub fn declared(&self, kind: &dyn AnyKind, tenant: Option<&str>) -> BTreeMap<Named, Value> {
         let mut all = BTreeMap::new();
         let mut gather = |tenant: Option<&str>, state: &TenantState| {
@@ -299,8 +301,8 @@ impl Node {
         all
     }
 
-    fn understood(&self, asked: Asked, wrong: &mut Vec<Wrong>) -> Vec<Step> {
-        let mut steps = Vec::new();
+    fn understood(&self, asked: Asked) -> Result<Vec<Step>, Vec<Wrong>> {
+        let (mut steps, mut wrong) = (Vec::new(), Vec::new());
         let mut seen = BTreeSet::new();
         let mut kinds = BTreeSet::new();
         let objects = asked.objects.into_iter().enumerate();
@@ -347,7 +349,7 @@ impl Node {
                 }));
             }
         }
-        steps
+        if wrong.is_empty() { Ok(steps) } else { Err(wrong) }
     }
 
     fn kind_of(&self, named: &Named) -> Result<&'static dyn AnyKind, WrongReason> {
