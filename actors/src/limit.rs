@@ -77,35 +77,51 @@ pub enum LimitRejection {
 
 impl Limit {
     /// Whether this can be enforced as a limit of `meter`, for tenants and plans alike.
+    ///
+    /// # Errors
+    /// The first of [`Self::faults`].
     pub fn validate(&self, meter: &str, meters: &BTreeMap<String, Meter>) -> Result<(), LimitRejection> {
-        let Some(meter) = meters.get(meter) else { return Err(LimitRejection::NoMeter(meter.to_owned())) };
-        if !meter.aggregation.is_additive() {
-            let aggregation = meter.aggregation.name();
-            return Err(LimitRejection::NotAdditive { meter: meter.name.clone(), aggregation });
+        self.faults(meter, meters).into_iter().next().map_or(Ok(()), Err)
+    }
+
+    /// Everything that keeps this from being enforced as a limit of `meter`.
+    pub fn faults(&self, meter: &str, meters: &BTreeMap<String, Meter>) -> Vec<LimitRejection> {
+        let Some(meter) = meters.get(meter) else { return vec![LimitRejection::NoMeter(meter.to_owned())] };
+        let mut faults = Vec::new();
+        let mut refuse = |field, expect| faults.push(LimitRejection::OutOfRange { field, expect });
+        if let Some(Allowance { units, .. }) = &self.allowance
+            && units.0 < 0
+        {
+            refuse("allowance.units", "zero or more");
+        }
+        if let Some(Rate { units_per_s, burst }) = &self.rate {
+            if units_per_s.0 <= 0 {
+                refuse("rate.units_per_s", "more than zero");
+            }
+            if burst.0 <= 0 {
+                refuse("rate.burst", "more than zero");
+            } else if burst.0 < ONE && meter.aggregation == Aggregation::Count {
+                let least = "at least 1, which is what an event of a count meter weighs: below that none ever passes";
+                refuse("rate.burst", least);
+            }
+        }
+        if let Some(Err(error)) = self.allowance.as_ref().map(|allowance| allowance.per.periods()) {
+            faults.push(LimitRejection::Calendar(error));
         }
         if self.allowance.is_none() && self.rate.is_none() {
-            return Err(LimitRejection::Empty);
+            faults.push(LimitRejection::Empty);
         }
-        if let Some(allowance) = &self.allowance {
-            if allowance.units.0 < 0 {
-                return Err(LimitRejection::OutOfRange { field: "allowance.units", expect: "zero or more" });
-            }
-            allowance.per.periods().map_err(LimitRejection::Calendar)?;
+        if !meter.aggregation.is_additive() {
+            let aggregation = meter.aggregation.name();
+            faults.insert(0, LimitRejection::NotAdditive { meter: meter.name.clone(), aggregation });
         }
-        match &self.rate {
-            Some(rate) if rate.units_per_s.0 <= 0 => {
-                Err(LimitRejection::OutOfRange { field: "rate.units_per_s", expect: "more than zero" })
-            }
-            Some(rate) if rate.burst.0 <= 0 => {
-                Err(LimitRejection::OutOfRange { field: "rate.burst", expect: "more than zero" })
-            }
-            Some(rate) if rate.burst.0 < ONE && meter.aggregation == Aggregation::Count => {
-                let expect = "at least 1, which is what an event of a count meter weighs: below that none ever passes";
-                Err(LimitRejection::OutOfRange { field: "rate.burst", expect })
-            }
-            _ => Ok(()),
-        }
+        faults
     }
+}
+
+/// All of them, in words.
+pub(crate) fn told(rejections: &[LimitRejection]) -> String {
+    rejections.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 impl Refused for LimitRejection {

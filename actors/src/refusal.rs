@@ -7,8 +7,8 @@
 pub struct Refusal {
     /// What kind of answer it is.
     pub kind: RefusalKind,
-    /// Which field of what was asked is meant, with a word for programs and a sentence for people.
-    pub field: Option<RefusedField>,
+    /// Which fields of what was asked are meant, each with a word for programs and a sentence for people.
+    pub fields: Vec<RefusedField>,
 }
 
 /// Why a field is refused.
@@ -20,6 +20,29 @@ pub struct RefusedField {
     pub reason: &'static str,
     /// What would be right; the text of the rejection if it is absent.
     pub detail: Option<String>,
+}
+
+impl Refusal {
+    /// What several rejections say together; the first one decides what kind of answer it is.
+    pub(crate) fn all<R: Refused + ToString>(rejections: &[R]) -> Self {
+        let kind = rejections.first().map_or(RefusalKind::Invalid, |first| first.refusal().kind);
+        let fields = rejections.iter().flat_map(|rejection| {
+            let told = rejection.to_string();
+            rejection
+                .refusal()
+                .fields
+                .into_iter()
+                .map(move |field| RefusedField { detail: Some(field.detail.unwrap_or_else(|| told.clone())), ..field })
+        });
+        Self { kind, fields: fields.collect() }
+    }
+}
+
+impl RefusedField {
+    /// A field that makes no sense.
+    pub(crate) fn of(name: String, detail: String) -> Self {
+        Self { name, reason: "invalid", detail: Some(detail) }
+    }
 }
 
 /// What kind of answer a rejection is.
@@ -46,12 +69,12 @@ pub trait Refused {
 impl RefusalKind {
     /// A refusal of this kind that means no field.
     pub fn alone(self) -> Refusal {
-        Refusal { kind: self, field: None }
+        Refusal { kind: self, fields: Vec::new() }
     }
 
     /// The same of the field `name`, for `reason`.
     pub fn of(self, name: impl Into<String>, reason: &'static str) -> Refusal {
-        Refusal { kind: self, field: Some(RefusedField { name: name.into(), reason, detail: None }) }
+        Refusal { kind: self, fields: vec![RefusedField { name: name.into(), reason, detail: None }] }
     }
 }
 

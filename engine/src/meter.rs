@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::calendar::Calendar;
-use crate::path::{JsonPath, PathError};
+use crate::path::JsonPath;
 use crate::units::{ONE, Units};
 
 /// Most dimensions one meter may have.
@@ -185,57 +185,67 @@ pub const RESERVED_COLUMNS: [&str; 8] =
 
 impl Meter {
     /// Checks everything that can be checked without planning SQL.
+    ///
+    /// # Errors
+    /// The first of [`Self::faults`].
     pub fn validate(&self) -> Result<(), MeterError> {
+        self.faults().into_iter().next().map_or(Ok(()), Err)
+    }
+
+    /// Everything that is wrong with it, as far as that can be told without planning SQL.
+    pub fn faults(&self) -> Vec<MeterError> {
+        let mut faults = Vec::new();
         if !is_sql_name(&self.name) {
-            return Err(refuse("name", "use 1 to 63 of a-z, 0-9 and _, not starting with a digit"));
+            faults.push(refuse("name", "use 1 to 63 of a-z, 0-9 and _, not starting with a digit"));
         }
         if self.event_type.is_empty() {
-            return Err(refuse("event_type", "must not be empty"));
+            faults.push(refuse("event_type", "must not be empty"));
         }
         match &self.value {
-            Some(path) => JsonPath::parse(path).map(|_| ()).map_err(|e: PathError| refuse("value", e.to_string()))?,
+            Some(path) => faults.extend(JsonPath::parse(path).err().map(|error| refuse("value", error.to_string()))),
             None if self.aggregation.needs_value() => {
-                return Err(refuse("value", "this aggregation needs a JSON path, for instance $.tokens"));
+                faults.push(refuse("value", "this aggregation needs a JSON path, for instance $.tokens"));
             }
             None => {}
         }
         if let Aggregation::Percentile { q } = &self.aggregation
             && !(0..=ONE).contains(&q.0)
         {
-            return Err(refuse("aggregation.percentile.q", "must lie between 0 and 1, for instance \"0.95\""));
+            faults.push(refuse("aggregation.percentile.q", "must lie between 0 and 1, for instance \"0.95\""));
         }
-        self.validate_dimensions()?;
-        self.validate_window()
+        self.dimension_faults(&mut faults);
+        faults.extend(self.window_fault());
+        faults
     }
 
-    fn validate_dimensions(&self) -> Result<(), MeterError> {
+    fn dimension_faults(&self, faults: &mut Vec<MeterError>) {
         if self.dimensions.len() > DIMENSIONS_MAX {
-            return Err(refuse("dimensions", format!("at most {DIMENSIONS_MAX}")));
+            faults.push(refuse("dimensions", format!("at most {DIMENSIONS_MAX}")));
+            return;
         }
         for (at, dimension) in self.dimensions.iter().enumerate() {
             let field = format!("dimensions[{at}]");
             if !is_sql_name(&dimension.name) || RESERVED_COLUMNS.contains(&dimension.name.as_str()) {
-                return Err(refuse(format!("{field}.name"), "not a free SQL name (a-z, 0-9, _)"));
+                faults.push(refuse(format!("{field}.name"), "not a free SQL name (a-z, 0-9, _)"));
+            } else if self.dimensions[..at].iter().any(|other| other.name == dimension.name) {
+                faults.push(refuse(format!("{field}.name"), "given twice"));
             }
-            if self.dimensions[..at].iter().any(|other| other.name == dimension.name) {
-                return Err(refuse(format!("{field}.name"), "given twice"));
-            }
-            JsonPath::parse(&dimension.path).map_err(|e| refuse(format!("{field}.path"), e.to_string()))?;
+            let path = JsonPath::parse(&dimension.path).err();
+            faults.extend(path.map(|error| refuse(format!("{field}.path"), error.to_string())));
         }
-        Ok(())
     }
 
-    fn validate_window(&self) -> Result<(), MeterError> {
+    fn window_fault(&self) -> Option<MeterError> {
         match &self.window {
-            Window::Tumbling { size_s: 0 } => Err(refuse("window.tumbling.size_s", "must be at least 1")),
-            Window::Session { gap_s: 0 } => Err(refuse("window.session.gap_s", "must be at least 1")),
+            Window::Tumbling { size_s: 0 } => Some(refuse("window.tumbling.size_s", "must be at least 1")),
+            Window::Session { gap_s: 0 } => Some(refuse("window.session.gap_s", "must be at least 1")),
             Window::Sliding { size_s, slide_s } if *slide_s == 0 || size_s % slide_s != 0 || *size_s == 0 => {
-                Err(refuse("window.sliding", "size_s must be a positive multiple of slide_s"))
+                Some(refuse("window.sliding", "size_s must be a positive multiple of slide_s"))
             }
             Window::Calendar(calendar) => {
-                calendar.periods().map(|_| ()).map_err(|e| refuse("window.calendar.time_zone", e.to_string()))
+                calendar.periods().err().map(|error| refuse("window.calendar.time_zone", error.to_string()))
             }
-            _ => Ok(()),
+            _ => None,
         }
     }
 }

@@ -49,8 +49,8 @@ pub enum MetersChange {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MetersRejection {
     /// The definition is not one.
-    #[error(transparent)]
-    Invalid(#[from] MeterError),
+    #[error("{}", told(.0))]
+    Invalid(Vec<MeterError>),
     /// There are too many.
     #[error("there are {METERS_MAX} meters already, which is the limit")]
     TooMany,
@@ -69,12 +69,16 @@ pub enum MetersRejection {
     },
 }
 
+fn told(faults: &[MeterError]) -> String {
+    faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
 impl Refused for MetersRejection {
     fn refusal(&self) -> Refusal {
         match self {
-            Self::Invalid(error) => {
-                let (name, detail) = (error.field.clone(), Some(error.reason.clone()));
-                Refusal { kind: RefusalKind::Invalid, field: Some(RefusedField { name, reason: "invalid", detail }) }
+            Self::Invalid(errors) => {
+                let fields = errors.iter().map(|error| RefusedField::of(error.field.clone(), error.reason.clone()));
+                Refusal { kind: RefusalKind::Invalid, fields: fields.collect() }
             }
             Self::Unknown(_) => RefusalKind::NotFound.alone(),
             Self::Limited { .. } => RefusalKind::Conflict.of("name", "limited"),
@@ -93,7 +97,10 @@ impl Facet for Meters {
     fn decide(&self, command: MetersCommand, context: Context<'_>) -> Result<Vec<MetersChange>, MetersRejection> {
         match command {
             MetersCommand::Define(meter) => {
-                meter.validate()?;
+                let faults = meter.faults();
+                if !faults.is_empty() {
+                    return Err(MetersRejection::Invalid(faults));
+                }
                 if !meter.aggregation.is_additive() {
                     let way_out = "only count and sum can be limited: keep one of them, or remove the limits first";
                     refuse_if_limited(&meter.name, context, way_out)?;

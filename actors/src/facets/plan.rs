@@ -46,7 +46,7 @@ impl Refused for PlanRejection {
     fn refusal(&self) -> Refusal {
         let detail = Some("define it first".to_owned());
         let field = RefusedField { name: "plan".to_owned(), reason: "unknown", detail };
-        Refusal { kind: RefusalKind::NotFound, field: Some(field) }
+        Refusal { kind: RefusalKind::NotFound, fields: vec![field] }
     }
 }
 

@@ -11,7 +11,7 @@ use crate::facet::{Context, Effect, Facet, Owner, Turn};
 use crate::facets::meters::Meters;
 use crate::limit::LimitRejection;
 use crate::plan::{DEFAULT_PLAN, Plan};
-use crate::refusal::{Refusal, RefusalKind, Refused, some};
+use crate::refusal::{Refusal, RefusalKind, Refused, RefusedField, some};
 
 /// State of the facet.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,14 +69,9 @@ pub enum PlansRejection {
     /// The name can't be used.
     #[error("field name: use 1 to 63 of a-z, 0-9 and _, not starting with a digit")]
     Name,
-    /// A limit can't be used.
-    #[error("limit of meter {meter}: {rejection}")]
-    Limit {
-        /// On which meter.
-        meter: String,
-        /// Why.
-        rejection: LimitRejection,
-    },
+    /// Limits can't be used: on which meter, and why.
+    #[error("{}", told(.0))]
+    Limits(Vec<(String, LimitRejection)>),
     /// There is no such plan.
     #[error("there is no plan {0}")]
     Unknown(String),
@@ -93,11 +88,21 @@ pub enum PlansRejection {
     Calendar(CalendarError),
 }
 
+fn told(faults: &[(String, LimitRejection)]) -> String {
+    faults.iter().map(|(meter, why)| format!("limit of meter {meter}: {why}")).collect::<Vec<_>>().join("; ")
+}
+
 impl Refused for PlansRejection {
     fn refusal(&self) -> Refusal {
         match self {
             Self::Name => RefusalKind::Invalid.of("name", "invalid"),
-            Self::Limit { meter, .. } => RefusalKind::Invalid.of(format!("limits.{meter}"), "invalid"),
+            Self::Limits(all) => Refusal {
+                kind: RefusalKind::Invalid,
+                fields: all
+                    .iter()
+                    .map(|(meter, why)| RefusedField::of(format!("limits.{meter}"), why.to_string()))
+                    .collect(),
+            },
             Self::Calendar(_) => RefusalKind::Invalid.of("billing", "invalid"),
             Self::Unknown(_) => RefusalKind::NotFound.alone(),
             Self::Used { .. } => RefusalKind::Conflict.of("name", "limited"),
@@ -130,10 +135,12 @@ impl Facet for Plans {
             return Err(PlansRejection::Name);
         }
         let meters = context.platforms::<Meters>();
-        for (meter, limit) in &plan.limits {
-            limit
-                .validate(meter, &meters.meters)
-                .map_err(|rejection| PlansRejection::Limit { meter: meter.clone(), rejection })?;
+        let limits = plan.limits.iter().flat_map(|(meter, limit)| {
+            limit.faults(meter, &meters.meters).into_iter().map(|rejection| (meter.clone(), rejection))
+        });
+        let faults: Vec<_> = limits.collect();
+        if !faults.is_empty() {
+            return Err(PlansRejection::Limits(faults));
         }
         plan.billing.periods().map_err(PlansRejection::Calendar)?;
         if self.plans.get(&name) == Some(&plan) {

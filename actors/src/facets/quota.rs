@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::facet::{Context, Effect, Facet, Owner, Turn};
 use crate::facets::meters::Meters;
-use crate::limit::{Limit, LimitRejection, Limits};
+use crate::limit::{Limit, LimitRejection, Limits, told};
 use crate::refusal::{Refusal, RefusalKind, Refused};
 
 /// State of the facet.
@@ -56,9 +56,9 @@ pub enum QuotaChange {
 /// Why it did not happen.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum QuotaRejection {
-    /// The limit can't be used.
-    #[error(transparent)]
-    Limit(#[from] LimitRejection),
+    /// The limit can't be used, for each of these reasons.
+    #[error("{}", told(.0))]
+    Limit(Vec<LimitRejection>),
     /// There is no such limit.
     #[error("the tenant has no limit of its own on meter {0}")]
     Unknown(String),
@@ -67,7 +67,7 @@ pub enum QuotaRejection {
 impl Refused for QuotaRejection {
     fn refusal(&self) -> Refusal {
         match self {
-            Self::Limit(rejection) => rejection.refusal(),
+            Self::Limit(rejections) => Refusal::all(rejections),
             Self::Unknown(_) => RefusalKind::NotFound.alone(),
         }
     }
@@ -83,7 +83,10 @@ impl Facet for Quota {
     fn decide(&self, command: QuotaCommand, context: Context<'_>) -> Result<Vec<QuotaChange>, QuotaRejection> {
         match command {
             QuotaCommand::Set { meter, limit } => {
-                limit.validate(&meter, &context.platforms::<Meters>().meters)?;
+                let faults = limit.faults(&meter, &context.platforms::<Meters>().meters);
+                if !faults.is_empty() {
+                    return Err(QuotaRejection::Limit(faults));
+                }
                 if self.limits.get(&meter) == Some(&limit) {
                     return Ok(Vec::new());
                 }

@@ -52,7 +52,7 @@ fn a_tenant_is_created_on_its_plan_at_once_or_not_at_all() {
         let refused = tenants.create_on("acme", Some("pro"), "ops").await.unwrap_err();
         let CommandError::Rejected(refused) = refused else { panic!("{refused}") };
         let told = refused.refusal();
-        assert_eq!((told.kind, told.field.unwrap().name.as_str()), (RefusalKind::NotFound, "plan"));
+        assert_eq!((told.kind, told.fields[0].name.as_str()), (RefusalKind::NotFound, "plan"));
         assert!(tenants.state("acme").is_none() && audit(&tenants, "acme").is_empty());
 
         tenants.command(PLATFORM, define("pro"), "ops").await.unwrap();

@@ -76,9 +76,9 @@ fn what_could_not_be_enforced_is_refused_for_tenants_and_plans_alike() {
         let check = async |meter: &str, limit: Limit, expect: LimitRejection| {
             assert_eq!(
                 refused(&tenants, "acme", of_tenant(meter, limit.clone())).await,
-                Rejected::Quota(QuotaRejection::Limit(expect.clone()))
+                Rejected::Quota(QuotaRejection::Limit(vec![expect.clone()]))
             );
-            let expect = PlansRejection::Limit { meter: meter.into(), rejection: expect };
+            let expect = PlansRejection::Limits(vec![(meter.into(), expect)]);
             assert_eq!(refused(&tenants, PLATFORM, of_plan(meter, limit)).await, Rejected::Plans(expect));
         };
         check("toks", limit(), LimitRejection::NoMeter("toks".into())).await;

@@ -107,7 +107,8 @@ fn everything_that_is_refused_is_told_and_nothing_happens() {
             of("acme", Command::Lifecycle(LifecycleCommand::RecordErasure)),
         ];
         let Err(TogetherError::Rejected(refused)) = tenants.together(all, "ops", Mode::Do).await else { panic!() };
-        let fields = refused.iter().map(|(at, why)| (*at, why.refusal().field.map(|field| field.name)));
+        let fields =
+            refused.iter().map(|(at, why)| (*at, why.refusal().fields.into_iter().next().map(|field| field.name)));
         let expect = [(1, Some("rate.burst".to_owned())), (2, Some("meter".to_owned())), (3, None)];
         assert_eq!(fields.collect::<Vec<_>>(), expect);
         assert!(tenants.meters().is_empty() && burst(&tenants, "acme").is_none());

@@ -16,6 +16,7 @@ use engine::storage::SharedStorage;
 use crate::metering::MeteringSnapshot;
 use crate::views::ViewError;
 use crate::views::audit::AuditRow;
+use crate::views::declarations::DeclarationRow;
 use crate::views::materialized_views::ViewRow;
 use crate::views::queries::QueryRow;
 use crate::views::quotas::QuotaRow;
@@ -46,6 +47,8 @@ pub trait Source: Send + Sync + 'static {
     fn tenants(&self) -> Result<Vec<TenantRow>, ViewError>;
     /// Limits with their use in the periods that contain `now_us`, of all tenants or of one.
     fn quotas(&self, tenant: Option<&str>, now_us: i64) -> Result<Vec<QuotaRow>, ViewError>;
+    /// What is declared, of one tenant or of all and the platform, by tenant.
+    fn declarations(&self, tenant: Option<&str>) -> Result<Vec<DeclarationRow>, ViewError>;
     /// Journaled changes, of all tenants or of some, page by page: there may be more than memory holds.
     fn audit(&self, tenants: Option<&BTreeSet<String>>, emit: &mut EmitAudit<'_>) -> Result<(), ViewError>;
     /// Statements that run and have lately ended, of all who asked or of one tenant.

@@ -8,6 +8,7 @@
 //! | [`usage_total`] | a billing period of a meter | its own |
 //! | [`tenants`] | a tenant | itself |
 //! | [`quotas`] | a limit and its use | its own |
+//! | [`declarations`] | a declaration | its own |
 //! | [`meters`] | a meter's definition | all, without statistics |
 //! | [`materialized_views`] | a materialized view's definition | all, without statistics |
 //! | [`materialized_view`] (its name) | a group of its `SELECT` | its own, of its own events |
@@ -33,6 +34,7 @@ pub mod meter;
 pub mod usage_total;
 pub mod tenants;
 pub mod quotas;
+pub mod declarations;
 pub mod meters;
 pub mod materialized_views;
 pub mod materialized_view;
@@ -64,6 +66,7 @@ pub fn all(visibility: &Visibility) -> Vec<SharedView> {
         Arc::new(usage_total::UsageTotal),
         Arc::new(tenants::Tenants),
         Arc::new(quotas::Quotas),
+        Arc::new(declarations::Declarations),
         Arc::new(meters::Meters { statistics: platform }),
         Arc::new(materialized_views::MaterializedViews { statistics: platform }),
         Arc::new(rejections::Rejections),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use actors::{Change, Command};
+use engine::meter::MeterError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -136,11 +137,20 @@ impl From<AdminError> for AdminProblem {
             AdminError::Backfill(_) | AdminError::Billing(_) | AdminError::Erasure(_) => {
                 Self::Pending(error.to_string())
             }
-            AdminError::Meter(error) => Self::Refused(Problem::invalid_field(error.field, error.reason)),
+            AdminError::Meter(errors) => Self::Refused(invalid(errors)),
             AdminError::View(_) => Self::Refused(Kind::Query.with(error.to_string())),
             AdminError::Command(error) => Self::Refused(error.into()),
         }
     }
+}
+
+fn invalid(errors: Vec<MeterError>) -> Problem {
+    let mut errors = errors.into_iter();
+    let first = errors.next().map_or_else(
+        || Kind::Invalid.with("the meter can't be computed"),
+        |error| Problem::invalid_field(error.field, error.reason),
+    );
+    errors.fold(first, |problem, error| problem.field(error.field, "invalid", error.reason))
 }
 
 impl From<AdminProblem> for Problem {

@@ -7,6 +7,7 @@ use actors::kinds::{AnyKind, KINDS, kind};
 use actors::refusal::RefusalKind;
 use axum::Json;
 use axum::extract::State;
+use engine::meter::MeterError;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -202,7 +203,7 @@ impl From<ApplyError> for Problem {
                 Kind::TooLarge.with(error.to_string()).field("objects", "too_many", format!("at most {OBJECTS_MAX}"))
             }
             ApplyError::Wrong(all) => {
-                let told: Vec<_> = all.iter().map(problem_of).collect();
+                let told: Vec<_> = all.iter().flat_map(problems_of).collect();
                 // What is worst decides: a contradiction may pass when something else has changed, a wrong field never.
                 let worst = told.iter().find(|told| told.kind == Kind::Invalid).or(told.first());
                 let kind = worst.map_or(Kind::Invalid, |told| told.kind);
@@ -226,7 +227,7 @@ struct ToldWrong {
     detail: String,
 }
 
-fn problem_of(wrong: &Wrong) -> ToldWrong {
+fn problems_of(wrong: &Wrong) -> Vec<ToldWrong> {
     let Named { kind, tenant, name } = &wrong.named;
     let whose = tenant.as_ref().map(|tenant| format!(" of tenant {tenant}")).unwrap_or_default();
     let base = match wrong.at {
@@ -235,22 +236,32 @@ fn problem_of(wrong: &Wrong) -> ToldWrong {
         Place::Pruned => "prune".to_owned(),
     };
     let in_spec = |field: &str| if field.is_empty() { base.clone() } else { format!("{base}.spec.{field}") };
-    let (problem, field, reason, detail) = match &wrong.reason {
+    let told = |problem, field, reason, detail: &str| ToldWrong {
+        kind: problem,
+        field,
+        reason,
+        detail: format!("{kind} {name}{whose}: {detail}"),
+    };
+    match &wrong.reason {
         WrongReason::Field(field, detail) => {
-            (Kind::Invalid, format!("{base}.{field}"), "invalid", format!("{field} {detail}"))
+            vec![told(Kind::Invalid, format!("{base}.{field}"), "invalid", &format!("{field} {detail}"))]
         }
         WrongReason::Spec(misfit) => {
             let (field, reason, detail) = member(&misfit.path, &misfit.words);
-            (Kind::Invalid, in_spec(&field), reason, detail)
+            vec![told(Kind::Invalid, in_spec(&field), reason, &detail)]
         }
-        WrongReason::Meter(error) => (Kind::Invalid, in_spec(&error.field), "invalid", error.to_string()),
-        WrongReason::View(error) => (Kind::Invalid, in_spec("query"), "invalid", error.to_string()),
+        WrongReason::Meter(errors) => {
+            let one = |error: &MeterError| told(Kind::Invalid, in_spec(&error.field), "invalid", &error.to_string());
+            errors.iter().map(one).collect()
+        }
+        WrongReason::View(error) => vec![told(Kind::Invalid, in_spec("query"), "invalid", &error.to_string())],
         WrongReason::Rule(refusal, text) => {
-            let field = refusal.field.as_ref();
-            let name = field.map_or_else(|| base.clone(), |field| in_spec(&field.name));
             let kind = if refusal.kind == RefusalKind::Conflict { Kind::Conflict } else { Kind::Invalid };
-            (kind, name, field.map_or("refused", |field| field.reason), text.clone())
+            let fields = refusal.fields.iter();
+            let of_fields: Vec<_> = fields
+                .map(|field| told(kind, in_spec(&field.name), field.reason, field.detail.as_deref().unwrap_or(text)))
+                .collect();
+            if of_fields.is_empty() { vec![told(kind, base.clone(), "refused", text)] } else { of_fields }
         }
-    };
-    ToldWrong { kind: problem, field, reason, detail: format!("{kind} {name}{whose}: {detail}") }
+    }
 }

@@ -159,10 +159,9 @@ impl From<Rejected> for Problem {
             RefusalKind::Forbidden => Kind::Forbidden,
             RefusalKind::Query => Kind::Query,
         };
-        match refusal.field {
-            None => kind.with(text),
-            Some(field) => kind.with(&text).field(field.name, field.reason, field.detail.unwrap_or(text)),
-        }
+        refusal.fields.into_iter().fold(kind.with(&text), |problem, field| {
+            problem.field(field.name, field.reason, field.detail.unwrap_or_else(|| text.clone()))
+        })
     }
 }
 

@@ -12,11 +12,12 @@ use actors::refusal::{Refusal, Refused};
 use actors::together::{Mode, TogetherError};
 use actors::{Change, Command, CommandError, PLATFORM, TenantState};
 use engine::definition::Definition;
+use engine::meter::MeterError;
 use pipelines::metering::compile;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{AdminError, Node};
+use super::{AdminError, Node, check};
 
 mod cost;
 mod difference;
@@ -149,8 +150,8 @@ pub enum WrongReason {
     Field(&'static str, String),
     /// The specification is not one.
     Spec(Misfit),
-    /// It can't be computed.
-    Meter(engine::meter::MeterError),
+    /// It can't be computed, for each of these reasons.
+    Meter(Vec<MeterError>),
     /// The query can't be kept current.
     View(engine::view::ViewRefusal),
     /// A rule is against it.
@@ -393,7 +394,7 @@ fn commanded(step: &Step) -> Result<Vec<Command>, WrongReason> {
     let commands = step.kind.declare(name, spec, step.before.is_none()).map_err(WrongReason::Spec)?;
     for command in &commands {
         match command.defines() {
-            Some(Definition::Meter(meter)) => compile::check(&meter).map_err(WrongReason::Meter)?,
+            Some(Definition::Meter(meter)) => check(&meter).map_err(WrongReason::Meter)?,
             Some(Definition::View(view)) => compile::check_view(&view).map_err(WrongReason::View)?,
             None => {}
         }

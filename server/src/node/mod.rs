@@ -32,6 +32,7 @@ use engine::event::batch::EventBatch;
 use engine::fact::Fact;
 use engine::log::LogError;
 use engine::log::segment::{SegmentLog, SegmentOptions};
+use engine::meter::{Meter, MeterError};
 use engine::service::{EngineError, Ground, Handle};
 use engine::snapshot::Snapshot;
 use engine::storage::{SharedStorage, StorageError};
@@ -95,9 +96,9 @@ pub enum AdminError {
     /// The tenant's own rules say no.
     #[error(transparent)]
     Command(#[from] CommandError),
-    /// The meter can't be computed.
-    #[error(transparent)]
-    Meter(#[from] engine::meter::MeterError),
+    /// The meter can't be computed, for each of these reasons.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Meter(Vec<MeterError>),
     /// The view can't be kept current.
     #[error("a materialized view can't be kept current with this: {0}")]
     View(#[from] engine::view::ViewRefusal),
@@ -186,7 +187,7 @@ impl Node {
     /// included, totals are by the periods that plans say, and a deleted tenant is erased.
     pub async fn command(&self, tenant: &str, command: Command, principal: &str) -> Result<Vec<Change>, AdminError> {
         match command.defines() {
-            Some(Definition::Meter(meter)) => compile::check(&meter)?,
+            Some(Definition::Meter(meter)) => check(&meter).map_err(AdminError::Meter)?,
             Some(Definition::View(view)) => compile::check_view(&view)?,
             None => {}
         }
@@ -324,4 +325,10 @@ fn open_engine(
     let engine = engine::service::open(options.engine, ground, tenants.definitions(), operator, gate)?;
     mended.checkpoint_fallbacks = manifests.fallbacks();
     Ok((engine, mended))
+}
+
+/// Whether a meter can be computed; everything that is wrong with it otherwise.
+fn check(meter: &Meter) -> Result<(), Vec<MeterError>> {
+    let faults = meter.faults();
+    if faults.is_empty() { compile::check(meter).map_err(|error| vec![error]) } else { Err(faults) }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use actors::facets::views::Created;
 use actors::journal::JournalError;
+use actors::kinds::KINDS;
 use actors::limit::{Limit, Limits};
 use actors::{AuditEntry, TenantState, TenantsHandle};
 use arrow::array::{Array, AsArray};
@@ -23,6 +24,7 @@ use pipelines::catalog::{EmitAudit, Source};
 use pipelines::metering::{MeteringError, MeteringOperator, MeteringSnapshot, WindowFilter, totals};
 use pipelines::views::ViewError;
 use pipelines::views::audit::AuditRow;
+use pipelines::views::declarations::DeclarationRow;
 use pipelines::views::materialized_views::ViewRow;
 use pipelines::views::queries::QueryRow;
 use pipelines::views::quotas::QuotaRow;
@@ -185,6 +187,32 @@ impl Source for NodeSource {
         };
         let mut rows: Vec<TenantRow> = edition.iter().map(row).collect();
         rows.sort_by(|a, b| a.tenant.cmp(&b.tenant));
+        Ok(rows)
+    }
+
+    fn declarations(&self, tenant: Option<&str>) -> Result<Vec<DeclarationRow>, ViewError> {
+        let edition = self.tenants.directory().edition();
+        let mut rows = Vec::new();
+        let mut gather = |tenant: &str, state: &TenantState| {
+            for kind in KINDS {
+                let row = |(name, spec): (String, serde_json::Value)| DeclarationRow {
+                    tenant: tenant.to_owned(),
+                    kind: kind.name().to_owned(),
+                    name,
+                    spec: spec.to_string(),
+                };
+                rows.extend(kind.all(state).into_iter().map(row));
+            }
+        };
+        match tenant {
+            Some(tenant) => {
+                if let Some(state) = edition.get(tenant) {
+                    gather(tenant, state);
+                }
+            }
+            None => edition.iter().for_each(|(tenant, state)| gather(tenant, state)),
+        }
+        rows.sort_by(|a, b| (&a.tenant, &a.kind, &a.name).cmp(&(&b.tenant, &b.kind, &b.name)));
         Ok(rows)
     }
 

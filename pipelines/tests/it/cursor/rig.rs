@@ -25,6 +25,7 @@ use pipelines::catalog::{Catalog, CatalogOptions, EmitAudit, Source};
 use pipelines::lake::ParquetLake;
 use pipelines::metering::{MeteringOperator, MeteringOptions, MeteringSnapshot};
 use pipelines::views::ViewError;
+use pipelines::views::declarations::DeclarationRow;
 use pipelines::views::materialized_views::ViewRow;
 use pipelines::views::queries::QueryRow;
 use pipelines::views::quotas::QuotaRow;
@@ -232,6 +233,10 @@ impl Source for Shown {
     }
 
     fn tenants(&self) -> Result<Vec<TenantRow>, ViewError> {
+        Ok(Vec::new())
+    }
+
+    fn declarations(&self, _: Option<&str>) -> Result<Vec<DeclarationRow>, ViewError> {
         Ok(Vec::new())
     }
 

@@ -29,6 +29,7 @@ use pipelines::metering::compile::check_view;
 use pipelines::metering::{MeteringOperator, MeteringOptions, MeteringSnapshot};
 use pipelines::views::ViewError;
 use pipelines::views::audit::AuditRow;
+use pipelines::views::declarations::DeclarationRow;
 use pipelines::views::materialized_views::ViewRow;
 use pipelines::views::queries::QueryRow;
 use pipelines::views::quotas::QuotaRow;
@@ -237,6 +238,17 @@ impl Source for TestNode {
 
     fn tenants(&self) -> Result<Vec<TenantRow>, ViewError> {
         Ok(self.tenants.clone())
+    }
+
+    fn declarations(&self, tenant: Option<&str>) -> Result<Vec<DeclarationRow>, ViewError> {
+        let row = |row: &TenantRow| DeclarationRow {
+            tenant: row.tenant.clone(),
+            kind: "quota".into(),
+            name: "requests".into(),
+            spec: r#"{"hard":true}"#.into(),
+        };
+        let tenants = self.tenants.iter().filter(|row| tenant.is_none_or(|tenant| row.tenant == tenant));
+        Ok(tenants.map(row).collect())
     }
 
     fn quotas(&self, tenant: Option<&str>, now_us: i64) -> Result<Vec<QuotaRow>, ViewError> {

@@ -109,6 +109,11 @@ fn everything_that_is_wrong_is_told_at_once_and_nothing_is_done() {
         "objects[6].tenant",
     ];
     assert_eq!(wrong(&rig, &objects), expect);
+    let mut faulty = meter(0);
+    faulty["spec"]["value"] = json!("tokens");
+    faulty["spec"]["dimensions"] = json!([{"name": "tenant", "path": "$.t"}, {"name": "a", "path": "t"}]);
+    let fields = ["value", "dimensions[0].name", "dimensions[1].path", "window.tumbling.size_s"];
+    assert_eq!(wrong(&rig, &json!([faulty])), fields.map(|field| format!("objects[0].spec.{field}")));
     // What can't be computed is told before what rules are against.
     let on_nothing = json!({"kind": "quota", "tenant": "acme", "name": "nothing", "spec": {"hard": true}});
     let view = json!({"kind": "view", "name": "v", "spec": {"query": "SELECT 1"}});

@@ -91,12 +91,13 @@ pub(crate) const COMMANDS: [&str; 35] = [
 ];
 
 /// Views that are always there, and the one of a meter that is.
-pub(crate) const VIEWS: [&str; 14] = [
+pub(crate) const VIEWS: [&str; 15] = [
     "events",
     "usage",
     "usage_total",
     "tenants",
     "quotas",
+    "declarations",
     "meters",
     "materialized_views",
     "rejections",

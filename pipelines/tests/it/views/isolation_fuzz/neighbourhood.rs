@@ -19,6 +19,7 @@ use pipelines::catalog::{Catalog, CatalogOptions, EmitAudit, Source};
 use pipelines::metering::MeteringSnapshot;
 use pipelines::views::ViewError;
 use pipelines::views::audit::AuditRow;
+use pipelines::views::declarations::DeclarationRow;
 use pipelines::views::materialized_views::ViewRow;
 use pipelines::views::queries::QueryRow;
 use pipelines::views::quotas::QuotaRow;
@@ -206,6 +207,15 @@ impl Source for Neighbourhood {
 
     fn tenants(&self) -> Result<Vec<TenantRow>, ViewError> {
         self.node.tenants()
+    }
+
+    fn declarations(&self, _: Option<&str>) -> Result<Vec<DeclarationRow>, ViewError> {
+        Ok(self.facts(|tenant, text, _| DeclarationRow {
+            tenant,
+            kind: text("kind"),
+            name: text("name"),
+            spec: text("spec"),
+        }))
     }
 
     fn quotas(&self, _: Option<&str>, _: i64) -> Result<Vec<QuotaRow>, ViewError> {
