@@ -37,6 +37,7 @@ mod memberships;
 mod instants;
 mod signs;
 mod totals;
+mod walk;
 mod text_times;
 pub mod written;
 pub mod spelled;

@@ -19,6 +19,7 @@ use super::signs::Signs;
 use super::spans::Spans;
 use super::text_times::TextTimes;
 use super::totals::Totals;
+use super::walk::Walk;
 use super::wholes::Wholes;
 use super::{arithmetic, casts, differences, functions, spans, text_times, written, zone};
 
@@ -36,18 +37,18 @@ impl Semantics {
     /// DataFusion's rules with ours among them.
     pub(crate) fn rules() -> Vec<Arc<dyn AnalyzerRule + Send + Sync>> {
         vec![
-            Arc::new(Signs),
-            Arc::new(Instants),
-            Arc::new(Arithmetic),
-            Arc::new(Wholes),
-            Arc::new(Spans),
+            Arc::new(Walk(Signs)),
+            Arc::new(Walk(Instants)),
+            Arc::new(Walk(Arithmetic)),
+            Arc::new(Walk(Wholes)),
+            Arc::new(Walk(Spans)),
             Arc::new(Memberships),
-            Arc::new(Differences),
+            Arc::new(Walk(Differences)),
             Arc::new(ResolveGroupingFunction::new()),
             Arc::new(TypeCoercion::new()),
-            Arc::new(Differences),
-            Arc::new(functions::Contains),
-            Arc::new(TextTimes),
+            Arc::new(Walk(Differences)),
+            Arc::new(Walk(functions::Contains)),
+            Arc::new(Walk(TextTimes)),
             Arc::new(Totals),
             Arc::new(Growth),
         ]
