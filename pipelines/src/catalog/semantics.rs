@@ -43,6 +43,7 @@ impl Semantics {
             Arc::new(Walk(Wholes)),
             Arc::new(Walk(Spans)),
             Arc::new(Memberships),
+            Arc::new(Walk(functions::Arguments)),
             Arc::new(Walk(Differences)),
             Arc::new(ResolveGroupingFunction::new()),
             Arc::new(TypeCoercion::new()),

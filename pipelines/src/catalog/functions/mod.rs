@@ -22,8 +22,8 @@ mod syntax;
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 
 pub(super) use format::WIDTH_MAX;
-pub(super) use json::Contains;
 pub use json::normal;
+pub(super) use json::{Arguments, Contains, Tables, rewritten as as_json};
 pub use marks::{EXTENSION_NAME, Mark};
 pub(super) use rows::{as_table, select};
 pub(super) use syntax::{rename, rewritten, substring};
@@ -50,12 +50,7 @@ pub(super) fn scalars() -> Vec<ScalarUDF> {
         regular::SPLIT,
         regular::SUBSTRING,
     ];
-    all.into_iter()
-        .chain(json::ALL)
-        .chain(json::AS_TEXT)
-        .map(defined::Definition::function)
-        .chain([series::function()])
-        .collect()
+    all.into_iter().chain(json::all()).map(defined::Definition::function).chain([series::function()]).collect()
 }
 
 /// Those of groups.

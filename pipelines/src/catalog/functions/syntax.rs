@@ -125,7 +125,8 @@ fn interval(arguments: &[FunctionArg]) -> Result<Expr> {
     Ok(call(make::INTERVAL.name, parts.into()))
 }
 
-fn plain(argument: &FunctionArg) -> Option<&Expr> {
+/// An argument without a name.
+pub(super) fn plain(argument: &FunctionArg) -> Option<&Expr> {
     match argument {
         FunctionArg::Unnamed(FunctionArgExpr::Expr(expression)) => Some(expression),
         _ => None,
