@@ -13,8 +13,7 @@
 //! - what is truncated is never null: DataFusion takes a null's bits for a number, which overflows where builds look
 //!   for that;
 //! - a list of constants is not compared with a constant decimal, on which DataFusion panics if the list has a call;
-//! - the length of an array is cast to int: what is made of it is a decimal beside another number in a `UNION`;
-//! - `quote_ident` quotes nothing yet.
+//! - the length of an array is cast to int: what is made of it is a decimal beside another number in a `UNION`.
 
 use super::kind::Kind;
 
@@ -308,6 +307,7 @@ const TEXT: &[&str] = &[
     "regexp_replace({text}, {regex}, '[\\1]', 'g')",
     "substring({text} FROM {regex})",
     "format('%s/%s', {text}, {int})",
+    "quote_ident({text})",
     "quote_literal({text})",
     "to_json(({text})::text)::text",
     "json_build_array({int}, {text}, {flag}, {date})::text",
