@@ -32,6 +32,7 @@ pub mod zone;
 mod arithmetic;
 mod wholes;
 mod spans;
+mod products;
 mod differences;
 mod memberships;
 mod instants;

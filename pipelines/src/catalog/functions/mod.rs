@@ -10,6 +10,7 @@ mod age;
 mod clock;
 mod format;
 mod formats;
+mod intervals;
 mod json;
 mod make;
 mod numbers;
@@ -22,6 +23,7 @@ mod syntax;
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 
 pub(super) use format::WIDTH_MAX;
+pub(super) use intervals::{product, quotient};
 pub use json::normal;
 pub(super) use json::{Arguments, Contains, Tables, rewritten as as_json};
 pub use marks::{EXTENSION_NAME, Mark};
@@ -42,6 +44,11 @@ pub(super) fn scalars() -> Vec<ScalarUDF> {
         formats::TO_CHAR,
         formats::TO_DATE,
         formats::TO_TIMESTAMP,
+        intervals::BOTH,
+        intervals::DAYS,
+        intervals::DIVIDED,
+        intervals::HOURS,
+        intervals::TIMES,
         make::INTERVAL,
         make::TIME,
         make::TIMESTAMP,

@@ -379,6 +379,11 @@ const SPAN: &[&str] = &[
     "(- {span})",
     "age({stamp}, {stamp})",
     "make_interval(days => {int} % 50)",
-    "justify_hours({span_word})",
+    "justify_hours({span})",
+    "justify_days({span_word})",
+    "justify_interval({span})",
     "({int} * interval '1 hour')",
+    "({span} * {n})",
+    "({span} / {n})",
+    "({span_word} * 0.3)",
 ];
