@@ -59,7 +59,11 @@ pub(super) fn scalars() -> Vec<ScalarUDF> {
         regular::SPLIT,
         regular::SUBSTRING,
     ];
-    all.into_iter().chain(json::all()).map(defined::Definition::function).chain([series::function()]).collect()
+    all.into_iter()
+        .chain(json::all())
+        .map(defined::Definition::function)
+        .chain([formats::to_number(), series::function()])
+        .collect()
 }
 
 /// Those of groups.
