@@ -58,6 +58,7 @@ impl Semantics {
             Arc::new(Walk(Differences)),
             Arc::new(Walk(functions::Contains)),
             Arc::new(Walk(TextTimes)),
+            Arc::new(Walk(functions::TypeOf)),
             Arc::new(Totals),
             Arc::new(Growth),
         ]

@@ -19,6 +19,7 @@ mod regular;
 mod rows;
 mod series;
 mod syntax;
+mod types;
 
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 
@@ -29,6 +30,7 @@ pub(super) use json::{Arguments, Contains, Tables, rewritten as as_json};
 pub use marks::{EXTENSION_NAME, Mark};
 pub(super) use rows::{as_table, select};
 pub(super) use syntax::{rename, rewritten, substring};
+pub(super) use types::TypeOf;
 
 /// Those of values.
 pub(super) fn scalars() -> Vec<ScalarUDF> {
@@ -58,6 +60,7 @@ pub(super) fn scalars() -> Vec<ScalarUDF> {
         regular::MATCHES,
         regular::SPLIT,
         regular::SUBSTRING,
+        types::TYPE_OF,
     ];
     all.into_iter()
         .chain(json::all())
