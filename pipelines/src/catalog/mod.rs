@@ -27,6 +27,7 @@ mod parts;
 mod lengths;
 mod names;
 mod figure;
+mod explained;
 mod casts;
 pub mod zone;
 mod arithmetic;

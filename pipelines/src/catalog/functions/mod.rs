@@ -26,7 +26,7 @@ use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
 pub(super) use format::WIDTH_MAX;
 pub(super) use intervals::{product, quotient};
 pub use json::normal;
-pub(super) use json::{Arguments, Contains, Tables, rewritten as as_json};
+pub(super) use json::{Arguments, Contains, Tables, known_json, rewritten as as_json};
 pub use marks::{EXTENSION_NAME, Mark};
 pub(super) use rows::{as_table, select};
 pub(super) use syntax::{rename, rewritten, substring};

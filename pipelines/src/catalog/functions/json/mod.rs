@@ -16,6 +16,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int32Array, ListBuilder, StringArray, StringBuilder};
 use arrow::datatypes::DataType;
 use datafusion::common::{Result, exec_err, plan_err};
+use datafusion::logical_expr::Expr;
 use serde_json::value::RawValue;
 
 use super::defined::{Call, Definition};
@@ -303,6 +304,11 @@ fn names(text: &str, is_binary: bool) -> Result<Vec<Option<String>>> {
 
 fn values(text: &str, is_binary: bool, as_text: bool) -> Result<Vec<Option<String>>> {
     members(text, is_binary, |(_, value)| given(value, as_text))
+}
+
+/// `text`, which is JSON, as such.
+pub(in crate::catalog) fn known_json(text: Expr) -> Expr {
+    encode::READ.function().call(vec![text])
 }
 
 /// A JSON text in the one form of `jsonb`.
