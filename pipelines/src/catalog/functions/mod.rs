@@ -19,6 +19,7 @@ mod regular;
 mod rows;
 mod series;
 mod syntax;
+mod truncate;
 mod types;
 
 use datafusion::logical_expr::{AggregateUDF, ScalarUDF};
@@ -65,7 +66,7 @@ pub(super) fn scalars() -> Vec<ScalarUDF> {
     all.into_iter()
         .chain(json::all())
         .map(defined::Definition::function)
-        .chain([formats::to_number(), series::function()])
+        .chain([formats::to_number(), series::function(), truncate::function()])
         .collect()
 }
 
