@@ -13,6 +13,7 @@ use datafusion::sql::sqlparser::ast::{
     Select, Statement, TableFactor, UnaryOperator, Value, VisitMut, VisitorMut,
 };
 
+use super::functions::Tables;
 use super::names::Numbering;
 use super::{casts, functions, lengths, membership, parts, refused, similar, zone};
 
@@ -21,7 +22,8 @@ use super::{casts, functions, lengths, membership, parts, refused, similar, zone
 /// # Errors
 /// What Postgres refuses and DataFusion would not: an `ORDER BY` that may mean two columns.
 pub(super) fn rewrite(statement: &mut Statement, zone: &str) -> Result<()> {
-    match statement.visit(&mut Rewrite { numbering: Numbering::default(), rows: 0, zone }) {
+    let rewrite = &mut Rewrite { numbering: Numbering::default(), rows: 0, tables: Vec::new(), zone };
+    match statement.visit(rewrite) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(error) => Err(*error),
     }
@@ -31,6 +33,8 @@ struct Rewrite<'a> {
     numbering: Numbering,
     /// Rows that were looked for in subqueries.
     rows: usize,
+    /// Of the selects that are being looked at, the innermost last.
+    tables: Vec<Tables>,
     zone: &'a str,
 }
 
@@ -51,10 +55,16 @@ impl VisitorMut for Rewrite<'_> {
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<Self::Break> {
         membership::in_list(select);
+        self.tables.push(Tables::of(select));
         match refused::joins(&select.from) {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => ControlFlow::Break(Box::new(error)),
         }
+    }
+
+    fn post_visit_select(&mut self, _: &mut Select) -> ControlFlow<Self::Break> {
+        self.tables.pop();
+        ControlFlow::Continue(())
     }
 
     fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<Self::Break> {
@@ -133,6 +143,9 @@ impl Rewrite<'_> {
         let name = function.name.to_string().to_lowercase();
         let name = name.strip_prefix("pg_catalog.").unwrap_or(&name);
         functions::rename(function, name);
+        if let Some(built) = functions::as_json(function, name, self.tables.last())? {
+            return Ok(Some(built));
+        }
         if let Some(changed) = functions::rewritten(function, name, self.zone)? {
             return Ok(Some(changed));
         }

@@ -5,18 +5,15 @@
 //! and after for what is cast then. Not here: how intervals compare ([`super::spans`]).
 
 use arrow::datatypes::{DataType, IntervalUnit};
-use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, Result, exec_err};
-use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
-    BinaryExpr, Cast, ColumnarValue, Expr, ExprSchemable, LogicalPlan, Operator, ScalarFunctionArgs, ScalarUDF,
-    ScalarUDFImpl, Signature, Volatility,
+    BinaryExpr, Cast, ColumnarValue, Expr, ExprSchemable, Operator, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl,
+    Signature, Volatility,
 };
-use datafusion::optimizer::analyzer::AnalyzerRule;
 
-use super::{apart, spelled};
+use super::spelled;
+use super::walk::Rule;
 
 const NAME: &str = "_days";
 /// What takes parts.
@@ -26,31 +23,12 @@ const PART: &str = "date_part";
 #[derive(Debug)]
 pub(super) struct Differences;
 
-impl AnalyzerRule for Differences {
-    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
-        plan.transform_up_with_subqueries(rewrite).data()
-    }
+impl Rule for Differences {
+    const NAME: &'static str = "differences";
 
-    fn name(&self) -> &str {
-        "differences"
+    fn part(part: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+        Ok(with_days(part, schema))
     }
-}
-
-fn rewrite(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
-    if matches!(plan, LogicalPlan::Limit(_) | LogicalPlan::Statement(_)) {
-        return Ok(Transformed::no(plan));
-    }
-    let schema = merge_schema(&plan.inputs());
-    let names = NamePreserver::new(&plan);
-    let changed = plan.map_expressions(|expression| {
-        let name = names.save(&expression);
-        let changed = expression.transform_up(|part| {
-            apart::heed()?;
-            Ok(with_days(part, &schema))
-        })?;
-        Ok(if changed.transformed { changed.update_data(|part| name.restore(part)) } else { changed })
-    })?;
-    if changed.transformed { changed.map_data(LogicalPlan::recompute_schema) } else { Ok(changed) }
 }
 
 fn with_days(part: Expr, schema: &DFSchema) -> Transformed<Expr> {

@@ -6,16 +6,13 @@
 //! takes so.
 
 use arrow::datatypes::DataType;
-use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, Result};
 use datafusion::logical_expr::expr::{Between, Cast, InList};
-use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, LogicalPlan, Operator, cast, lit};
-use datafusion::optimizer::analyzer::AnalyzerRule;
+use datafusion::logical_expr::{BinaryExpr, Expr, ExprSchemable, Operator, cast, lit};
 
-use super::{apart, zone};
+use super::walk::Rule;
+use super::zone;
 
 /// Functions whose arguments become of one type.
 const OF_ONE_TYPE: [&str; 4] = ["coalesce", "greatest", "least", "nullif"];
@@ -24,31 +21,12 @@ const OF_ONE_TYPE: [&str; 4] = ["coalesce", "greatest", "least", "nullif"];
 #[derive(Debug)]
 pub(super) struct Instants;
 
-impl AnalyzerRule for Instants {
-    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
-        plan.transform_up_with_subqueries(rewrite).data()
-    }
+impl Rule for Instants {
+    const NAME: &'static str = "instants";
 
-    fn name(&self) -> &str {
-        "instants"
+    fn part(part: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+        Ok(changed(part, schema))
     }
-}
-
-fn rewrite(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
-    if matches!(plan, LogicalPlan::Limit(_) | LogicalPlan::Statement(_)) {
-        return Ok(Transformed::no(plan));
-    }
-    let schema = merge_schema(&plan.inputs());
-    let names = NamePreserver::new(&plan);
-    let changed = plan.map_expressions(|expression| {
-        let name = names.save(&expression);
-        let changed = expression.transform_up(|part| {
-            apart::heed()?;
-            Ok(changed(part, &schema))
-        })?;
-        Ok(if changed.transformed { changed.update_data(|part| name.restore(part)) } else { changed })
-    })?;
-    if changed.transformed { changed.map_data(LogicalPlan::recompute_schema) } else { Ok(changed) }
 }
 
 fn changed(mut part: Expr, schema: &DFSchema) -> Transformed<Expr> {

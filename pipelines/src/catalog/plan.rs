@@ -12,7 +12,9 @@ use datafusion::sql::parser::Statement as DfStatement;
 use datafusion::sql::sqlparser::dialect::{GenericDialect, dialect_from_str};
 
 use super::schema::PublicSchema;
-use super::{CATALOG, CatalogError, SCHEMA, apart, arrays, bounds, dialect, names, verify, verify_kind, zone};
+use super::{
+    CATALOG, CatalogError, SCHEMA, apart, arrays, bounds, dialect, explained, names, verify, verify_kind, zone,
+};
 
 /// The one statement of `text`, whose text is within bounds.
 ///
@@ -39,6 +41,10 @@ pub async fn plan(state: &SessionState, statement: DfStatement) -> Result<Logica
 
 /// The same of a statement that was looked at.
 pub(crate) async fn planned(state: &SessionState, mut statement: DfStatement) -> Result<LogicalPlan> {
+    if let Some(explained) = explained::in_json(&mut statement)? {
+        let plan = Box::pin(planned(state, explained)).await?;
+        return coerced(state, explained::told(state, &plan)?);
+    }
     let zone = state.config_options().execution.time_zone.clone().unwrap_or_else(|| zone::UTC.to_owned());
     rewrite(&mut statement, &zone)?;
     if let Some(public) = state.catalog_list().catalog(CATALOG).and_then(|catalog| catalog.schema(SCHEMA))

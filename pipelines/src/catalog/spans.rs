@@ -9,17 +9,15 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, Decimal128Array};
 use arrow::datatypes::{DataType, DurationMicrosecondType, IntervalMonthDayNanoType, IntervalUnit, TimeUnit};
-use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, Result, exec_err, not_impl_err, plan_err};
 use datafusion::logical_expr::expr::{AggregateFunction, Between, InList, Sort, WindowFunction};
-use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
     BinaryExpr, ColumnarValue, Distinct, Expr, ExprSchemable, LogicalPlan, Operator, ScalarFunctionArgs, ScalarUDF,
     ScalarUDFImpl, Signature, Volatility,
 };
-use datafusion::optimizer::analyzer::AnalyzerRule;
+
+use super::walk::Rule;
 
 const NAME: &str = "_span";
 const MONTH_DAYS: i128 = 30;
@@ -34,30 +32,20 @@ const COMPARING: [&str; 3] = ["greatest", "least", "nullif"];
 #[derive(Debug)]
 pub(super) struct Spans;
 
-impl AnalyzerRule for Spans {
-    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
-        plan.transform_up_with_subqueries(rewrite).data()
+impl Rule for Spans {
+    const NAME: &'static str = "spans";
+
+    fn check(node: &LogicalPlan, schema: &DFSchema) -> Result<()> {
+        refuse(node, schema)
     }
 
-    fn name(&self) -> &str {
-        "spans"
+    fn part(part: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+        changed(part, schema)
     }
-}
 
-fn rewrite(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
-    if matches!(plan, LogicalPlan::Limit(_) | LogicalPlan::Statement(_)) {
-        return Ok(Transformed::no(plan));
+    fn key(key: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+        Ok(length(key, schema))
     }
-    let schema = merge_schema(&plan.inputs());
-    refuse(&plan, &schema)?;
-    let names = NamePreserver::new(&plan);
-    let sorts = matches!(plan, LogicalPlan::Sort(_));
-    plan.map_expressions(|expression| {
-        let name = names.save(&expression);
-        let changed = expression.transform_up(|part| changed(part, &schema))?;
-        let changed = if sorts { changed.transform_data(|part| Ok(length(part, &schema)))? } else { changed };
-        Ok(if changed.transformed { changed.update_data(|part| name.restore(part)) } else { changed })
-    })
 }
 
 /// Refuses what compares rows by intervals.

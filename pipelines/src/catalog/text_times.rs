@@ -10,17 +10,13 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, AsArray, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
-use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, Result, ScalarValue, exec_err, plan_err};
-use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
-    Cast, ColumnarValue, Expr, ExprSchemable, LogicalPlan, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
-    Volatility,
+    Cast, ColumnarValue, Expr, ExprSchemable, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
-use datafusion::optimizer::analyzer::AnalyzerRule;
 
+use super::walk::Rule;
 use super::written;
 
 const NAME: &str = "_time";
@@ -29,24 +25,12 @@ const NAME: &str = "_time";
 #[derive(Debug)]
 pub(super) struct TextTimes;
 
-impl AnalyzerRule for TextTimes {
-    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
-        plan.transform_up_with_subqueries(rewrite).data()
-    }
+impl Rule for TextTimes {
+    const NAME: &'static str = "text_times";
 
-    fn name(&self) -> &str {
-        "text_times"
+    fn part(part: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+        Ok(read(part, schema))
     }
-}
-
-fn rewrite(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
-    let schema = merge_schema(&plan.inputs());
-    let names = NamePreserver::new(&plan);
-    plan.map_expressions(|expression| {
-        let name = names.save(&expression);
-        let changed = expression.transform_up(|part| Ok(read(part, &schema)))?;
-        Ok(if changed.transformed { changed.update_data(|part| name.restore(part)) } else { changed })
-    })
 }
 
 fn read(part: Expr, schema: &DFSchema) -> Transformed<Expr> {

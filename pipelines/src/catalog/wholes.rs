@@ -6,13 +6,11 @@
 //! that it computes, with digits lost. Not here: rounding itself, which DataFusion does.
 
 use arrow::datatypes::DataType;
-use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, Result, ScalarValue};
-use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, cast};
-use datafusion::optimizer::analyzer::AnalyzerRule;
+use datafusion::logical_expr::{Expr, ExprSchemable, cast};
+
+use super::walk::Rule;
 
 const FUNCTIONS: [&str; 2] = ["floor", "ceil"];
 /// What takes digits as a whole number of 32 bits.
@@ -24,28 +22,12 @@ const DIGITS: u8 = 38;
 #[derive(Debug)]
 pub(super) struct Wholes;
 
-impl AnalyzerRule for Wholes {
-    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
-        plan.transform_up_with_subqueries(rewrite).data()
-    }
+impl Rule for Wholes {
+    const NAME: &'static str = "wholes";
 
-    fn name(&self) -> &str {
-        "wholes"
+    fn part(part: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+        Ok(whole(part, schema))
     }
-}
-
-fn rewrite(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
-    if matches!(plan, LogicalPlan::Limit(_) | LogicalPlan::Statement(_)) {
-        return Ok(Transformed::no(plan));
-    }
-    let schema = merge_schema(&plan.inputs());
-    let names = NamePreserver::new(&plan);
-    let changed = plan.map_expressions(|expression| {
-        let name = names.save(&expression);
-        let changed = expression.transform_up(|part| Ok(whole(part, &schema)))?;
-        Ok(if changed.transformed { changed.update_data(|part| name.restore(part)) } else { changed })
-    })?;
-    if changed.transformed { changed.map_data(LogicalPlan::recompute_schema) } else { Ok(changed) }
 }
 
 fn whole(part: Expr, schema: &DFSchema) -> Transformed<Expr> {

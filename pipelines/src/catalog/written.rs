@@ -35,6 +35,8 @@ pub enum Style {
     Postgres,
     /// `2026-03-01T02:00:00.5+05:30`; UTC is `Z`.
     Rfc3339,
+    /// As Postgres writes it in JSON: `2026-03-01T02:00:00.5+05:30`; UTC is `+00:00`.
+    Json,
 }
 
 /// A column of timestamps as texts, or of what [`super::spelled`] takes.
@@ -76,7 +78,7 @@ fn push_time(text: &mut String, time: DateTime, style: Style) {
     if nanoseconds != 0 {
         let digits = format!("{nanoseconds:09}");
         // Postgres keeps six.
-        let digits = if style == Style::Postgres { &digits[..6] } else { digits.as_str() };
+        let digits = if style == Style::Rfc3339 { digits.as_str() } else { &digits[..6] };
         let digits = digits.trim_end_matches('0');
         if !digits.is_empty() {
             text.push('.');
@@ -95,7 +97,7 @@ fn push_offset(text: &mut String, offset: Offset, style: Style) {
     let (sign, seconds) = (if seconds < 0 { '-' } else { '+' }, seconds.abs());
     let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
     let _ = write!(text, "{sign}{hours:02}");
-    if minutes != 0 || seconds != 0 || style == Style::Rfc3339 {
+    if minutes != 0 || seconds != 0 || style != Style::Postgres {
         let _ = write!(text, ":{minutes:02}");
     }
     if seconds != 0 {
@@ -169,5 +171,8 @@ mod tests {
         let (postgres, rfc3339) = ("1880-01-01 00:29:46+00:29:46", "1880-01-01T00:29:46+00:29:46");
         check("1880-01-01T00:00:00Z", Some("Europe/Zurich"), postgres, rfc3339);
         check("2026-03-01T02:00:00Z", Some("+05:30"), "2026-03-01 07:30:00+05:30", "2026-03-01T07:30:00+05:30");
+        let of_json =
+            written(&TimestampMicrosecondArray::from(vec![500_000]).with_timezone("UTC"), Style::Json).unwrap();
+        assert_eq!(of_json.value(0), "1970-01-01T00:00:00.5+00:00");
     }
 }

@@ -40,7 +40,8 @@ const EXACT: [&str; 12] = [
 pub(super) fn session() -> SessionContext {
     let mut config = SessionConfig::new().with_default_catalog_and_schema(CATALOG, SCHEMA);
     Semantics::set(config.options_mut());
-    let state = SessionStateBuilder::new().with_config(config).with_default_features();
+    let state = SessionStateBuilder::new().with_config(config);
+    let state = state.with_expr_planners(Semantics::planners()).with_default_features();
     let state = state.with_analyzer_rules(Semantics::rules()).build();
     let context = SessionContext::new_with_state(state);
     Semantics::functions().into_iter().for_each(|function| context.register_udf(function));

@@ -46,6 +46,9 @@ use super::sqlstate;
 use super::typed;
 use super::{commands, functions};
 
+/// A function of the catalog that the library has its own of.
+const QUOTE_IDENT: &str = "quote_ident";
+
 /// One connection.
 pub(super) struct Session {
     pub(super) door: Arc<Door>,
@@ -216,9 +219,12 @@ impl PgCatalog {
     /// Reads the static tables once for all connections.
     pub(super) fn new(catalog: &Catalog) -> Result<Self, DataFusionError> {
         let context = catalog.session(&Visibility::Platform)?;
+        // The library leaves a name as it is that begins and ends with a quote.
+        let quote_ident = context.udf(QUOTE_IDENT)?;
         setup_pg_catalog(&context, CATALOG, EmptyContextProvider).map_err(|error| *error)?;
         functions::all().into_iter().for_each(|function| context.register_udf(function));
         context.register_udf(typed::member(context.udf(typed::MEMBER)?));
+        context.register_udf(quote_ident.as_ref().clone());
         let template = context.state();
         Ok(Self { template, tables: Arc::new(PgCatalogStaticTables::try_new()?) })
     }

@@ -141,7 +141,9 @@ impl From<&DataFusionError> for Failure {
             }
             DataFusionError::ArrowError(arrow, _) => Self::new(of_arrow(arrow), arrow.to_string()),
             DataFusionError::Execution(reason) if reason.starts_with("time zone \"") => Self::new("22023", told()),
-            DataFusionError::Execution(reason) if reason.starts_with("timestamp out of range") => {
+            DataFusionError::Execution(reason)
+                if reason.starts_with("timestamp out of range") || reason.starts_with("interval out of range") =>
+            {
                 Self::new("22008", told())
             }
             DataFusionError::Execution(reason) if reason.starts_with("unrecognized configuration parameter") => {

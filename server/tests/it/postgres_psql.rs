@@ -135,6 +135,10 @@ async fn a_key_sees_its_tenant_and_the_platform_sees_all() {
     assert_eq!(house.rows("acme", &acme, around).await, "0\n");
     let plan = house.rows("acme", &acme, "explain select value from usage where tenant <> 'globex'").await;
     assert!(plan.contains("ViewScan: view=usage, tenant=[acme]"), "{plan}");
+    let told =
+        house.rows("acme", &acme, "explain (format json, costs off) select value from usage where value > 1").await;
+    let plan = &serde_json::from_str::<serde_json::Value>(&told).unwrap()[0]["Plan"];
+    assert!(plan["Node Type"].is_string() && plan["Plans"].is_array(), "{told}");
     house.serving.drain().await.unwrap();
 }
 

@@ -9,20 +9,13 @@ mod checked;
 mod divide;
 mod whole;
 
-use datafusion::common::config::ConfigOptions;
-use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use arrow::datatypes::DataType;
+use datafusion::common::tree_node::Transformed;
 use datafusion::common::{DFSchema, Result};
 use datafusion::logical_expr::expr::AggregateFunction;
-use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{
-    BinaryExpr, Cast, Expr, ExprSchemable, LogicalPlan, Operator, ScalarUDF, TryCast, cast,
-};
-use datafusion::optimizer::analyzer::AnalyzerRule;
+use datafusion::logical_expr::{BinaryExpr, Cast, Expr, ExprSchemable, Operator, ScalarUDF, TryCast, cast};
 
-use arrow::datatypes::DataType;
-
-use super::apart;
+use super::walk::Rule;
 
 const AVERAGE: &str = "avg";
 /// Digits behind the point of what an average is taken of; DataFusion's has four more, and so sixteen as a quotient
@@ -39,33 +32,12 @@ pub(super) fn functions() -> Vec<ScalarUDF> {
 #[derive(Debug)]
 pub(super) struct Arithmetic;
 
-impl AnalyzerRule for Arithmetic {
-    fn analyze(&self, plan: LogicalPlan, _: &ConfigOptions) -> Result<LogicalPlan> {
-        plan.transform_up_with_subqueries(rewrite).data()
-    }
+impl Rule for Arithmetic {
+    const NAME: &'static str = "arithmetic";
 
-    fn name(&self) -> &str {
-        "arithmetic"
+    fn part(part: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
+        Ok(changed(part, schema))
     }
-}
-
-fn rewrite(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
-    // Their expressions are constants that must stay so.
-    if matches!(plan, LogicalPlan::Limit(_) | LogicalPlan::Statement(_)) {
-        return Ok(Transformed::no(plan));
-    }
-    let schema = merge_schema(&plan.inputs());
-    let names = NamePreserver::new(&plan);
-    let changed = plan.map_expressions(|expression| {
-        let name = names.save(&expression);
-        let changed = expression.transform_up(|part| {
-            // A type is asked for at each level and found at the bottom: a long chain takes long.
-            apart::heed()?;
-            Ok(changed(part, &schema))
-        })?;
-        Ok(if changed.transformed { changed.update_data(|part| name.restore(part)) } else { changed })
-    })?;
-    if changed.transformed { changed.map_data(LogicalPlan::recompute_schema) } else { Ok(changed) }
 }
 
 /// A part of an expression; what has no type yet stays as it is.

@@ -10,6 +10,8 @@
 
 mod tokens;
 mod syntax;
+mod frame;
+mod pieces;
 mod growth;
 
 use datafusion::error::DataFusionError;

@@ -14,6 +14,12 @@ use datafusion::common::{Result, exec_err, plan_err};
 use super::defined::{Call, Definition};
 
 pub(super) const FORMAT: Definition = Definition::new("format", takes, |_| Ok(DataType::Utf8), run);
+pub(super) const QUOTE_IDENT: Definition = Definition::new(
+    "quote_ident",
+    takes_one,
+    |_| Ok(DataType::Utf8),
+    |call| Ok(each(call, |text| Some(identifier(text?)))),
+);
 pub(super) const QUOTE_LITERAL: Definition = Definition::new(
     "quote_literal",
     takes_one,

@@ -1,4 +1,4 @@
-//! `sign`, `width_bucket` and `div`, which DataFusion has not or has otherwise.
+//! `sign`, `mod` and `width_bucket`, which DataFusion has not or has otherwise.
 //!
 //! Decimals stay decimals, everything else is a float; whole numbers are floats to `sign`, as in PostgreSQL. Counting buckets of
 //! decimals is exact. Not here: rounding (DataFusion's), arithmetic ([`crate::catalog::arithmetic`]).
@@ -7,13 +7,18 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int32Array, make_comparator};
+use arrow::compute::kernels::numeric::rem;
 use arrow::compute::{SortOptions, cast};
 use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Decimal128Type, Float64Type, Int32Type};
 use datafusion::common::{Result, exec_err, plan_err};
+use datafusion::logical_expr::Operator;
+use datafusion::logical_expr::type_coercion::binary::BinaryTypeCoercer;
 
 use super::defined::{Call, Definition};
 
 pub(super) const SIGN: Definition = Definition::new("sign", takes_sign, gives_sign, sign);
+pub(super) const MOD: Definition =
+    Definition::new("mod", takes_mod, gives_mod, |call| Ok(rem(&call.columns[0], &call.columns[1])?));
 pub(super) const WIDTH_BUCKET: Definition =
     Definition::new("width_bucket", takes_bucket, |_| Ok(DataType::Int32), width_bucket);
 
@@ -38,10 +43,29 @@ fn sign(call: &Call<'_>) -> Result<ArrayRef> {
         let signs = column.as_primitive::<Decimal128Type>().unary::<_, Decimal128Type>(i128::signum);
         return Ok(Arc::new(signs.with_precision_and_scale(1, 0)?));
     }
-    // Zero of either sign gives 0, and NaN stays NaN.
-    let sign = |value: f64| if value == 0.0 || value.is_nan() { value.abs() } else { value.signum() };
+    // Zero of either sign gives 0, and so does NaN, which is neither above nor below it.
+    let sign = |value: f64| if value == 0.0 || value.is_nan() { 0.0 } else { value.signum() };
     let signs: Float64Array = column.as_primitive::<Float64Type>().unary(sign);
     Ok(Arc::new(signs))
+}
+
+/// What is left of numbers that are exact; PostgreSQL has no `mod` of floats.
+fn takes_mod(arguments: &[DataType]) -> Result<Vec<DataType>> {
+    let is_exact = |of: &DataType| of.is_integer() || of.is_decimal() || of.is_null();
+    match arguments {
+        [of, by] if is_exact(of) && is_exact(by) => {
+            let (of, by) = BinaryTypeCoercer::new(of, &Operator::Modulo, by).get_input_types()?;
+            Ok(vec![of, by])
+        }
+        _ => plan_err!("mod takes two whole numbers or decimals"),
+    }
+}
+
+fn gives_mod(arguments: &[DataType]) -> Result<DataType> {
+    match arguments {
+        [of, by] => BinaryTypeCoercer::new(of, &Operator::Modulo, by).get_result_type(),
+        _ => plan_err!("mod takes two numbers"),
+    }
 }
 
 fn takes_bucket(arguments: &[DataType]) -> Result<Vec<DataType>> {

@@ -6,13 +6,13 @@
 
 use datafusion::common::{Result, not_impl_err, plan_err};
 use datafusion::sql::sqlparser::ast::{
-    Expr, FunctionArg, FunctionArgExpr, Ident, ObjectName, Query, SelectItem, SetExpr, Statement, TableAlias,
-    TableAliasColumnDef, TableFactor, TableWithJoins, UnaryOperator, Value,
+    Expr, Ident, ObjectName, Query, SelectItem, SetExpr, Statement, TableAlias, TableAliasColumnDef, TableFactor,
+    TableWithJoins, UnaryOperator, Value,
 };
 use datafusion::sql::sqlparser::dialect::GenericDialect;
 use datafusion::sql::sqlparser::parser::Parser;
 
-use super::syntax::text;
+use super::syntax::{plain, text};
 use super::{regular, series};
 use crate::catalog::dialect::call;
 
@@ -167,13 +167,6 @@ fn is_number(expression: &Expr) -> bool {
         Expr::Value(value) => matches!(&value.value, Value::Number(digits, _) if !digits.contains(['.', 'e', 'E'])),
         Expr::UnaryOp { op: UnaryOperator::Minus, expr } | Expr::Nested(expr) => is_number(expr),
         _ => false,
-    }
-}
-
-fn plain(argument: &FunctionArg) -> Option<&Expr> {
-    match argument {
-        FunctionArg::Unnamed(FunctionArgExpr::Expr(expression)) => Some(expression),
-        _ => None,
     }
 }
 

@@ -3,7 +3,7 @@
 //! Columns have been named by then ([`crate::catalog::names`]), so an answer is called by what was written. Not here: what
 //! gives rows ([`super::rows`]), and functions that are computed.
 
-use datafusion::common::{Result, plan_err};
+use datafusion::common::{Result, not_impl_err, plan_err};
 use datafusion::sql::sqlparser::ast::{
     CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, ObjectName,
     TimezoneInfo, Value,
@@ -66,6 +66,9 @@ pub(in crate::catalog) fn rewritten(function: &Function, name: &str, session: &s
         }
         ("to_timestamp", [seconds]) => utc(call(formats::EPOCH.name, vec![(*seconds).clone()])),
         ("gen_random_uuid", []) => call(clock::UUID.name, vec![call("uuid", Vec::new())]),
+        ("pg_typeof", [Expr::Cast { data_type: DataType::Varchar(_) | DataType::Char(_), .. }]) => {
+            return not_impl_err!("pg_typeof of a text of a length, which is a text here");
+        }
         ("age", [of]) => {
             let today = cast(call("current_date", Vec::new()), DataType::Timestamp(None, TimezoneInfo::None));
             call("age", vec![today, (*of).clone()])
@@ -125,7 +128,8 @@ fn interval(arguments: &[FunctionArg]) -> Result<Expr> {
     Ok(call(make::INTERVAL.name, parts.into()))
 }
 
-fn plain(argument: &FunctionArg) -> Option<&Expr> {
+/// An argument without a name.
+pub(super) fn plain(argument: &FunctionArg) -> Option<&Expr> {
     match argument {
         FunctionArg::Unnamed(FunctionArgExpr::Expr(expression)) => Some(expression),
         _ => None,

@@ -24,6 +24,8 @@ const FORMATTED: u64 = 16;
 const WRITTEN: u64 = 40;
 /// What an entry of a list that counts takes.
 const COUNTED: u64 = 16;
+/// What stands around and between members of JSON: a comma, blanks, quotes, `null`.
+const MARKS: u64 = 8;
 const NS_PER_DAY: i128 = 86_400_000_000_000;
 /// A month has at least so many.
 const DAYS_PER_MONTH: i128 = 28;
@@ -119,7 +121,19 @@ pub(super) fn most(name: &str, args: &[ColumnarValue], rows: usize) -> Most {
             let groups = Signs::of(args.get(1), '(');
             most(&|row| size(0, row).saturating_add(1).saturating_mul(groups.at(row) + 1).saturating_mul(2 * LINEAR))
         }
-        // The one form of JSON has blanks, and numbers without powers of ten.
+        // What is JSON already gets commas, blanks and brackets.
+        "json_build_object" | "json_build_array" | "_json_row" | "_json_member" | "_json_row_element" => {
+            let blanks = MARKS.saturating_mul(args.len() as u64 + 1);
+            most(&|row| sum(row).saturating_add(blanks))
+        }
+        "_json_list" | "_json_members" => {
+            let entries = args.first().map_or(Sizes::Same(0), entries);
+            most(&|row| size(0, row).saturating_add(MARKS.saturating_mul(entries.at(row).saturating_add(1))))
+        }
+        // The one form of JSON has blanks, and numbers without powers of ten; texts have their signs written out.
+        "to_json" | "to_jsonb" | "array_to_json" | "jsonb_build_object" | "jsonb_build_array" => {
+            most(&|row| sum(row).saturating_mul(2 * LINEAR))
+        }
         name if name.starts_with("_json") => most(&|row| sum(row).saturating_mul(2 * LINEAR)),
         "to_char" => most(&|row| sum(row).saturating_mul(FORMATTED)),
         "array_resize" => {
@@ -323,6 +337,8 @@ mod tests {
         check("regexp_replace", &[text("aaaa"), text("(a)"), text("\\1\\1"), text("g")], 4 + 20 + 8);
         check("concat", &[texts(&["a", "bcd"]), text("xy")], 5);
         check("concat_ws", &[text("--"), text("a"), text("b"), text("c")], 2 + 3 + 4);
+        check("json_build_array", &[texts(&["a", "bcd"]), text("xy")], 5 + 24);
+        check("_json_of", &[texts(&["a", "bcd"])], 24);
         check(join::NAME, &[texts(&["a", "bcd"]), texts(&["xy", "z"])], 4);
         check("range", &[number(0), number(1000)], 8008);
         check("range", &[number(0), number(-1000), number(-10)], 808);

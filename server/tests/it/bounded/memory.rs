@@ -20,7 +20,7 @@ const BESIDE_MB: f64 = 128.0;
 const KEPT: Duration = Duration::from_millis(200);
 
 /// Statements that make more than there is room for.
-const HOSTILE: [&str; 38] = [
+const HOSTILE: [&str; 41] = [
     "SELECT length(repeat('x', 1000000000))",
     "SELECT length(repeat('x', 2147483647))",
     "SELECT length(repeat('x', 9223372036854775807))",
@@ -44,6 +44,10 @@ const HOSTILE: [&str; 38] = [
     "SELECT cardinality(array_agg(value)) FROM generate_series(1, 1000000000) AS value",
     "SELECT cardinality(array_agg(repeat('x', 1000000))) FROM generate_series(1, 100000) AS value",
     "SELECT length(string_agg(repeat('x', 1000000), ',')) FROM generate_series(1, 100000) AS value",
+    "SELECT length(json_agg(repeat('x', 1000000))::text) FROM generate_series(1, 100000) AS value",
+    "SELECT value % 10 AS g, length(jsonb_object_agg(value, repeat('x', 100000))::text) \
+     FROM generate_series(1, 100000) AS value GROUP BY g",
+    "SELECT length(json_build_array(repeat('x', 10000000), repeat(chr(1), 10000000))::text)",
     "SELECT repeat('x', 10000) || value FROM generate_series(1, 1000000) AS value ORDER BY 1 DESC LIMIT 1 OFFSET 999998",
     "SELECT max(length(a || b || c)) FROM (SELECT repeat(value::text, 1000000) AS a, repeat(value::text, 1000001) AS b, \
      repeat(value::text, 1000002) AS c FROM generate_series(1, 10000000) AS value)",

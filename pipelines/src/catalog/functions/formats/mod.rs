@@ -1,4 +1,4 @@
-//! `to_char`, `to_date` and `to_timestamp`: times, intervals and numbers as texts and texts as times, by patterns of PostgreSQL.
+//! `to_char`, `to_date`, `to_timestamp` and `to_number`: times, intervals and numbers as texts and back, by patterns of PostgreSQL.
 //!
 //! Instants are those of the session's zone, dates its midnights. A pattern is taken apart once for the rows that share it, and
 //! need not be constant. DataFusion's function of that name takes other patterns and is `date_format` here.
@@ -10,6 +10,8 @@ mod writer;
 mod numbers;
 mod found;
 mod read;
+mod figures;
+mod to_number;
 
 use std::sync::Arc;
 
@@ -30,6 +32,8 @@ use numbers::Number;
 use pattern::Part;
 use shape::Shape;
 use times::Time;
+
+pub(super) use to_number::function as to_number;
 
 pub(super) const TO_CHAR: Definition = Definition::new("to_char", takes, |_| Ok(DataType::Utf8), run).stable();
 

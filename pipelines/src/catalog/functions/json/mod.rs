@@ -1,25 +1,38 @@
 //! What is asked of JSON texts: paths, keys, whether one is in another, how many elements there are and which.
 //!
-//! Those of `json` keep what is written, those of `jsonb` its one form. A text that is no JSON is an error. Not here: `->` and
-//! `->>` ([`crate::catalog::json_get`]), the operators' syntax (`server::postgres::dialect`).
+//! Those of `json` keep what is written, those of `jsonb` its one form. A text that is no JSON is an error. Values become JSON in
+//! [`encode`], objects and arrays are built in [`build`]. Not here: `->` and `->>` ([`crate::catalog::json_get`]), the operators'
+//! syntax (`server::postgres::dialect`).
 
 mod value;
 mod rules;
+mod encode;
+mod build;
+mod arguments;
+mod syntax;
 
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int32Array, ListBuilder, StringArray, StringBuilder};
 use arrow::datatypes::DataType;
 use datafusion::common::{Result, exec_err, plan_err};
+use datafusion::logical_expr::Expr;
 use serde_json::value::RawValue;
 
 use super::defined::{Call, Definition};
 use super::marks::Mark;
 use value::{Json, Members, checked, read};
 
+pub(in crate::catalog) use arguments::Arguments;
 pub(in crate::catalog) use rules::Contains;
+pub(in crate::catalog) use syntax::{Tables, rewritten};
 
-pub(in crate::catalog::functions) const ALL: [Definition; 20] = [
+/// All of them.
+pub(in crate::catalog::functions) fn all() -> impl Iterator<Item = Definition> {
+    ASKED.into_iter().chain(AS_TEXT).chain(encode::ALL).chain(build::ALL)
+}
+
+const ASKED: [Definition; 20] = [
     Definition::new("json_array_length", one, |_| Ok(DataType::Int32), length),
     Definition::new("jsonb_array_length", one, |_| Ok(DataType::Int32), length),
     Definition::new("json_typeof", one, |_| Ok(DataType::Utf8), kind),
@@ -44,7 +57,7 @@ pub(in crate::catalog::functions) const ALL: [Definition; 20] = [
         .marked(Mark::Jsonb),
 ];
 /// Those of members as texts.
-pub(in crate::catalog::functions) const AS_TEXT: [Definition; 2] = [
+const AS_TEXT: [Definition; 2] = [
     Definition::new("_json_values_text", one, list, |call| lists(call, |text| values(text, false, true))),
     Definition::new("_jsonb_values_text", one, list, |call| lists(call, |text| values(text, true, true))),
 ];
@@ -291,6 +304,11 @@ fn names(text: &str, is_binary: bool) -> Result<Vec<Option<String>>> {
 
 fn values(text: &str, is_binary: bool, as_text: bool) -> Result<Vec<Option<String>>> {
     members(text, is_binary, |(_, value)| given(value, as_text))
+}
+
+/// `text`, which is JSON, as such.
+pub(in crate::catalog) fn known_json(text: Expr) -> Expr {
+    encode::READ.function().call(vec![text])
 }
 
 /// A JSON text in the one form of `jsonb`.

@@ -184,3 +184,13 @@ SELECT pg_typeof(sum(value)), pg_typeof(count(*)), pg_typeof(avg(revision)) FROM
 SELECT pg_typeof(1 + 1.5)
 SELECT pg_typeof(1::bigint + 1)
 SELECT pg_typeof(NULL)
+SELECT pg_typeof(true), pg_typeof(1::smallint), pg_typeof(1::int), pg_typeof(1::bigint), pg_typeof(1::float4), pg_typeof(1::float8)
+SELECT pg_typeof('x'), pg_typeof(current_date), pg_typeof(now()::timestamp), pg_typeof(interval '1 day'), pg_typeof(now() - now())
+SELECT pg_typeof('{}'::json), pg_typeof('{}'::jsonb -> 'a'), pg_typeof(gen_random_uuid()), pg_typeof('\x'::bytea), pg_typeof(localtime)
+SELECT pg_typeof(ARRAY['a']), pg_typeof(ARRAY[1.5]), pg_typeof(ARRAY[now()]), pg_typeof(ARRAY[1::bigint])
+SELECT pg_typeof(1 + 1), pg_typeof(ARRAY[1])
+SELECT pg_typeof('a'::varchar(3))
+SELECT pg_typeof(revision), pg_typeof(time), pg_typeof(tenant), pg_typeof(late) FROM events LIMIT 1
+SELECT DISTINCT pg_typeof(value) FROM usage
+SELECT pg_typeof(json_agg(1)), pg_typeof(jsonb_build_array()), pg_typeof(to_json(1))
+SELECT pg_typeof(1, 2)

@@ -35,3 +35,8 @@ SELECT substring('foobar' FROM 2 FOR 3)
 SELECT substring('foobar' FROM '(')
 SELECT substring(id FROM '[0-9]+')::int AS n, count(*) FROM events GROUP BY 1 ORDER BY 1 LIMIT 3
 SELECT substring(subject FROM '^[a-z]+') AS head, count(*) FROM events GROUP BY 1 ORDER BY 1
+EXPLAIN (FORMAT yaml) SELECT 1
+EXPLAIN (FORMAT nothing) SELECT 1
+EXPLAIN (NOTHING) SELECT 1
+EXPLAIN (ANALYZE, FORMAT JSON) SELECT 1
+EXPLAIN (FORMAT JSON) SELECT nothing

@@ -66,3 +66,10 @@ SELECT mode() WITHIN GROUP (ORDER BY x DESC) FROM (VALUES ('b'), ('a'), ('b'), (
 SELECT mode() WITHIN GROUP (ORDER BY x) FROM (VALUES (NULL), (NULL), ('a')) AS t(x)
 SELECT mode() WITHIN GROUP (ORDER BY x) FROM (VALUES ('a')) AS t(x) WHERE false
 SELECT tenant, mode() WITHIN GROUP (ORDER BY data::json ->> 'model') AS model FROM events GROUP BY tenant ORDER BY tenant
+SELECT mod(7, 3), mod(-7, 3), mod(7.50, 2.1), mod(NULL, 3), mod(7::bigint, 3), mod(7::smallint, 2::smallint)
+SELECT mod(7, 0)
+SELECT mod(7.5, 0)
+SELECT mod(7.5::float8, 2)
+SELECT mod((-9223372036854775808)::bigint, -1::bigint)
+SELECT mod(revision, 7) AS rest, count(*) FROM events GROUP BY mod(revision, 7) ORDER BY rest
+SELECT sign('-Infinity'::float8), sign(-0.0::float8)

@@ -97,3 +97,21 @@ SELECT to_char(revision, 'FM0000') FROM events ORDER BY revision LIMIT 3
 SELECT to_char(max(time) - min(time), 'DD "days" HH24:MI') FROM events
 SELECT to_char(time::date, 'Q') AS q, count(*) FROM events GROUP BY 1 ORDER BY 1
 SELECT tenant || to_char(created_at, ' (YYYY)') FROM tenants ORDER BY tenant
+SELECT to_number('12,454.8-', '99G999D9S'), to_number('$1,234.56', 'L9,999.99'), to_number('-34,338,492', '99G999G999')
+SELECT to_number('12.345', '99.9'), to_number('12.345', '99D999'), to_number('1234', '99'), to_number('0012', '9999')
+SELECT to_number('12', '99.99'), to_number('12.5', '99.99'), to_number('12.567', '99.99'), to_number('.5', '.9'), to_number('5.', '9.9')
+SELECT to_number('<12>', '99PR'), to_number('12-', '99MI'), to_number('+12', 'SG99'), to_number(' 12', '99'), to_number('42nd', '99th')
+SELECT to_number('1 2', '9 9'), to_number('12 34', '9999'), to_number('x12', '"x"99'), to_number('5 %', '9 "%"'), to_number('é12', 'x99')
+SELECT to_number('1,234', 'FM9,999'), to_number('34,50', '999,99'), to_number('123,000', '999G'), to_number('-0', '9')
+SELECT to_number('5 4 4 4 4 8 . 7 8', '9 9 9 9 9 9 . 9 9'), to_number('.-01', '99.99S'), to_number(' . 0 1-', ' 9 9 . 9 9 S')
+SELECT to_number('-34,338,492.654,878', '99G999G999D999G999'), to_number('5.01-', 'FM9.999999S')
+SELECT to_number('', '99')
+SELECT to_number('1234', '99.99')
+SELECT to_number('.', '9.9')
+SELECT to_number('1.5e3', '9.9EEEE')
+SELECT to_number('XII', 'RN')
+SELECT to_number('12.5', '99V9')
+SELECT to_number(NULL, '9'), to_number('1', NULL), to_number('1', '')
+SELECT to_number(1, '9')
+SELECT sum(to_number(substring(id FROM 3), '999')) FROM events
+SELECT to_number(id, '"e-"999'), id FROM events ORDER BY revision LIMIT 3

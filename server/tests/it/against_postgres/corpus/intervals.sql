@@ -131,3 +131,25 @@ SELECT extract(epoch FROM timestamp '2026-03-05 12:00:00.25' - timestamp '2026-0
 SELECT extract(epoch FROM max(time) - min(time)) FROM events
 SELECT extract(day FROM max(time) - min(time)), extract(hour FROM max(time) - min(time)) FROM events
 SELECT max(extract(epoch FROM admitted_at - time)) > 0 FROM events
+SELECT interval '1 day 2 hours' * 2, 2 * interval '1 month', interval '1 month 1 day' * 1.5, interval '-1 month 3 days' * 1.5
+SELECT interval '1 mon' * 1.1, interval '10 days' * 0.33, interval '1 year' / 7, interval '1 day' / 7
+SELECT interval '1 second' * 0.0000015, interval '1 second' / 3, interval '1 microsecond' * 0.5, interval '1 microsecond' * 1.5
+SELECT interval '1 day' * 1::numeric, interval '1 day' * 1::float4, interval '1 day' * NULL::int, NULL::interval * 2
+SELECT interval '1 month' * 'NaN'::float8
+SELECT interval '1 month' * 1e300
+SELECT interval '100000000 years' * 100
+SELECT interval '1 month' / 0
+SELECT interval '1 day' * interval '1 day'
+SELECT 2 / interval '1 day'
+SELECT interval '1 day' * true
+SELECT (timestamp '2026-01-03' - timestamp '2026-01-01') * 2, (timestamp '2026-01-03' - timestamp '2026-01-01') / 2
+SELECT (interval '1 day' + interval '1 hour') * 2, interval '1 day' * 2 + interval '1 hour', -interval '1 day' * 2
+SELECT n * interval '1 hour' FROM generate_series(1, 3) AS n ORDER BY 1
+SELECT time + n * interval '1 day' FROM events, (VALUES (1), (2)) AS t(n) ORDER BY revision, n LIMIT 4
+SELECT tenant, (max(time) - min(time)) / count(*) AS pace FROM events GROUP BY tenant ORDER BY tenant
+SELECT sum(value * extract(epoch FROM interval '1 hour' * 2)) FROM usage_total
+SELECT justify_hours(interval '27 hours'), justify_days(interval '35 days'), justify_interval(interval '1 mon -1 hour')
+SELECT justify_hours(interval '-27 hours'), justify_hours(interval '1 day -3 hours'), justify_days(interval '1 mon -35 days')
+SELECT justify_interval(interval '35 days 49 hours'), justify_interval(interval '-1 mon 1 hour'), justify_interval(interval '0')
+SELECT justify_hours(NULL), justify_hours(timestamp '2026-01-03' - timestamp '2026-01-01 05:00'), justify_hours('27 hours')
+SELECT justify_days(1)

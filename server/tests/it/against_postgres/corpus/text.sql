@@ -166,3 +166,5 @@ SELECT trim('  x ')::text
 SELECT regexp_split_to_array('a1b2c', '[0-9]')
 SELECT parse_ident('a.b')
 SELECT string_agg(DISTINCT type, '|' ORDER BY type) FROM events
+SELECT quote_ident('a'), quote_ident('A b'), quote_ident('select'), quote_ident('a"b'), quote_ident('"a"'), quote_ident(''), quote_ident(NULL)
+SELECT quote_literal(1), quote_literal(1.50), quote_literal(true), quote_literal(date '2026-01-01'), quote_literal('a''b\c'), quote_nullable(NULL)

@@ -107,3 +107,4 @@ SELECT timeofday() IS NOT NULL
 SELECT greatest(time, timestamptz '2026-11-01 00:00+00') FROM events ORDER BY revision LIMIT 2
 SELECT x::date FROM (VALUES ('2026-03-01'), ('2026-12-31')) AS t(x) ORDER BY 1
 SELECT d, d + 7 FROM (VALUES (date '2026-03-01'), (date '2026-02-22')) AS t(d) ORDER BY d
+SELECT tenant, date_trunc('day', max(time) FILTER (WHERE false)), date_trunc('minute', min(time) FILTER (WHERE late)) FROM events GROUP BY tenant ORDER BY tenant

@@ -53,6 +53,8 @@ fn aggregates(kind: Kind) -> &'static [&'static str] {
             "string_agg({x=text}, ',' ORDER BY {x})",
             "string_agg(DISTINCT ({x=text})::text, '|' ORDER BY ({x})::text)",
             "array_to_string(array_agg(({x=text})::text ORDER BY {x} DESC), ';')",
+            "json_agg(({x=text})::text ORDER BY {x})::text",
+            "jsonb_agg(({x=int})::int ORDER BY {x} DESC)::text",
         ],
         Kind::Date => &["min({date})", "max({date})"],
         Kind::Stamp => &["min({stamp})", "max({stamp})"],

@@ -10,11 +10,8 @@
 //! - decimals are not cast to text (digits behind the point), floats are not rounded (half to even);
 //! - a date has no interval added (it stays a date), parts of intervals are not taken;
 //! - `concat` gets texts and whole numbers; arrays are neither cast to text nor asked for the length of a dimension;
-//! - what is truncated is never null: DataFusion takes a null's bits for a number, which overflows where builds look
-//!   for that;
 //! - a list of constants is not compared with a constant decimal, on which DataFusion panics if the list has a call;
-//! - the length of an array is cast to int: what is made of it is a decimal beside another number in a `UNION`;
-//! - `quote_ident` quotes nothing yet.
+//! - the length of an array is cast to int: what is made of it is a decimal beside another number in a `UNION`.
 
 use super::kind::Kind;
 
@@ -201,7 +198,7 @@ const BIG: &[&str] = &[
     "floor({decimal})::bigint",
     "round({decimal})::bigint",
     "{decimal}::bigint",
-    "extract(epoch FROM date_trunc('second', coalesce({instant}, timestamptz '2026-01-01 00:00:00+00')))::bigint",
+    "extract(epoch FROM date_trunc('second', {instant}))::bigint",
     "length({text})::bigint",
     "('4' || {n})::bigint",
 ];
@@ -308,7 +305,12 @@ const TEXT: &[&str] = &[
     "regexp_replace({text}, {regex}, '[\\1]', 'g')",
     "substring({text} FROM {regex})",
     "format('%s/%s', {text}, {int})",
+    "quote_ident({text})",
     "quote_literal({text})",
+    "to_json(({text})::text)::text",
+    "json_build_array({int}, {text}, {flag}, {date})::text",
+    "jsonb_build_object('a', {text}, 'b', {int}, 'c', {stamp})::text",
+    "to_json({instant})::text",
     "to_hex(abs({int}))",
     "to_char({stamp}, {time_pattern})",
     "to_char({instant}, {time_pattern})",
@@ -335,7 +337,7 @@ const DATE: &[&str] = &[
     "{instant}::date",
     "({date} + {n})",
     "({date} - {int} % 100)",
-    "date_trunc('{unit}', coalesce({stamp}, timestamp '2026-01-01'))::date",
+    "date_trunc('{unit}', {stamp})::date",
     "make_date(2026, {n}, {n})",
     "to_date(to_char({date}, 'YYYYMMDD'), 'YYYYMMDD')",
     "({date}::text)::date",
@@ -347,7 +349,7 @@ const STAMP: &[&str] = &[
     "{date}::timestamp",
     "({stamp} + {span_word})",
     "({stamp} - {span_word})",
-    "date_trunc('{unit}', coalesce({stamp}, timestamp '2026-01-01'))",
+    "date_trunc('{unit}', {stamp})",
     "make_timestamp(2026, {n}, {n}, {n}, {n}, 1.5)",
     "({stamp}::text)::timestamp",
     "date_bin({step}, {stamp}, timestamp '2026-01-01')",
@@ -358,8 +360,8 @@ const INSTANT: &[&str] = &[
     "({stamp} AT TIME ZONE {zone})",
     "({instant} + {span_word})",
     "({instant} - {span_word})",
-    "date_trunc('{unit}', coalesce({instant}, timestamptz '2026-01-01 00:00:00+00'))",
-    "date_trunc('{unit}', coalesce({instant}, timestamptz '2026-01-01 00:00:00+00'), {zone})",
+    "date_trunc('{unit}', {instant})",
+    "date_trunc('{unit}', {instant}, {zone})",
     "{stamp}::timestamptz",
     "{date}::timestamptz",
     "({instant}::text)::timestamptz",
@@ -375,6 +377,11 @@ const SPAN: &[&str] = &[
     "(- {span})",
     "age({stamp}, {stamp})",
     "make_interval(days => {int} % 50)",
-    "justify_hours({span_word})",
+    "justify_hours({span})",
+    "justify_days({span_word})",
+    "justify_interval({span})",
     "({int} * interval '1 hour')",
+    "({span} * {n})",
+    "({span} / {n})",
+    "({span_word} * 0.3)",
 ];
