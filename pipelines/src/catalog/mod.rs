@@ -32,6 +32,7 @@ pub mod zone;
 mod arithmetic;
 mod wholes;
 mod spans;
+mod truths;
 mod differences;
 mod memberships;
 mod instants;

@@ -1,4 +1,5 @@
-//! What makes SQL mean here what it means in Postgres: options, rules of the analyzer and the functions that they call.
+//! What makes SQL mean here what it means in Postgres: options, planners of operators, rules of the analyzer and the functions
+//! that they call.
 //!
 //! In one place, so that sessions and what is kept current compute alike (I3). Not here: syntax ([`super::dialect`]).
 
@@ -6,6 +7,7 @@ use std::sync::Arc;
 
 use datafusion::common::config::ConfigOptions;
 use datafusion::logical_expr::ScalarUDF;
+use datafusion::logical_expr::planner::ExprPlanner;
 use datafusion::optimizer::analyzer::AnalyzerRule;
 use datafusion::optimizer::analyzer::resolve_grouping_function::ResolveGroupingFunction;
 use datafusion::optimizer::analyzer::type_coercion::TypeCoercion;
@@ -19,6 +21,7 @@ use super::signs::Signs;
 use super::spans::Spans;
 use super::text_times::TextTimes;
 use super::totals::Totals;
+use super::truths::Truths;
 use super::wholes::Wholes;
 use super::{arithmetic, casts, differences, functions, spans, text_times, written, zone};
 
@@ -31,6 +34,11 @@ impl Semantics {
         // A literal with a point is a decimal.
         options.sql_parser.parse_float_as_decimal = true;
         options.execution.time_zone = Some(zone::UTC.to_owned());
+    }
+
+    /// What operators become whose types DataFusion does not know; its own planners come after these.
+    pub(crate) fn planners() -> Vec<Arc<dyn ExprPlanner>> {
+        vec![Arc::new(Truths)]
     }
 
     /// DataFusion's rules with ours among them.

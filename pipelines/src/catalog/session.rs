@@ -45,6 +45,7 @@ pub(super) fn template(source: &Arc<dyn Source>, options: &CatalogOptions, share
     let state = SessionStateBuilder::new()
         .with_config(config)
         .with_runtime_env(runtime(options))
+        .with_expr_planners(Semantics::planners())
         .with_default_features()
         // Nothing that reads or writes files: `CREATE EXTERNAL TABLE` and `COPY` find no format even if a door forgot to
         // verify.
