@@ -6,8 +6,8 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    ArrayElemTypeDef, BinaryOperator, CastKind, DataType, Expr, FunctionArg, FunctionArguments, Ident, ObjectName,
-    Query, Select, SelectItem, SetExpr, Statement, TableFactor, TimezoneInfo, Value, VisitMut, VisitorMut,
+    ArrayElemTypeDef, BinaryOperator, CastKind, DataType, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident,
+    ObjectName, Query, Select, SelectItem, SetExpr, Statement, TableFactor, TimezoneInfo, Value, VisitMut, VisitorMut,
     visit_expressions_mut,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
@@ -253,6 +253,18 @@ pub(super) fn call(name: &str, arguments: Vec<FunctionArg>) -> Option<Expr> {
     let FunctionArguments::List(list) = &mut function.args else { return None };
     list.args = arguments;
     Some(Expr::Function(function))
+}
+
+/// The name of the function that `expression` calls with one argument, and that.
+pub(super) fn called(expression: &Expr) -> Option<(&str, &Expr)> {
+    let Expr::Function(function) = expression else { return None };
+    let FunctionArguments::List(list) = &function.args else { return None };
+    match (function.name.0.as_slice(), list.args.as_slice()) {
+        ([name], [FunctionArg::Unnamed(FunctionArgExpr::Expr(argument))]) => {
+            Some((name.as_ident()?.value.as_str(), argument))
+        }
+        _ => None,
+    }
 }
 
 pub(super) fn one_query(sql: &str) -> Option<Query> {

@@ -32,6 +32,7 @@ mod cursors;
 mod copy;
 mod texts;
 mod typed;
+mod told;
 mod results;
 mod bounds;
 mod cancel;
