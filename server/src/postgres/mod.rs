@@ -21,6 +21,7 @@ mod statements;
 mod dialect;
 mod forms;
 mod introspection;
+mod types_asked;
 mod reading;
 mod views;
 mod settings;
@@ -42,6 +43,7 @@ mod comments;
 mod kinds;
 mod kept;
 mod sizes;
+mod privileges;
 mod scram;
 
 use std::net::SocketAddr;
