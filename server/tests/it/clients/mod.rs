@@ -19,6 +19,7 @@ mod pgx;
 mod jdbc;
 mod odbc;
 mod grafana;
+mod asked;
 mod parquet;
 mod flight;
 mod schemathesis;
