@@ -9,7 +9,7 @@ use arrow::datatypes::{DataType, Field};
 use datafusion::common::Result;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::logical_expr::utils::merge_schema;
-use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, cast};
 
 /// The function behind `= ANY`.
 const SEARCH: &str = "array_has";
@@ -30,10 +30,18 @@ pub(super) fn typed(plan: LogicalPlan) -> Result<LogicalPlan> {
                     }
                     _ => None,
                 };
-                let (Some(element), Some(Expr::Placeholder(array))) = (element, call.args.first_mut()) else {
+                let (Some(element), Some(searched)) = (element, call.args.first_mut()) else {
                     return Ok(Transformed::no(Expr::ScalarFunction(call)));
                 };
-                array.field = Some(Arc::new(Field::new("", DataType::new_list(element, true), true)));
+                // Doors read times as texts.
+                let is_time = element.is_temporal();
+                let wanted = DataType::new_list(element, true);
+                if let Expr::Placeholder(array) = searched {
+                    array.field = Some(Arc::new(Field::new("", wanted.clone(), true)));
+                }
+                if is_time {
+                    *searched = cast(searched.clone(), wanted);
+                }
                 Ok(Transformed::yes(Expr::ScalarFunction(call)))
             })
         })
@@ -50,7 +58,10 @@ fn element(of: &DataType) -> Option<DataType> {
         | DataType::Int32
         | DataType::Int64
         | DataType::Float32
-        | DataType::Float64 => Some(of.clone()),
+        | DataType::Float64
+        | DataType::Decimal128(..)
+        | DataType::Date32
+        | DataType::Timestamp(..) => Some(of.clone()),
         _ => None,
     }
 }

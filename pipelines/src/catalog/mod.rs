@@ -34,6 +34,7 @@ mod arithmetic;
 mod wholes;
 mod spans;
 mod products;
+mod truths;
 mod differences;
 mod memberships;
 mod instants;

@@ -22,6 +22,7 @@ use super::signs::Signs;
 use super::spans::Spans;
 use super::text_times::TextTimes;
 use super::totals::Totals;
+use super::truths::Truths;
 use super::walk::Walk;
 use super::wholes::Wholes;
 use super::{arithmetic, casts, differences, functions, spans, text_times, written, zone};
@@ -39,7 +40,7 @@ impl Semantics {
 
     /// What operators become whose types DataFusion does not know; its own planners come after these.
     pub(crate) fn planners() -> Vec<Arc<dyn ExprPlanner>> {
-        vec![Arc::new(Products)]
+        vec![Arc::new(Products), Arc::new(Truths)]
     }
 
     /// DataFusion's rules with ours among them.

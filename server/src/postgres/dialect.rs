@@ -6,8 +6,8 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    ArrayElemTypeDef, BinaryOperator, CastKind, DataType, Expr, FunctionArg, FunctionArguments, Ident, ObjectName,
-    Query, Select, SelectItem, SetExpr, Statement, TableFactor, TimezoneInfo, Value, VisitMut, VisitorMut,
+    ArrayElemTypeDef, BinaryOperator, CastKind, DataType, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident,
+    ObjectName, Query, Select, SelectItem, SetExpr, Statement, TableFactor, TimezoneInfo, Value, VisitMut, VisitorMut,
     visit_expressions_mut,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
@@ -19,7 +19,7 @@ use pipelines::catalog::{TooComplex, bounds};
 
 use super::introspection::{self, Scope, argument};
 use super::typed::{self, TextType};
-use super::{comments, forms, parameters, settings, sqlstate};
+use super::{comments, forms, parameters, settings, sqlstate, types_asked};
 
 /// Digits of a second that Postgres keeps.
 const MICROSECONDS: Option<u64> = Some(6);
@@ -107,6 +107,7 @@ impl VisitorMut for Subqueries {
 }
 
 fn rewritten(mut statement: Statement) -> Statement {
+    types_asked::answered(&mut statement);
     forms::rewrite(&mut statement);
     comments::replace_functions(&mut statement);
     let scope = Scope::of(&statement.to_string());
@@ -142,8 +143,11 @@ impl VisitorMut for Rewrite {
 
 fn rewrite(expression: &mut Expr) {
     match expression {
-        // JSON and UUIDs are checked texts. The inner cast gives a parameter its type.
+        // JSON and UUIDs are checked texts. The inner cast gives a parameter its type. Names are texts.
         Expr::Cast { kind, data_type, .. } => {
+            if data_type.to_string().eq_ignore_ascii_case("name") {
+                *data_type = DataType::Text;
+            }
             let Some(wanted) = texts_of(data_type) else { return };
             if matches!(kind, CastKind::Cast | CastKind::DoubleColon)
                 && let Some(checked) = wanted.and_then(|kind| call(kind.function(), vec![argument(expression.clone())]))
@@ -255,6 +259,18 @@ pub(super) fn call(name: &str, arguments: Vec<FunctionArg>) -> Option<Expr> {
     Some(Expr::Function(function))
 }
 
+/// The name of the function that `expression` calls with one argument, and that.
+pub(super) fn called(expression: &Expr) -> Option<(&str, &Expr)> {
+    let Expr::Function(function) = expression else { return None };
+    let FunctionArguments::List(list) = &function.args else { return None };
+    match (function.name.0.as_slice(), list.args.as_slice()) {
+        ([name], [FunctionArg::Unnamed(FunctionArgExpr::Expr(argument))]) => {
+            Some((name.as_ident()?.value.as_str(), argument))
+        }
+        _ => None,
+    }
+}
+
 pub(super) fn one_query(sql: &str) -> Option<Query> {
     match Parser::parse_sql(&PostgreSqlDialect {}, sql).ok()?.pop()? {
         Statement::Query(query) => Some(*query),
@@ -264,11 +280,15 @@ pub(super) fn one_query(sql: &str) -> Option<Query> {
 
 /// `SHOW` of what never changes, as a query; the library does the rest.
 fn shown(variable: &[Ident]) -> Option<Statement> {
-    let [name] = variable else { return None };
-    if name.value.eq_ignore_ascii_case("timezone") {
-        return Some(Statement::ShowVariable { variable: vec![Ident::new("time"), Ident::new("zone")] });
-    }
-    let name = name.value.to_lowercase();
+    let words = variable.iter().map(|word| word.value.to_lowercase()).collect::<Vec<_>>();
+    let name = match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["timezone"] => {
+            return Some(Statement::ShowVariable { variable: vec![Ident::new("time"), Ident::new("zone")] });
+        }
+        ["transaction", "isolation", "level"] => "transaction_isolation".to_owned(),
+        [name] => (*name).to_owned(),
+        _ => return None,
+    };
     settings::setting(&name)?;
     one_query(&format!("SELECT current_setting('{name}') AS \"{name}\"")).map(|query| Statement::Query(Box::new(query)))
 }
@@ -316,6 +336,7 @@ mod tests {
     #[test]
     fn what_clients_write_is_planned_to_the_same_effect() {
         check("select '{}'::jsonb", "SELECT _jsonb('{}'::TEXT)");
+        check("select null::name", "SELECT NULL::TEXT");
         check("select uuid '0'", "SELECT _uuid(TEXT '0')");
         check("select try_cast(a as json), a::uuid[]", "SELECT TRY_CAST(a AS TEXT), a::TEXT[]");
         check(
@@ -342,6 +363,10 @@ mod tests {
         );
         check("show server_version", "SELECT current_setting('server_version') AS \"server_version\"");
         check("show timezone", "SHOW time zone");
+        check(
+            "show transaction isolation level",
+            "SELECT current_setting('transaction_isolation') AS \"transaction_isolation\"",
+        );
         check("show datafusion.execution.batch_size", "SHOW datafusion execution batch_size");
     }
 
@@ -354,8 +379,20 @@ mod tests {
         check("select 1 from t where t.typreceive != 0", "SELECT 1 FROM t WHERE t.typreceive <> '-'");
         check("select typinput = 'pg_catalog.array_in'::regproc from t", "SELECT typinput = 'array_in' FROM t");
         check(
+            "select 1 from pg_type t join pg_proc p on p.oid = t.typreceive",
+            "SELECT 1 FROM pg_catalog.pg_type t JOIN pg_catalog.pg_proc p ON p.proname = t.typreceive",
+        );
+        check(
+            "select not exists (select 1 from pg_catalog.pg_enum e where e.enumtypid = t.oid) from t",
+            "SELECT true FROM t",
+        );
+        check(
             "select unnest(i.indkey), generate_subscripts(i.indkey, $1) from i",
             "SELECT unnest(CAST(NULL AS INTEGER[])), unnest(ARRAY[$1]) FROM i",
+        );
+        check(
+            "select 1 from c where a.attnum = any(c.conkey)",
+            "SELECT 1 FROM c WHERE array_contains(CAST(NULL AS INTEGER[]), a.attnum)",
         );
         let options = "select array(select 'toast.' || x from pg_catalog.unnest(tc.reloptions) x)";
         check(options, "SELECT CAST(NULL AS TEXT[])");

@@ -7,11 +7,11 @@
 use std::ops::ControlFlow;
 
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, CastKind, DataType, Expr, Ident, LimitClause, ObjectName, ObjectNamePart, Query, SelectItem,
-    SetExpr, Statement, TableAlias, TableFactor, Value, VisitMut, VisitorMut,
+    Array, ArrayElemTypeDef, BinaryOperator, CastKind, DataType, Expr, Ident, LimitClause, ObjectName, ObjectNamePart,
+    Query, SelectItem, SetExpr, Statement, TableAlias, TableFactor, Value, VisitMut, VisitorMut,
 };
 
-use super::dialect;
+use super::{dialect, texts};
 
 /// The function that stands for the view of settings.
 const SETTINGS: &str = "pg_show_all_settings";
@@ -57,6 +57,13 @@ impl VisitorMut for Forms {
     }
 
     fn pre_visit_expr(&mut self, expression: &mut Expr) -> ControlFlow<()> {
+        match expression {
+            Expr::Cast { expr, data_type: DataType::Array(ArrayElemTypeDef::SquareBracket(element, _)), .. } => {
+                list(expr, Some(&**element));
+            }
+            Expr::AnyOp { right, .. } | Expr::AllOp { right, .. } => list(right, None),
+            _ => {}
+        }
         let (left, right, negated) = match expression {
             Expr::AnyOp { left, compare_op: BinaryOperator::Eq, right, .. } => (left, right, false),
             Expr::AllOp { left, compare_op: BinaryOperator::NotEq, right } => (left, right, true),
@@ -69,13 +76,31 @@ impl VisitorMut for Forms {
     }
 }
 
-/// A parameter that counts rows is a number, whatever is said of it.
+/// A parameter that counts rows is a number, whatever is said of it; so is a text, which some drivers write for one.
 fn count(limit: &mut Expr) {
-    if matches!(limit, Expr::Value(value) if matches!(value.value, Value::Placeholder(_))) {
-        let data_type = DataType::BigInt(None);
-        *limit =
-            Expr::Cast { kind: CastKind::Cast, expr: Box::new(limit.clone()), data_type, array: false, format: None };
+    let written = |value: &Value| matches!(value, Value::Placeholder(_) | Value::SingleQuotedString(_));
+    if matches!(limit, Expr::Value(value) if written(&value.value)) {
+        *limit = cast(limit.clone(), DataType::BigInt(None));
     }
+}
+
+/// An array that is written as a text, as its elements: the library cuts such a text at every comma.
+fn list(written: &mut Expr, element: Option<&DataType>) {
+    let Expr::Value(value) = &*written else { return };
+    let Value::SingleQuotedString(text) = &value.value else { return };
+    let Some(found) = texts::listed(text) else { return };
+    let elem = found.into_iter().map(|text| {
+        let text = Expr::value(text.map_or(Value::Null, Value::SingleQuotedString));
+        match element {
+            Some(element) => cast(text, element.clone()),
+            None => text,
+        }
+    });
+    *written = Expr::Array(Array { elem: elem.collect(), named: true });
+}
+
+fn cast(expression: Expr, data_type: DataType) -> Expr {
+    Expr::Cast { kind: CastKind::Cast, expr: Box::new(expression), data_type, array: false, format: None }
 }
 
 /// The name of a function of the catalogs, without them.
@@ -117,9 +142,15 @@ mod tests {
             assert_eq!(statement.to_string(), expect);
         };
         check("select 1 limit $1 offset $2", "SELECT 1 LIMIT CAST($1 AS BIGINT) OFFSET CAST($2 AS BIGINT)");
+        check("select 1 limit '2'", "SELECT 1 LIMIT CAST('2' AS BIGINT)");
         check("select a = any (select 1) from t", "SELECT a IN (SELECT 1) FROM t");
         check("select a <> all (select 1) from t", "SELECT a NOT IN (SELECT 1) FROM t");
         check("select a = any ($1) from t", "SELECT a = ANY($1) FROM t");
+        check("select a = any ('{x,\"y,z\"}') from t", "SELECT a = ANY(ARRAY['x', 'y,z']) FROM t");
+        check(
+            "select '{1,null}'::int[], '{}'::date[]",
+            "SELECT ARRAY[CAST('1' AS INT), CAST(NULL AS INT)]::INT[], ARRAY[]::DATE[]",
+        );
         check(
             "select * from current_schema()",
             "SELECT * FROM (SELECT current_schema() AS current_schema) AS current_schema",

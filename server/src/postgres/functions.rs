@@ -57,6 +57,7 @@ pub(super) fn all() -> Vec<ScalarUDF> {
     .to_vec();
     functions.push(ScalarUDF::new_from_impl(CurrentSetting::new()));
     functions.extend(super::sizes::all());
+    functions.extend(super::privileges::all());
     functions.extend(typed::casts());
     functions
 }

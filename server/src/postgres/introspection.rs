@@ -1,7 +1,8 @@
 //! Queries by which clients look around in `pg_catalog`: what they ask of things that are never there (options and access
 //! lists of tables, keys, indexes, identities) becomes NULL, where the library's catalog has not even the columns.
 //!
-//! Not here: queries of users, which must not be touched, so each rule goes by names that only catalogs have.
+//! Not here: queries of users, which must not be touched, so each rule goes by names that only catalogs have; and the one
+//! question that is answered as a whole ([`super::types_asked`]).
 
 use std::ops::ControlFlow;
 
@@ -33,6 +34,8 @@ const KEYS: [&str; 6] = ["conkey", "confkey", "indkey", "indoption", "indclass",
 const EMPTY: [&str; 3] = ["pg_catalog.pg_attrdef", "pg_catalog.pg_sequence", "pg_catalog.pg_collation"];
 /// Aggregates that such queries use.
 const AGGREGATES: [&str; 6] = ["array_agg", "count", "max", "min", "string_agg", "pg_catalog.count"];
+/// The table of labels of enumerations, which has no rows.
+const LABELS: &str = "pg_catalog.pg_enum ";
 /// Of queries that look for identities and expanded keys.
 const MARKS: [&str; 4] = ["_pg_expandarray", "attidentity", "conkey", "indkey"];
 
@@ -55,11 +58,11 @@ impl Scope {
 pub(super) fn rewrite(expression: &mut Expr, Scope { catalogs, keys }: Scope) {
     match expression {
         Expr::Identifier(_) | Expr::CompoundIdentifier(_) if is_one_of(expression, &ABSENT) => *expression = array(),
-        Expr::BinaryOp { left, op: BinaryOperator::Eq | BinaryOperator::NotEq, right }
-            if is_one_of(left, &FUNCTIONS) =>
-        {
-            if let Some(function) = function_name(right) {
-                **right = text(&function);
+        Expr::BinaryOp { left, op: BinaryOperator::Eq | BinaryOperator::NotEq, right } => {
+            if is_one_of(left, &FUNCTIONS) {
+                by_name(right);
+            } else if is_one_of(right, &FUNCTIONS) {
+                by_name(left);
             }
         }
         // The library takes Grafana's look at the search path for empty.
@@ -75,6 +78,10 @@ pub(super) fn rewrite(expression: &mut Expr, Scope { catalogs, keys }: Scope) {
             }
         }
         Expr::Function(function) if keys => rewrite_call(function),
+        // DataFusion could not plan how ibis's look for an enumeration hangs together with the rest.
+        Expr::Exists { subquery, negated } if catalogs && subquery.to_string().contains(LABELS) => {
+            *expression = Expr::value(Value::Boolean(*negated));
+        }
         Expr::Subquery(query) if catalogs => match of_nothing(query) {
             Some(nothing) => *expression = nothing,
             None => one_value(query),
@@ -127,7 +134,10 @@ fn rewrite_call(function: &mut Function) {
     let FunctionArguments::List(list) = &mut function.args else { return };
     match (name.as_str(), list.args.as_mut_slice()) {
         ("json_build_object", _) => function.name = ObjectName::from(vec![Ident::new(functions::NOTHING)]),
-        ("unnest", [FunctionArg::Unnamed(FunctionArgExpr::Expr(key))]) if is_one_of(key, &KEYS) => {
+        ("array_contains" | "array_lower" | "array_upper", [FunctionArg::Unnamed(FunctionArgExpr::Expr(key)), _])
+        | ("unnest", [FunctionArg::Unnamed(FunctionArgExpr::Expr(key))])
+            if is_one_of(key, &KEYS) =>
+        {
             *key = null(array_of(DataType::Integer(None)));
         }
         ("generate_subscripts", [FunctionArg::Unnamed(FunctionArgExpr::Expr(key)), dimension])
@@ -170,6 +180,19 @@ fn is_one_of(expression: &Expr, columns: &[&str]) -> bool {
         _ => None,
     };
     column.is_some_and(|column| columns.contains(&column.value.as_str()))
+}
+
+/// Makes of what stands beside such a column the name of a function: of one that was looked up, and of the object id of
+/// `pg_proc`, by which Npgsql and others join it.
+fn by_name(other: &mut Expr) {
+    if let Some(function) = function_name(other) {
+        *other = text(&function);
+    } else if let Expr::CompoundIdentifier(path) = other
+        && let Some(column) = path.last_mut()
+        && column.value == "oid"
+    {
+        *column = Ident::new("proname");
+    }
 }
 
 /// The function that stands beside such a column, as the column shows it. The library has made a look-up of

@@ -12,7 +12,7 @@ use datafusion::common::Result;
 /// The version of Postgres that is spoken; clients choose their catalog queries by it.
 pub(super) const SERVER_VERSION: &str = "16.6";
 
-const SETTINGS: [(&str, &str); 14] = [
+const SETTINGS: [(&str, &str); 15] = [
     ("server_version", SERVER_VERSION),
     ("server_version_num", "160006"),
     ("server_encoding", "UTF8"),
@@ -23,6 +23,8 @@ const SETTINGS: [(&str, &str); 14] = [
     ("max_index_keys", "32"),
     ("default_transaction_read_only", "on"),
     ("transaction_read_only", "on"),
+    // Each statement has a cut of its own, whatever was asked for.
+    ("transaction_isolation", "read committed"),
     ("is_superuser", "off"),
     ("in_hot_standby", "off"),
     ("lc_collate", "C.UTF-8"),

@@ -38,7 +38,7 @@ use super::place::placed;
 use super::reading::{self, Read};
 use super::results::{Columns, Reader};
 use super::session::{Asker, Session};
-use super::{commands, copy, cursors, dialect, results, sqlstate, texts, views};
+use super::{commands, copy, cursors, dialect, results, sqlstate, texts, told, views};
 
 /// A prepared statement.
 #[derive(Clone)]
@@ -435,7 +435,11 @@ impl QueryParser for Planner {
     }
 
     fn get_parameter_types(&self, prepared: &Prepared) -> PgWireResult<Vec<Type>> {
-        self.parser()?.get_parameter_types(&prepared.kept)
+        let mut types = self.parser()?.get_parameter_types(&prepared.kept)?;
+        if let Some((statement, _)) = &prepared.kept.1 {
+            told::tell(statement, &mut types);
+        }
+        Ok(types)
     }
 
     fn get_result_schema(&self, prepared: &Prepared, format: Option<&Format>) -> PgWireResult<Vec<FieldInfo>> {

@@ -18,7 +18,7 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use super::sqlstate;
+use super::{sqlstate, told};
 
 /// What `jsonb` begins with in binary.
 pub(super) const JSONB_VERSION: u8 = 1;
@@ -54,6 +54,7 @@ pub(super) fn bind<S: Clone>(
     for (at, value) in bind.parameters.iter_mut().enumerate() {
         let mut is_binary = binary.is_binary(at);
         let mut none = None;
+        let declared = statement.parameter_types.get(at).is_some_and(Option::is_some);
         let kind = types.get_mut(at).unwrap_or(&mut none);
         if let Some(told) = kind.clone()
             && let Some((element, text)) = text_of(&told)
@@ -62,7 +63,8 @@ pub(super) fn bind<S: Clone>(
                 let converted = match (is_binary, text == Type::TEXT) {
                     (true, true) => one(&element, bytes),
                     (true, false) => array(&element, bytes),
-                    (false, _) if element == Type::UUID => uuids(bytes),
+                    // What the client did not call so is left to the cast, which tells what is wrong with it.
+                    (false, _) if element == Type::UUID => uuids(bytes).or_else(|| (!declared).then(|| bytes.clone())),
                     (false, _) if [Type::TIMESTAMPTZ, Type::TIMESTAMP].contains(&element) => times(bytes),
                     (false, _) => Some(bytes.clone()),
                 };
@@ -70,6 +72,7 @@ pub(super) fn bind<S: Clone>(
             }
             *kind = Some(text);
         }
+        *kind = kind.take().map(told::read_as);
         // What a text is read as, if that is known.
         let read = kind.as_ref().or_else(|| wire.get(at).filter(|told| **told != Type::UNKNOWN));
         if let (Some(bytes), false) = (value.as_ref(), is_binary) {
@@ -103,9 +106,9 @@ fn doubled(bytes: &Bytes) -> Bytes {
     Bytes::from(twice.collect::<Vec<_>>())
 }
 
-/// An array of texts as it is in binary. Only what stands without quotes is NULL, and what stands in quotes is as it is.
-fn elements(text: &[u8]) -> Option<Bytes> {
-    let mut rest = str::from_utf8(text).ok()?.trim().strip_prefix('{')?.strip_suffix('}')?.chars().peekable();
+/// The elements of an array of texts. Only what stands without quotes is NULL, and what stands in quotes is as it is.
+pub(super) fn listed(text: &str) -> Option<Vec<Option<String>>> {
+    let mut rest = text.trim().strip_prefix('{')?.strip_suffix('}')?.chars().peekable();
     let mut found: Vec<Option<String>> = Vec::new();
     while rest.next_if(char::is_ascii_whitespace).is_some() {}
     while rest.peek().is_some() {
@@ -142,6 +145,12 @@ fn elements(text: &[u8]) -> Option<Bytes> {
         let is_null = !quoted && element.eq_ignore_ascii_case("null");
         found.push((!is_null).then_some(element));
     }
+    Some(found)
+}
+
+/// An array of texts as it is in binary.
+fn elements(text: &[u8]) -> Option<Bytes> {
+    let found = listed(str::from_utf8(text).ok()?)?;
     let mut made = BytesMut::with_capacity(text.len() + 5 * WORD);
     made.put_i32(i32::from(!found.is_empty()));
     made.put_i32(i32::from(found.iter().any(Option::is_none)));
@@ -309,6 +318,14 @@ mod tests {
         let statement = Arc::new(StoredStatement::new("s".to_owned(), (), vec![None]));
         let portal = bind(sent(&[1]), statement, &[Type::JSONB, Type::INT4]).unwrap();
         assert_eq!(portal.statement.parameter_types, [Some(Type::TEXT), None]);
+        // A text that is none is left to the cast if the client said nothing of it.
+        let told = |kind: Option<Type>| {
+            let statement = Arc::new(StoredStatement::new("s".to_owned(), (), vec![kind]));
+            let values = vec![Some(Bytes::from_static(b"5-5"))];
+            bind(Bind::new(None, None, Vec::new(), values, Vec::new()), statement, &[Type::UUID])
+        };
+        assert_eq!(told(None).unwrap().parameters[0].as_deref(), Some(&b"5-5"[..]));
+        assert!(told(Some(Type::UUID)).is_err());
     }
 
     #[test]

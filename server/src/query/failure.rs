@@ -120,6 +120,8 @@ impl From<&DataFusionError> for Failure {
                 }
                 (None, Some(function)) => Self::new("42883", format!("function {function} does not exist")),
                 (None, None) if reason.starts_with("failed to resolve") => Self::new("3F000", told()),
+                (None, None) if reason.starts_with("LIMIT must be") => Self::new("2201W", told()),
+                (None, None) if reason.starts_with("OFFSET must be") => Self::new("2201X", told()),
                 (None, None) => Self::new("42000", told()),
             },
             DataFusionError::NotImplemented(_) => Self::new("0A000", told()),

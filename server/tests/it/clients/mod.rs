@@ -2,16 +2,24 @@
 //! has its own): one node for all of them, and the snippets of the page "Connect your tool", which are
 //! run as they stand there.
 //!
-//! What a client needs is made once in the user's cache folder, pinned; where Python or Java is missing the tests say so and
+//! What a client needs is made once in the user's cache folder, pinned; where what runs it is missing the tests say so and
 //! skip, but fail under `CI=true`.
 
 pub(crate) mod tools;
 mod psql;
 mod psycopg;
+mod asyncpg;
 mod sqlalchemy;
 mod adbc;
+mod ibis;
+mod dbt;
+mod node_pg;
+mod porsager;
+mod pgx;
 mod jdbc;
+mod odbc;
 mod grafana;
+mod asked;
 mod parquet;
 mod flight;
 mod schemathesis;

@@ -1,19 +1,33 @@
-//! Python with the clients' packages, and the JDBC driver: made once, in the user's cache folder, under a lock.
+//! Python and node with the clients' packages, Go's programs, the JDBC driver: made once, in the user's cache folder, under a
+//! lock.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Python's clients, pinned.
-const PACKAGES: [&str; 5] = [
+/// Python's clients, pinned; the last is one that ibis needs and does not name.
+const PACKAGES: [&str; 9] = [
     "psycopg[binary]==3.3.9",
     "SQLAlchemy==2.1.9",
     "pandas==3.1.1",
     "adbc-driver-postgresql==1.13.0",
     "pyarrow==26.0.1",
+    "asyncpg==0.32.0",
+    "pyodbc==5.5.0",
+    "ibis-framework[postgres]==12.0.0",
+    "packaging==26.4",
 ];
 /// Says in its name what is in the folder: another set of packages goes to another.
-const VENV: &str = "python-1";
+const VENV: &str = "python-2";
+/// Of dbt, which wants other versions of what clients want too. Later ones fetch a parser from elsewhere while they are
+/// installed.
+const DBT: [&str; 2] = ["dbt-core==1.10.23", "dbt-postgres==1.9.1"];
+const DBT_VENV: &str = "dbt-1";
+/// Node's clients, pinned.
+const MODULES: [&str; 3] = ["pg@8.23.1", "pg-cursor@2.22.0", "postgres@3.4.9"];
+const NODE: &str = "node-1";
+/// Where Debian puts libraries, in a folder for each kind of machine.
+const LIBRARIES: &str = "/usr/lib";
 /// Of the prober of the HTTP API, which wants other versions of what clients want too.
 const PROBER: [&str; 1] = ["schemathesis==4.32.5"];
 const PROBER_VENV: &str = "schemathesis-1";
@@ -27,7 +41,11 @@ open(sys.argv[3], 'wb').write(data)";
 
 /// Whether `program` is there.
 pub(crate) fn has(program: &str) -> bool {
-    let argument = if program == "java" { "-version" } else { "--version" };
+    let argument = match program {
+        "java" => "-version",
+        "go" => "version",
+        _ => "--version",
+    };
     let found = Command::new(program).arg(argument).output().is_ok_and(|output| output.status.success());
     found || missing(&format!("{program} is not installed"))
 }
@@ -42,6 +60,11 @@ pub(super) fn prober() -> Option<PathBuf> {
     venv(PROBER_VENV, &PROBER)
 }
 
+/// A Python that has dbt.
+pub(super) fn dbt() -> Option<PathBuf> {
+    venv(DBT_VENV, &DBT)
+}
+
 fn venv(name: &str, packages: &[&str]) -> Option<PathBuf> {
     if !has("python3") {
         return None;
@@ -54,6 +77,45 @@ fn venv(name: &str, packages: &[&str]) -> Option<PathBuf> {
             && run(Command::new(&python).args(["-m", "pip", "install", "-q"]).args(packages))
             && fs::write(&done, "").is_ok());
     (made || missing("Python's packages can't be installed")).then_some(python)
+}
+
+/// Node, which finds the clients' modules.
+pub(super) fn node() -> Option<Command> {
+    if !has("node") || !has("npm") {
+        return None;
+    }
+    let (folder, _lock) = locked();
+    let home = folder.join(NODE);
+    let done = home.join("complete");
+    let install = ["install", "--silent", "--no-audit", "--no-fund", "--prefix"];
+    let made = done.exists()
+        || (run(Command::new("npm").args(install).arg(&home).args(MODULES)) && fs::write(&done, "").is_ok());
+    let mut node = Command::new("node");
+    node.env("NODE_PATH", home.join("node_modules"));
+    (made || missing("node's packages can't be installed")).then_some(node)
+}
+
+/// The program of the folder `name` beside this file. Whether it is to be made again Go knows.
+pub(super) fn go(name: &str) -> Option<PathBuf> {
+    if !has("go") {
+        return None;
+    }
+    let (folder, _lock) = locked();
+    let program = folder.join(name);
+    let mut build = Command::new("go");
+    build.args(["build", "-o"]).arg(&program).current_dir(script(name)).env("CGO_ENABLED", "0");
+    (run(&mut build) || missing("Go's modules can't be fetched or compiled")).then_some(program)
+}
+
+/// The ODBC driver, if there is a manager to load it.
+pub(super) fn odbc() -> Option<PathBuf> {
+    let folders = fs::read_dir(LIBRARIES).into_iter().flatten().flatten().map(|entry| entry.path());
+    let managed = folders.filter(|folder| folder.join("libodbc.so.2").exists());
+    let driver = managed.map(|folder| folder.join("odbc/psqlodbcw.so")).find(|driver| driver.exists());
+    if driver.is_none() {
+        missing("psqlODBC is not installed");
+    }
+    driver
 }
 
 /// The JDBC driver, if there is a Java to run it.
