@@ -20,7 +20,8 @@ use datafusion::sql::sqlparser::ast::{
 
 use super::dialect::call;
 
-const NAME: &str = "_as";
+/// What casts are put into.
+pub(super) const NAME: &str = "_as";
 
 /// Gives the casts of `query` names where they need them.
 pub(super) fn name(query: &mut Query) {

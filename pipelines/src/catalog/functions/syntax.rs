@@ -24,6 +24,8 @@ const SAME: [(&str, &str); 8] = [
     ("pow", "power"),
     ("char_length", "character_length"),
 ];
+/// What cuts a text that is cast to a length.
+const CUT: &str = "left";
 
 /// What `function`, whose name in lower case is `name`, is called; its arguments stay.
 pub(in crate::catalog) fn rename(function: &mut Function, name: &str) {
@@ -66,7 +68,7 @@ pub(in crate::catalog) fn rewritten(function: &Function, name: &str, session: &s
         }
         ("to_timestamp", [seconds]) => utc(call(formats::EPOCH.name, vec![(*seconds).clone()])),
         ("gen_random_uuid", []) => call(clock::UUID.name, vec![call("uuid", Vec::new())]),
-        ("pg_typeof", [Expr::Cast { data_type: DataType::Varchar(_) | DataType::Char(_), .. }]) => {
+        ("pg_typeof", [of]) if has_length(of) => {
             return not_impl_err!("pg_typeof of a text of a length, which is a text here");
         }
         ("age", [of]) => {
@@ -97,6 +99,22 @@ pub(in crate::catalog) fn substring(expression: &Expr) -> Option<Expr> {
             Some(call(regular::SUBSTRING.name, vec![expr.as_ref().clone(), pattern.as_ref().clone()]))
         }
         _ => None,
+    }
+}
+
+/// Whether `expression` is a cast to a text of a length, as it is or with what cuts it.
+fn has_length(expression: &Expr) -> bool {
+    match expression {
+        Expr::Cast { data_type, .. } => matches!(data_type, DataType::Varchar(_) | DataType::Char(_)),
+        Expr::Function(function) => match &function.args {
+            FunctionArguments::List(list) => list
+                .args
+                .first()
+                .and_then(plain)
+                .is_some_and(|first| function.name.to_string() == CUT && has_length(first)),
+            _ => false,
+        },
+        _ => false,
     }
 }
 

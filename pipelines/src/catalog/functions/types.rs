@@ -10,6 +10,7 @@ use datafusion::logical_expr::{Expr, ExprSchemable, lit};
 
 use super::defined::Definition;
 use super::marks::Mark;
+use crate::catalog::casts;
 use crate::catalog::walk::Rule;
 
 pub(super) const TYPE_OF: Definition = Definition::new(
@@ -40,6 +41,11 @@ impl Rule for TypeOf {
 }
 
 fn told(of: &Expr, schema: &DFSchema) -> Result<String> {
+    // A cast beside others has a name of its own.
+    let of = match of {
+        Expr::ScalarFunction(call) if call.name() == casts::NAME => call.args.first().unwrap_or(of),
+        of => of,
+    };
     match of {
         Expr::Literal(ScalarValue::Utf8(_) | ScalarValue::Null, _) => return Ok(UNKNOWN.to_owned()),
         Expr::Literal(ScalarValue::Int64(Some(number)), _) if i32::try_from(*number).is_ok() => {

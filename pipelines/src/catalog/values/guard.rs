@@ -159,7 +159,13 @@ impl ScalarUDFImpl for Guard {
         self.inner.is_strict()
     }
 
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+    fn invoke_with_args(&self, mut args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let is_constant = args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
+        // Constants give one value, where there are no rows too: functions that make columns of them look for it there, and a
+        // list of constants is computed on no rows.
+        if is_constant && !args.args.is_empty() {
+            args.number_rows = args.number_rows.max(1);
+        }
         if args.return_type().is_primitive() || args.return_type() == &DataType::Boolean {
             return self.inner.invoke_with_args(args);
         }
@@ -170,7 +176,6 @@ impl ScalarUDFImpl for Guard {
         if all <= FOLDED_BYTES_MAX {
             return self.inner.invoke_with_args(args);
         }
-        let is_constant = args.args.iter().all(|arg| matches!(arg, ColumnarValue::Scalar(_)));
         if is_constant && !charge::is_known() {
             let what = format!("{}, where constants are computed,", self.inner.name());
             return Err(TooLarge { what, bytes: all, bytes_max: FOLDED_BYTES_MAX }.into());
@@ -239,5 +244,29 @@ impl ScalarUDFImpl for Guard {
 
     fn placement(&self, args: &[ExpressionPlacement]) -> ExpressionPlacement {
         self.inner.placement(args)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::datatypes::Field;
+
+    use super::*;
+
+    #[test]
+    fn a_call_on_constants_has_a_value_where_there_are_no_rows() {
+        let of = |scale: i8| DataType::Decimal128(2, scale);
+        let field = |of: DataType| Arc::new(Field::new("", of, true));
+        for rows in [0, 1, 3] {
+            let made = guarded(datafusion::functions::math::ceil(), u64::MAX).invoke_with_args(ScalarFunctionArgs {
+                args: vec![ColumnarValue::Scalar(ScalarValue::Decimal128(Some(15), 2, 1))],
+                arg_fields: vec![field(of(1))],
+                number_rows: rows,
+                return_field: field(of(1)),
+                config_options: Arc::default(),
+            });
+            let made = made.unwrap().into_array(1).unwrap();
+            assert_eq!(ScalarValue::try_from_array(&made, 0).unwrap(), ScalarValue::Decimal128(Some(20), 2, 1));
+        }
     }
 }

@@ -192,3 +192,83 @@ async fn the_time_zone_applies_to_all_that_is_printed_parsed_and_truncated() {
     assert!(error.contains("not recognized"), "{error}");
     refused(&catalog, "SET TIME ZONE 'Europe/Zurich'", "session of its own").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn functions_give_what_those_of_postgres_give() {
+    let catalog = catalog();
+    let mut other = Vec::new();
+    for (select, expect) in [
+        (
+            "to_json(1.50), to_json('a\"'::text), to_json(ARRAY[1, NULL]), to_jsonb(1e20::float8)",
+            r#"1.50|"a\""|[1,null]|100000000000000000000"#,
+        ),
+        ("to_json(timestamp '2026-03-01 12:00'), to_json(date '2026-03-01')", r#""2026-03-01T12:00:00"|"2026-03-01""#),
+        (
+            "json_build_object('a', 1, 'b', NULL, 3, true), json_build_array()",
+            r#"{"a" : 1, "b" : null, "3" : true}|[]"#,
+        ),
+        (
+            "jsonb_build_object('b', 1, 'a', 2, 'b', 3), to_jsonb(ROW(1, 'x'))",
+            r#"{"a": 2, "b": 3}|{"f1": 1, "f2": "x"}"#,
+        ),
+        ("json_build_array('a', to_json(2), ROW(1))", r#"["a", 2, {"f1":1}]"#),
+        ("json_agg(x ORDER BY x DESC) FROM (VALUES (1), (2), (NULL)) t(x)", "[null, 2, 1]"),
+        ("json_agg(x) FILTER (WHERE x > 1) FROM (VALUES (1), (2)) t(x)", "[2]"),
+        ("json_agg(x) FROM (VALUES (1)) t(x) WHERE false", "NULL"),
+        ("json_object_agg(k, v ORDER BY v) FROM (VALUES ('a', 2), ('b', 1)) t(k, v)", r#"{ "b" : 1, "a" : 2 }"#),
+        ("jsonb_object_agg(k, v ORDER BY v) FROM (VALUES ('a', 2), ('b', 1), ('a', 3)) t(k, v)", r#"{"a": 3, "b": 1}"#),
+        ("json_agg(to_json(x)) FROM (VALUES (1)) t(x)", "[1]"),
+        ("row_to_json(t) FROM (SELECT 1 AS a, 'x' AS b) t", r#"{"a":1,"b":"x"}"#),
+        (
+            "json_agg(t ORDER BY a) FROM (VALUES (1, 'x'), (2, NULL)) t(a, b)",
+            "[{\"a\":1,\"b\":\"x\"}, \n {\"a\":2,\"b\":null}]",
+        ),
+        ("row_to_json(t)::text FROM (SELECT tenant, count(*) AS n FROM events WHERE false GROUP BY tenant) t", ""),
+        ("mod(7, 3), mod(-7, 3), mod(7.50, 2.1), sign('NaN'::float8)", "1|-1|1.20|0.0"),
+        ("(interval '1 month 1 day' * 1.5)::text, (2 * interval '1 month')::text", "1 mon 16 days 12:00:00|2 mons"),
+        ("(interval '1 year' / 7)::text, (interval '1 month' / 3)::text", "1 mon 21 days 10:17:08.5344|10 days"),
+        ("((timestamp '2026-01-03' - timestamp '2026-01-01') / 2)::text", "1 day"),
+        (
+            "justify_hours(interval '27 hours')::text, justify_interval(interval '1 mon -1 hour')::text",
+            "1 day 03:00:00|29 days 23:00:00",
+        ),
+        (
+            "to_number('12,454.8-', '99G999D9S'), to_number('12.567', '99.99'), to_number(NULL, '9')",
+            "-12454.8|12.56|NULL",
+        ),
+        ("quote_ident('A b'), quote_ident('a'), quote_ident('\"a\"')", "\"A b\"|a|\"\"\"a\"\"\""),
+        (
+            "pg_typeof(1), pg_typeof('x'), pg_typeof(now()), pg_typeof(1.5), pg_typeof(1::bigint)",
+            "integer|unknown|timestamp with time zone|numeric|bigint",
+        ),
+        (
+            "date_trunc('day', max(x) FILTER (WHERE false)) FROM (VALUES (1, now()), (2, now())) t(g, x) GROUP BY g LIMIT 1",
+            "NULL",
+        ),
+        ("1.5 IN (ceil(1.2), 1.5), 2.5 NOT IN (floor(2.5), round(3.5), 4)", "true|true"),
+    ] {
+        let got = answered(&catalog, &format!("SELECT {select}"), None).await.unwrap_or_else(|error| error);
+        let got = got.split_once('\n').map_or("", |(_, rows)| rows);
+        if got != expect {
+            other.push(format!("{select}\n  {got}\n  {expect}"));
+        }
+    }
+    assert!(other.is_empty(), "{}", other.join("\n"));
+    for (select, expect) in [
+        ("json_build_object('a')", "even number"),
+        ("json_build_object(NULL, 1)", "cannot be null"),
+        ("json_object_agg(k, 1) FROM (VALUES (NULL)) t(k)", "must not be null"),
+        ("json_agg(DISTINCT x) FROM (VALUES (1)) t(x)", "DISTINCT"),
+        ("to_json('x')", "unknown"),
+        ("row_to_json(t) FROM (VALUES (1)) a(x) LEFT JOIN (VALUES (2)) t(y) ON a.x = t.y", "outer join"),
+        ("row_to_json(t), count(*) FROM (VALUES (1)) t(x) GROUP BY x", "grouped"),
+        ("mod(1.5::float8, 1)", "mod"),
+        ("interval '1 month' / 0", "ivide by zero"),
+        ("interval '1 month' * 1e300", "out of range"),
+        ("to_number('abc', '99')", "numeric"),
+        ("to_number('1234', '99.99')", "overflow"),
+        ("pg_typeof(1 + 1)", "cast it"),
+    ] {
+        refused(&catalog, &format!("SELECT {select}"), expect).await;
+    }
+}

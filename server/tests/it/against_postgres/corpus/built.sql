@@ -71,7 +71,7 @@ SELECT tenant, jsonb_agg(type ORDER BY revision DESC) FILTER (WHERE late) FROM e
 SELECT json_agg(n ORDER BY tenant) FROM (SELECT tenant, count(*) AS n FROM events GROUP BY tenant) t
 SELECT x, json_agg(x) OVER (ORDER BY x) FROM (VALUES (1), (2), (3)) AS t(x) ORDER BY x
 SELECT json_object_agg(k, v ORDER BY v), jsonb_object_agg(k, v ORDER BY v) FROM (VALUES ('a', 2), ('b', 1), ('a', 3)) AS t(k, v)
-SELECT json_object_agg(k, v ORDER BY k) FROM (VALUES (1.50, NULL), (2, 1)) AS t(k, v)
+SELECT json_object_agg(k, v ORDER BY k) FROM (VALUES (1.50, NULL), (2.25, 1)) AS t(k, v)
 SELECT json_object_agg(k, v) FROM (VALUES (NULL, 2)) AS t(k, v)
 SELECT json_object_agg(k, v) FILTER (WHERE k IS NOT NULL) FROM (VALUES (NULL, 2), ('a', 1)) AS t(k, v)
 SELECT jsonb_object_agg(k, v) FROM (VALUES (NULL, 2)) AS t(k, v)

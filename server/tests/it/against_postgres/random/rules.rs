@@ -10,7 +10,6 @@
 //! - decimals are not cast to text (digits behind the point), floats are not rounded (half to even);
 //! - a date has no interval added (it stays a date), parts of intervals are not taken;
 //! - `concat` gets texts and whole numbers; arrays are neither cast to text nor asked for the length of a dimension;
-//! - a list of constants is not compared with a constant decimal, on which DataFusion panics if the list has a call;
 //! - the length of an array is cast to int: what is made of it is a decimal beside another number in a `UNION`.
 
 use super::kind::Kind;
@@ -139,6 +138,7 @@ const FLAG: &[&str] = &[
     "({text} {not}IN ({word}, {word}, {text}))",
     "({int} {not}IN ({n}, {n}, {int}))",
     "({decimal} {not}IN ({n}, 1.5))",
+    "(1.5 {not}IN (ceil({decimal}), round({decimal}), 1.5))",
     "({text} {not}LIKE {like})",
     "({text} {not}ILIKE {like})",
     "({text} ~ {regex})",
