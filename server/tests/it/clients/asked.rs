@@ -22,6 +22,7 @@ fn metabase_is_answered() {
 #[test]
 fn superset_is_answered() {
     check("superset", 24);
+    check("superset_grains", 6);
 }
 
 #[test]
