@@ -264,7 +264,6 @@ async fn functions_give_what_those_of_postgres_give() {
         ("row_to_json(t), count(*) FROM (VALUES (1)) t(x) GROUP BY x", "grouped"),
         ("mod(1.5::float8, 1)", "mod"),
         ("interval '1 month' / 0", "ivide by zero"),
-        ("interval '1 month' * 1e300", "out of range"),
         ("to_number('abc', '99')", "numeric"),
         ("to_number('1234', '99.99')", "overflow"),
         ("pg_typeof(1 + 1)", "cast it"),
