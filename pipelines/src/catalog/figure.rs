@@ -73,7 +73,7 @@ fn named(expression: &Expr) -> (Strength, String) {
             }
         }
         Expr::Subquery(query) => column_of(query).map_or_else(nothing, |name| (Strength::Strong, name)),
-        Expr::Exists { .. } => strong("exists"),
+        Expr::Exists { negated: false, .. } => strong("exists"),
         Expr::Extract { .. } => strong("extract"),
         Expr::Position { .. } => strong("position"),
         Expr::Substring { shorthand, .. } => strong(if *shorthand { "substr" } else { "substring" }),

@@ -15,8 +15,8 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{LogicalPlanBuilder, cast};
 use datafusion::prelude::{col, lit};
 use datafusion::sql::sqlparser::ast::{
-    self, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Query, SelectItem, SetExpr, Statement,
-    VisitMut, VisitorMut,
+    Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Query, SelectItem, SetExpr, Statement, VisitMut,
+    VisitorMut,
 };
 use datafusion::sql::sqlparser::dialect::PostgreSqlDialect;
 use datafusion::sql::sqlparser::parser::Parser;
@@ -138,15 +138,7 @@ fn replaced(expression: &Expr) -> Option<Expr> {
         )
     };
     let text = match (name.as_str(), arguments.as_slice()) {
-        ("col_description", [object, column]) => match named(object) {
-            Some(name) => format!(
-                "(SELECT max(told.description) FROM pg_catalog.pg_description told \
-                 JOIN pg_catalog.pg_class named ON named.oid = told.objoid \
-                 JOIN pg_catalog.pg_namespace held ON held.oid = named.relnamespace \
-                 WHERE format('%I.%I', held.nspname, named.relname) = {name} AND told.objsubid = {column})"
-            ),
-            None => described(object, &column.to_string()),
-        },
+        ("col_description", [object, column]) => described(object, &column.to_string()),
         // Of a relation; the ids of functions and types are others, so that the kind need not be looked at.
         ("obj_description", [object] | [object, _]) => described(object, "0"),
         // Asked for by `\d+`: storage options, which the library's `pg_class` has no column for and views don't have.
@@ -160,18 +152,6 @@ fn replaced(expression: &Expr) -> Option<Expr> {
         _ => return None,
     };
     Parser::new(&PostgreSqlDialect {}).try_with_sql(&text).ok()?.parse_expr().ok()
-}
-
-/// The name that `object` is found by, if it is put together for each row, as Metabase does: the library finds written names
-/// only.
-fn named(object: &Expr) -> Option<&Expr> {
-    match object {
-        Expr::Cast { expr, data_type: ast::DataType::Regclass, .. } => {
-            Some(expr.as_ref()).filter(|name| call(name).is_some())
-        }
-        Expr::Cast { expr, .. } => named(expr),
-        _ => None,
-    }
 }
 
 fn call(expression: &Expr) -> Option<(String, Vec<&Expr>)> {

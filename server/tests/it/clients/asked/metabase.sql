@@ -48,33 +48,6 @@ WHERE (t."select" OR t."update" OR t."insert" OR t."delete") AND t."table" IN ('
 --> public|tenants|t|f|f|f
 --> public|usage|t|f|f|f
 
--- The columns of a table, their types, comments and keys.
-SELECT "c"."column_name" AS "name",
-  CASE WHEN "c"."udt_schema" IN ('public', 'pg_catalog') THEN format('%s', "c"."udt_name")
-    ELSE format('"%s"."%s"', "c"."udt_schema", "c"."udt_name") END AS "database-type",
-  "c"."ordinal_position" - 1 AS "database-position", "c"."table_schema" AS "table-schema", "c"."table_name" AS "table-name",
-  "pk"."column_name" IS NOT NULL AS "pk?",
-  COL_DESCRIPTION(CAST(CAST(FORMAT('%I.%I', CAST("c"."table_schema" AS TEXT), CAST("c"."table_name" AS TEXT)) AS REGCLASS) AS OID), "c"."ordinal_position") IS NOT NULL AS "is-described",
-  (("column_default" IS NULL) OR (LOWER("column_default") = 'null')) AND ("is_nullable" = 'NO')
-    AND NOT ((("column_default" IS NOT NULL) AND ("column_default" LIKE '%nextval(%')) OR ("is_identity" <> 'NO')) AS "database-required",
-  (("column_default" IS NOT NULL) AND ("column_default" LIKE '%nextval(%')) OR ("is_identity" <> 'NO') AS "database-is-auto-increment"
-FROM "information_schema"."columns" AS "c"
-LEFT JOIN (
-  SELECT "tc"."table_schema", "tc"."table_name", "kc"."column_name"
-  FROM "information_schema"."table_constraints" AS "tc"
-  INNER JOIN "information_schema"."key_column_usage" AS "kc"
-    ON ("tc"."constraint_name" = "kc"."constraint_name") AND ("tc"."table_schema" = "kc"."table_schema")
-      AND ("tc"."table_name" = "kc"."table_name")
-  WHERE "tc"."constraint_type" = 'PRIMARY KEY'
-) AS "pk" ON ("c"."table_schema" = "pk"."table_schema") AND ("c"."table_name" = "pk"."table_name")
-  AND ("c"."column_name" = "pk"."column_name")
-WHERE "c"."table_schema" !~ '^information_schema|catalog_history|pg_' AND "c"."table_schema" IN ('public')
-  AND "c"."table_name" IN ('usage') AND "c"."ordinal_position" < 4
-ORDER BY "table-schema" ASC, "table-name" ASC, "database-position" ASC
---> tenant|text|0|public|usage|f|t|t|f
---> meter|text|1|public|usage|f|t|t|f
---> window_start|timestamptz|2|public|usage|f|t|t|f
-
 -- Columns of materialized views, which information_schema does not tell.
 SELECT "pa"."attname" AS "name",
   CASE WHEN "ptn"."nspname" IN ('public', 'pg_catalog') THEN format('%s', "pt"."typname")
