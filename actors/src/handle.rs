@@ -39,7 +39,7 @@ impl TenantHandle {
 
     /// Sends a command and waits for its answer; `None` if the actor has stopped and another must be activated.
     pub(crate) async fn command(&self, command: Command, principal: &str) -> Option<Result<Vec<Change>, CommandError>> {
-        self.ask(|reply| TenantMessage::Command { command, principal: principal.to_owned(), reply })
+        self.ask(|reply| TenantMessage::Command { command: Box::new(command), principal: principal.to_owned(), reply })
             .await
             .map(Result::flatten)
     }

@@ -29,7 +29,7 @@ pub(crate) struct Shell {
 /// What a tenant's actor is told.
 pub(crate) enum TenantMessage {
     /// Decide, and answer when it is durable.
-    Command { command: Command, principal: String, reply: RpcReplyPort<Result<Vec<Change>, CommandError>> },
+    Command { command: Box<Command>, principal: String, reply: RpcReplyPort<Result<Vec<Change>, CommandError>> },
     /// Give your record away and do nothing until it comes back.
     Lend { reply: RpcReplyPort<TenantRecord>, back: Returned },
 }
@@ -64,7 +64,7 @@ impl Actor for Shell {
     ) -> Result<(), ActorProcessingErr> {
         match message {
             TenantMessage::Command { command, principal, reply } => {
-                let answer = self.command(active, command, principal).await;
+                let answer = self.command(active, *command, principal).await;
                 // A caller that timed out has gone; what was done stays done.
                 let _ = reply.send(answer);
                 Ok(())

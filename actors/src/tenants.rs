@@ -251,7 +251,7 @@ impl TenantsHandle {
     async fn create_free(&self, names: &[String], plan: Option<&str>, principal: &str) -> Result<usize, CommandError> {
         let now_us = self.inner.clock.now_us();
         let platform = self.directory().get(PLATFORM).unwrap_or_default();
-        let first = First { plan, platform: &*platform, principal, now_us };
+        let first = First { plan, platform: &platform, principal, now_us };
         let mut created = 0;
         for names in names.chunks(CREATE_AT_ONCE_MAX) {
             // What is free stays free until the entry is durable.

@@ -84,11 +84,7 @@ impl Reader<'_> {
                 self.digit(matches!(word.name, "9" | "0"));
                 self.at += 1;
             }
-            "," | "G" => {
-                if !self.shape.is_bare && self.current() == Some(b',') {
-                    self.at += 1;
-                }
-            }
+            "," | "G" if !self.shape.is_bare && self.current() == Some(b',') => self.at += 1,
             "L" => self.pass_marks(1),
             "TH" if self.sign != Some(b'-') && !self.shape.has_point => self.pass_marks(2),
             "MI" => self.sign_or_mark(b"-"),
