@@ -25,12 +25,12 @@ pub trait AnyKind: Sync {
     /// # Errors
     /// What does not fit.
     fn read(&self, name: &str, spec: Value) -> Result<Value, Misfit>;
-    /// What has to be commanded so that `spec` is declared.
+    /// The commands that declare `spec`.
     ///
     /// # Errors
     /// What does not fit.
     fn declare(&self, name: &str, spec: Value, is_new: bool) -> Result<Vec<Command>, Misfit>;
-    /// What has to be commanded so that it is no longer declared.
+    /// The command that removes it.
     fn withdraw(&self, name: &str) -> Command;
     /// Of which one a change tells, and what it is then.
     fn told(&self, change: &Change) -> Option<(String, Option<Value>)>;

@@ -38,10 +38,10 @@ pub trait Kind: Sync + 'static {
     /// Those that a state has, by name.
     fn all(state: &TenantState) -> BTreeMap<String, Self::Spec>;
 
-    /// What has to be commanded so that `spec` is declared; `is_new` if there is none of that name.
+    /// The commands that declare `spec`; `is_new` says that nothing of that name is declared yet.
     fn declare(name: &str, spec: Self::Spec, is_new: bool) -> Vec<Command>;
 
-    /// What has to be commanded so that it is no longer declared.
+    /// The command that removes it.
     fn withdraw(name: &str) -> Command;
 
     /// Of which one a change tells, and what it is then; `None` behind the name if it is gone.

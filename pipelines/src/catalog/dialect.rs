@@ -33,7 +33,7 @@ struct Rewrite<'a> {
     numbering: Numbering,
     /// Rows that were looked for in subqueries.
     rows: usize,
-    /// Of the selects that are being looked at, the innermost last.
+    /// The selects on the way to the current one, the innermost last.
     tables: Vec<Tables>,
     zone: &'a str,
 }

@@ -159,7 +159,7 @@ impl Span {
     }
 
     fn both(self) -> Option<Self> {
-        // Days first where they and hours add up, so that their sum is none too large.
+        // Days come first where they and hours add up, so that their sum does not overflow.
         let same = self.days.signum() != 0 && i64::from(self.days.signum()) == self.us.signum();
         let mut made = self;
         if same {
