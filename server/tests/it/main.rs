@@ -40,3 +40,5 @@ mod materialized;
 mod postgres_psql;
 mod against_postgres;
 mod hang;
+mod examples;
+mod snippets;
