@@ -1,5 +1,6 @@
 //! What the pages for readers show is what happens: every `console` and `sh` block of the README and of the book is run, a page
-//! at a time and in order, by one shell with the built binary on its PATH. What a `console` block shows is compared.
+//! at a time and in order, by one shell with the built binary on its PATH. What a `console` block shows is compared; what an
+//! `sh background` block starts goes on until the page ends.
 //!
 //! CONTRIBUTING.md says how blocks are written. Not here: the page "Connect your tool" (`clients`) and the examples
 //! (`examples`).
@@ -49,6 +50,8 @@ struct Step {
     /// Nothing if the page does not show what it says.
     shown: Vec<String>,
     code: i32,
+    /// Whether it goes on until the page ends.
+    is_background: bool,
 }
 
 /// The commands of all blocks of a page.
@@ -60,11 +63,15 @@ fn steps(page: &str) -> Vec<Step> {
         let block: Vec<(&str, usize)> = lines.by_ref().take_while(|(line, _)| *line != "```").collect();
         match language {
             "console" => steps.extend(console(&block)),
-            "sh" => {
+            "sh" | "sh background" => {
                 let text: Vec<&str> = block.iter().map(|(line, _)| *line).collect();
-                let command = format!("set -e\n{}\nset +e", text.join("\n"));
+                let is_background = language != "sh";
+                let command = match is_background {
+                    true => text.join("\n"),
+                    false => format!("set -e\n{}\nset +e", text.join("\n")),
+                };
                 let line = block.first().map_or(0, |(_, line)| *line);
-                steps.push(Step { line, command, ..Step::default() });
+                steps.push(Step { line, command, is_background, ..Step::default() });
             }
             _ => {}
         }
@@ -173,6 +180,16 @@ fn run(name: &str, page: &str) -> Result<usize, String> {
         let (output, code, expect) = (output(at), code(at), step.code);
         let (output, code) = (output.display(), code.display());
         let command = &step.command;
+        if step.is_background {
+            // It is there when it says so, or has printed keys, the first of which pages call KEY.
+            writeln!(script, "{{\n{command}\n}} >'{output}' 2>&1 &").unwrap();
+            writeln!(script, "until grep -qE ' ready |tn_' '{output}'; do kill -0 $! || exit 1; sleep 0.1; done")
+                .unwrap();
+            writeln!(script, "key=$(grep -oE 'tn_[0-9a-f_]+' '{output}' | head -n 1); KEY=${{key:-${{KEY:-}}}}")
+                .unwrap();
+            writeln!(script, "echo 0 >'{code}'").unwrap();
+            continue;
+        }
         writeln!(script, "{{\n{command}\n}} >'{output}' 2>&1\ncode=$?\necho $code >'{code}'").unwrap();
         writeln!(script, "[ $code = {expect} ] || exit 1").unwrap();
     }
@@ -260,6 +277,7 @@ fn what_a_page_shows_is_read() {
         command: command.to_owned(),
         shown: shown.iter().map(|line| (*line).to_owned()).collect(),
         code,
+        is_background: false,
     };
     let expect = [
         step(3, "one \\\n  two\nthree", &["shown …"], 3),
