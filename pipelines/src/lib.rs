@@ -1,4 +1,4 @@
-//! What is computed from events: meters and the views over them (DESIGN section 7).
+//! What is computed from events: meters and the views over them.
 //!
 //! The only crate that plans DataFusion. No ractor, no sockets. Modules stand in the order in which data flows through
 //! them.

@@ -1,7 +1,7 @@
 //! Events as columns: what flows through every room, and how it is read and written.
 //!
 //! A batch has six fixed columns and then one column per member of `data` (named by its RFC 6901 pointer), so that JSON
-//! is parsed once, at the door (DESIGN section 5). Not here: who the tenant is and whether the event is admitted.
+//! is parsed once, at the door. Not here: who the tenant is and whether the event is admitted.
 
 pub mod schema;
 pub mod batch;

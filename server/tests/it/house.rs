@@ -1,4 +1,4 @@
-//! The arrows between the rooms point down, and each room knows only what it may (DESIGN: the house).
+//! The arrows between the rooms point down, and each room knows only what it may (ARCHITECTURE.md).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
