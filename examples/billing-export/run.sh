@@ -4,11 +4,11 @@
 cd "$(dirname "$0")"
 . ../node.sh
 
-"$TENANTRY" apply meters.toml --data "$work/data"
+"$TENANTRY" apply meters.toml --data "$work/data" --format text
 key="$(new_key --platform --data "$work/data")"
 start_node
-"$TENANTRY" tenant create acme --url "$url" --key "$key"
-"$TENANTRY" tenant create globex --url "$url" --key "$key"
+"$TENANTRY" tenant create acme --url "$url" --key "$key" --format text
+"$TENANTRY" tenant create globex --url "$url" --key "$key" --format text
 billing_key="$(new_key --platform --scope query --label billing --url "$url" --key "$key")"
 
 # Sends a call of tenant `$1` with id `$2` at time `$3`, of `$4` bytes.
@@ -55,7 +55,7 @@ start_node
 same "the next run takes the two totals that changed, after the node was killed too" 2 "$(job)"
 same "and the table is what the node would bill" "$(sql "$to_bill")" "$(billed)"
 
-"$TENANTRY" delete meter bytes --url "$url" --key "$key"
+"$TENANTRY" delete meter bytes --url "$url" --key "$key" --format text
 expect "a removed meter has removed totals" "SELECT count(*) FROM usage_total WHERE removed" 2
 same "the job is told of them" 2 "$(job)"
 same "and takes them away" "$(sql "$to_bill")" "$(billed)"

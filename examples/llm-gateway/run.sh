@@ -3,11 +3,11 @@
 cd "$(dirname "$0")"
 . ../node.sh
 
-"$TENANTRY" apply declared --data "$work/data"
+"$TENANTRY" apply declared --data "$work/data" --format text
 key="$(new_key --platform --data "$work/data")"
 start_node
-"$TENANTRY" tenant create acme --url "$url" --key "$key"
-"$TENANTRY" tenant create globex --plan free --url "$url" --key "$key"
+"$TENANTRY" tenant create acme --url "$url" --key "$key" --format text
+"$TENANTRY" tenant create globex --plan free --url "$url" --key "$key" --format text
 gateway_key="$(new_key --platform --scope ingest --url "$url" --key "$key")"
 
 python3 gateway.py "$url" "$gateway_key" >"$work/port" &
@@ -16,8 +16,8 @@ gateway="http://127.0.0.1:$(cat "$work/port")/v1/completions"
 
 # Asks the gateway as `$1`, request number `$2`.
 ask() {
-    curl -s "$gateway" -H "X-Tenant: $1" -H "X-Request-Id: $1-$2" -d '{"model": "small", "prompt": "three word prompt"}'
-    echo
+    # Printed at once: several of these write to one file.
+    printf '%s\n' "$(curl -s "$gateway" -H "X-Tenant: $1" -H "X-Request-Id: $1-$2" -d '{"model": "small", "prompt": "three word prompt"}')"
 }
 export gateway
 export -f ask

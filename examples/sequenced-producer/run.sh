@@ -3,11 +3,12 @@
 cd "$(dirname "$0")"
 . ../node.sh
 
-"$TENANTRY" apply meters.toml --data "$work/data"
+"$TENANTRY" apply meters.toml --data "$work/data" --format text
 key="$(new_key --platform --data "$work/data")"
-"$TENANTRY" tenant create acme --data "$work/data"
+"$TENANTRY" tenant create acme --data "$work/data" --format text
 start_node
 
+touch "$work/taken"
 python3 producer.py "$url" "$key" 1 96 100 >"$work/taken" &
 producer=$!
 until [ "$(wc -l <"$work/taken")" -ge 32 ]; do

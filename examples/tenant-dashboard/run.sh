@@ -4,9 +4,9 @@ cd "$(dirname "$0")"
 . ../node.sh
 
 key="$(new_key --platform --data "$work/data")"
-"$TENANTRY" tenant create acme --data "$work/data"
-"$TENANTRY" tenant create globex --data "$work/data"
-"$TENANTRY" apply meters.toml --data "$work/data"
+"$TENANTRY" tenant create acme --data "$work/data" --format text
+"$TENANTRY" tenant create globex --data "$work/data" --format text
+"$TENANTRY" apply meters.toml --data "$work/data" --format text
 start_node
 acme_key="$(new_key acme --scope query --url "$url" --key "$key")"
 

@@ -182,7 +182,7 @@ fn run(name: &str, page: &str) -> Result<usize, String> {
         let command = &step.command;
         if step.is_background {
             // It is there when it says so, or has printed keys, the first of which pages call KEY.
-            writeln!(script, "{{\n{command}\n}} >'{output}' 2>&1 &").unwrap();
+            writeln!(script, ": >'{output}'\n{{\n{command}\n}} >'{output}' 2>&1 &").unwrap();
             writeln!(script, "until grep -qE ' ready |tn_' '{output}'; do kill -0 $! || exit 1; sleep 0.1; done")
                 .unwrap();
             writeln!(script, "key=$(grep -oE 'tn_[0-9a-f_]+' '{output}' | head -n 1); KEY=${{key:-${{KEY:-}}}}")
