@@ -175,16 +175,20 @@ fn run(name: &str, page: &str) -> Result<usize, String> {
     fs::create_dir(&told).unwrap();
     let (output, code) = (|at: usize| told.join(format!("{at}.txt")), |at: usize| told.join(format!("{at}.code")));
 
-    let mut script = "trap 'kill $(jobs -p) 2>/dev/null; wait' EXIT\n".to_owned();
+    // What goes on in the background is a process group of its own, of which nothing is left behind.
+    let mut script = "trap 'for job in $(jobs -p); do kill -- -$job; done 2>/dev/null; wait' EXIT\n".to_owned();
     for (at, step) in steps.iter().enumerate() {
         let (output, code, expect) = (output(at), code(at), step.code);
         let (output, code) = (output.display(), code.display());
         let command = &step.command;
         if step.is_background {
-            // It is there when it says so, or has printed keys, the first of which pages call KEY.
-            writeln!(script, ": >'{output}'\n{{\n{command}\n}} >'{output}' 2>&1 &").unwrap();
-            writeln!(script, "until grep -qE ' ready |tn_' '{output}'; do kill -0 $! || exit 1; sleep 0.1; done")
-                .unwrap();
+            // It is there when it says so, or when the demo tells of its first events; the first key that it printed is KEY.
+            writeln!(script, ": >'{output}'\nset -m\n{{\n{command}\n}} >'{output}' 2>&1 &\nset +m").unwrap();
+            writeln!(
+                script,
+                "until grep -qE ' ready | events/s ' '{output}'; do kill -0 $! || exit 1; sleep 0.1; done"
+            )
+            .unwrap();
             writeln!(script, "key=$(grep -oE 'tn_[0-9a-f_]+' '{output}' | head -n 1); KEY=${{key:-${{KEY:-}}}}")
                 .unwrap();
             writeln!(script, "echo 0 >'{code}'").unwrap();
