@@ -177,6 +177,7 @@ fn run(name: &str, page: &str) -> Result<usize, String> {
 
     // What goes on in the background is a process group of its own, of which nothing is left behind.
     let mut script = "trap 'for job in $(jobs -p); do kill -- -$job; done 2>/dev/null; wait' EXIT\n".to_owned();
+    script.push_str("trap 'exit 143' TERM\n");
     for (at, step) in steps.iter().enumerate() {
         let (output, code, expect) = (output(at), code(at), step.code);
         let (output, code) = (output.display(), code.display());
