@@ -8,7 +8,7 @@ use crate::clients::tools;
 
 const TENANTRY: &str = env!("CARGO_BIN_EXE_tenantry");
 /// Those that have a test here.
-const EXAMPLES: [&str; 4] = ["billing-export", "llm-gateway", "sequenced-producer", "tenant-dashboard"];
+pub(crate) const EXAMPLES: [&str; 4] = ["billing-export", "llm-gateway", "sequenced-producer", "tenant-dashboard"];
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples")

@@ -13,10 +13,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::clients::tools;
+use crate::examples::EXAMPLES;
 
 const TENANTRY: &str = env!("CARGO_BIN_EXE_tenantry");
 /// What the pages' commands need beside the binary.
-const PROGRAMS: [&str; 4] = ["bash", "curl", "psql", "python3"];
+const PROGRAMS: [&str; 3] = ["bash", "curl", "psql"];
 /// The ports that pages name, which are a node's defaults; each page is run with free ones in their place.
 const PORTS: [(&str, &str); 3] =
     [("8080", "TENANTRY_HTTP_ADDRESS"), ("5433", "TENANTRY_POSTGRES_ADDRESS"), ("8815", "TENANTRY_FLIGHT_ADDRESS")];
@@ -255,8 +256,13 @@ fn every_page_of_the_book_is_in_its_summary() {
 #[test]
 fn links_lead_somewhere() {
     let mut pages = pages();
-    for name in ["ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "examples/README.md"] {
-        pages.push((name.to_owned(), fs::read_to_string(root().join(name)).unwrap()));
+    let mut names = ["ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "examples/README.md"]
+        .map(str::to_owned)
+        .to_vec();
+    names.extend(EXAMPLES.map(|name| format!("examples/{name}/README.md")));
+    for name in names {
+        let text = fs::read_to_string(root().join(&name)).unwrap();
+        pages.push((name, text));
     }
     let mut links = 0;
     for (name, text) in pages {
