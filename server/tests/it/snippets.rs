@@ -140,11 +140,11 @@ fn programs(folder: &Path, ports: [u16; 3]) {
     // The file that a command's output goes to stands for a terminal, where answers are words; in a pipe they are JSON. SQL is
     // 20 ms behind events, on a busy machine more.
     let tenantry = format!(
-        "#!/bin/sh\nwords=\ncase \"$1\" in\n\
-         demo) shift; set -- demo --http {http} --postgres {postgres} --flight {flight} \"$@\" ;;\n\
-         sql) sleep 0.3 ;;\n\
-         tenant) [ \"$2\" = export ] || words=yes ;;\n\
-         meter|plan|quota|key|apply|get|describe|history|rollback|delete) words=yes ;;\nesac\n\
+        "#!/bin/sh\nwords=yes\ncase \"$1 ${{2:-}}\" in\n\
+         'demo '*) words=; shift; set -- demo --http {http} --postgres {postgres} --flight {flight} \"$@\" ;;\n\
+         'sql '*) words=; sleep 0.3 ;;\n\
+         'serve '*|'import '*|'export '*|'explain '*|'schema '*|'completions '*|-*) words= ;;\n\
+         'tenant export'|'webhook listen') words= ;;\nesac\n\
          case \" $* \" in *' --format '*|*' --help '*) words= ;; esac\n\
          if [ -n \"$words\" ] && [ -f /dev/stdout ]; then set -- \"$@\" --format text; fi\n\
          exec '{TENANTRY}' \"$@\"\n"
@@ -188,7 +188,7 @@ fn run(name: &str, page: &str) -> Result<usize, String> {
             writeln!(script, ": >'{output}'\nset -m\n{{\n{command}\n}} >'{output}' 2>&1 &\nset +m").unwrap();
             writeln!(
                 script,
-                "until grep -qE ' ready | events/s ' '{output}'; do kill -0 $! || exit 1; sleep 0.1; done"
+                "until grep -qE '(^| )ready[ :]| events/s ' '{output}'; do kill -0 $! || exit 1; sleep 0.1; done"
             )
             .unwrap();
             writeln!(script, "key=$(grep -oE 'tn_[0-9a-f_]+' '{output}' | head -n 1); KEY=${{key:-${{KEY:-}}}}")
