@@ -262,6 +262,14 @@ mod tests {
         assert_eq!(directory.authenticate(&text, 10), Err(AuthError::Unknown));
         let now = directory.edition();
         assert!(!now.agrees(&before, "acme") && now.agrees(&before, "initech"));
+        assert!(
+            !now.agrees_on(&before, "acme", TenantState::plan) && now.agrees_on(&before, "initech", TenantState::plan)
+        );
+        let mut again = TenantState::clone(now.get("acme").unwrap());
+        again.apply(&Change::Lifecycle(LifecycleChange::Activated));
+        publish(&directory, "acme", again);
+        let later = directory.edition();
+        assert!(!later.agrees(&now, "acme") && later.agrees_on(&now, "acme", TenantState::plan));
         let news: Vec<_> = now.news(&before).map(|name| name.to_string()).collect();
         assert!(["acme", "globex"].iter().all(|name| news.iter().any(|new| new == name)), "{news:?}");
     }

@@ -10,6 +10,7 @@ use std::borrow::Cow;
 use std::fmt::{self, Debug};
 
 use engine::definition::Definition;
+use engine::log::Offset;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -141,6 +142,12 @@ pub trait Facet: Default + Clone + PartialEq + Debug + Serialize + DeserializeOw
     /// Applies a change; cannot fail.
     fn apply(&mut self, change: &Self::Change);
 
+    /// Whether the facet wants to know where in the journal its changes stand.
+    const PLACES: bool = false;
+
+    /// Takes note of where a change stands that was just applied; cannot fail either.
+    fn place(&mut self, _change: &Self::Change, _offset: Offset) {}
+
     /// What a change of an earlier version means now.
     ///
     /// # Errors
@@ -162,6 +169,17 @@ pub trait Facet: Default + Clone + PartialEq + Debug + Serialize + DeserializeOw
     /// Whose turn the command has to wait for.
     fn turn(_command: &Self::Command) -> Turn {
         Turn::None
+    }
+
+    /// What others are told of a change, as the type of an event: `quota.set`. `None` if it is nobody else's business.
+    fn event(_change: &Self::Change) -> Option<&'static str> {
+        None
+    }
+
+    /// When it next wants to be asked, microseconds, and what. A timer is this and nothing else: none is stored, so none can be
+    /// lost, be left over or fire twice.
+    fn due(&self) -> Option<(i64, Self::Command)> {
+        None
     }
 
     /// What the command defines, if it does: whether that can be computed is checked before it is decided.

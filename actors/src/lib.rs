@@ -5,6 +5,8 @@
 
 pub mod refusal;
 pub mod limit;
+pub mod rule;
+pub mod endpoint;
 pub mod plan;
 pub mod facet;
 mod written;
@@ -15,6 +17,7 @@ pub mod tenant;
 pub mod kinds;
 pub mod tenants;
 pub mod together;
+pub mod timers;
 mod time;
 mod claims;
 mod supervisor;
@@ -24,6 +27,7 @@ mod everybody;
 mod shell;
 pub mod journal;
 pub mod audit;
+pub mod messages;
 mod publish;
 mod settle;
 pub mod directory;
@@ -32,7 +36,9 @@ pub mod restore;
 pub mod gate;
 
 pub use audit::{Audit, AuditEntry};
-pub use directory::{AuthError, Directory, Identity};
+pub use directory::{AuthError, Directory, Edition, Identity};
+pub use messages::Message;
 pub use tenant::{Change, Command, FACETS, PLATFORM, Rejected, TenantState};
 pub use tenants::{CommandError, Tenants, TenantsError, TenantsHandle, TenantsOptions};
+pub use timers::Timers;
 pub use written::ChangeError;

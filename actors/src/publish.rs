@@ -16,7 +16,7 @@ use crate::gate::GateTable;
 use crate::journal::{Journal, Sealed};
 use crate::limit::Limits;
 use crate::snapshots::TenantRecord;
-use crate::tenant::PLATFORM;
+use crate::tenant::{PLATFORM, TenantState};
 
 #[expect(clippy::disallowed_types, reason = "a turn and not data: tasks wait for it, and no thread")]
 use tokio::sync::RwLock;
@@ -39,6 +39,12 @@ struct Unsaved {
     /// Tenants with an entry in flight, or whose actor died over one: of them the journal may know more than the directory,
     /// from the offset on that was its end before.
     unsettled: BTreeMap<String, Offset>,
+}
+
+impl Unsaved {
+    fn known_until(&self, end: Offset) -> Offset {
+        self.unsettled.values().copied().fold(end, Offset::min)
+    }
 }
 
 impl Publisher {
@@ -144,7 +150,7 @@ impl Publisher {
                 self.gate.set(tenant, state.lifecycle().status, edition.limits_of(state));
             }
             let newer = self.directory.edition();
-            if newer.agrees(&edition, PLATFORM) {
+            if newer.agrees_on(&edition, PLATFORM, TenantState::plans) {
                 // Their own publishers may have been faster than this walk, which then told what was true before.
                 newer.news(&edition).for_each(|tenant| self.tell_gate(tenant));
                 return;
@@ -160,7 +166,7 @@ impl Publisher {
             let Some(state) = edition.get(tenant) else { return };
             self.gate.set(tenant, state.lifecycle().status, edition.limits_of(state));
             let newer = self.directory.edition();
-            if newer.agrees(&edition, tenant) && newer.agrees(&edition, PLATFORM) {
+            if newer.agrees(&edition, tenant) && newer.agrees_on(&edition, PLATFORM, TenantState::plans) {
                 return;
             }
             edition = newer;
@@ -172,8 +178,14 @@ impl Publisher {
         // Asked first: what is durable by now was begun, and is published or unsettled below.
         let end = journal.end();
         let mut unsaved = self.unsaved.lock();
-        let settled = unsaved.unsettled.values().copied().fold(end, Offset::min);
+        let settled = unsaved.known_until(end);
         (std::mem::take(&mut unsaved.changed), settled)
+    }
+
+    /// An offset of `journal` before which the directory has everything.
+    pub(crate) fn known_until(&self, journal: &Journal) -> Offset {
+        let end = journal.end();
+        self.unsaved.lock().known_until(end)
     }
 
     /// Gives back what could not be saved.

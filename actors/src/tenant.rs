@@ -9,12 +9,16 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
 use engine::definition::Definition;
+use engine::log::Offset;
 use serde::{Deserialize, Serialize};
 
 use crate::facet::{Context, Effect, Facet, Facets, Owner, Turn};
+use crate::facets::alerts::Alerts;
+use crate::facets::endpoints::Endpoints;
 use crate::facets::keys::Keys;
 use crate::facets::lifecycle::Lifecycle;
 use crate::facets::meters::Meters;
+use crate::facets::outbox::Outbox;
 use crate::facets::plan::OnPlan;
 use crate::facets::plans::Plans;
 use crate::facets::quota::Quota;
@@ -131,6 +135,29 @@ macro_rules! facets {
                 }
             }
 
+            /// Takes note of where in the journal a change stands that was just applied.
+            pub(crate) fn place(&mut self, change: &Change, offset: Offset) {
+                match change {
+                    $(Change::$variant(change) if <$facet>::PLACES => {
+                        if let Some(Used::$variant(mut facet)) = self.take($number) {
+                            Arc::make_mut(&mut facet).place(change, offset);
+                            self.put(Used::$variant(facet));
+                        }
+                    })*
+                    _ => {}
+                }
+            }
+
+            /// When it next wants to be asked, microseconds, and what.
+            pub fn due(&self) -> Option<(i64, Command)> {
+                let due = self.used.iter().filter_map(|used| match used {
+                    $(Used::$variant(facet) => {
+                        facet.due().map(|(at_us, command)| (at_us, Command::$variant(command)))
+                    })*
+                });
+                due.min_by_key(|(at_us, _)| *at_us)
+            }
+
             /// What has to follow changes of before and has not yet.
             pub fn owes(&self) -> BTreeSet<Effect> {
                 let owed = self.used.iter().flat_map(|used| match used {
@@ -169,6 +196,13 @@ macro_rules! facets {
             pub fn effects(&self) -> &'static [Effect] {
                 match self {
                     $(Self::$variant(change) => <$facet>::effects(change),)*
+                }
+            }
+
+            /// What others are told of it, as the type of an event.
+            pub fn event(&self) -> Option<&'static str> {
+                match self {
+                    $(Self::$variant(change) => <$facet>::event(change),)*
                 }
             }
 
@@ -217,6 +251,12 @@ facets! {
     6 Plans = "plans", plans: Plans;
     /// The platform's materialized views.
     7 Views = "views", views: Views;
+    /// Its alert rules, and what came of the platform's.
+    8 Alerts = "alerts", alerts: Alerts;
+    /// Where its messages go.
+    9 Endpoints = "endpoints", endpoints: Endpoints;
+    /// How far the platform has come with everybody's messages.
+    10 Outbox = "outbox", outbox: Outbox;
 }
 
 impl TenantState {

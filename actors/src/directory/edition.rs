@@ -11,7 +11,7 @@ use std::sync::Arc;
 use crate::api_key::{ApiKey, ApiKeyError, KeyHash};
 use crate::facets::keys::{Key, Scope, Scopes, Validity};
 use crate::facets::lifecycle::Status;
-use crate::limit::Limits;
+use crate::limit::{Limit, Limits};
 use crate::plan::Plan;
 use crate::scram::PROOF_BYTES;
 use crate::snapshots::TenantRecord;
@@ -106,6 +106,12 @@ impl Edition {
         limits
     }
 
+    /// The limit of one meter among them.
+    pub fn limit_of<'a>(&'a self, state: &'a TenantState, meter: &str) -> Option<&'a Limit> {
+        let of_plan = || self.get(PLATFORM)?.plans().find(&state.plan().name)?.limits.get(meter);
+        state.quota().limits.get(meter).or_else(of_plan)
+    }
+
     /// Finds out who presents a key.
     ///
     /// # Errors
@@ -172,12 +178,22 @@ impl Edition {
     }
 
     /// Tenants that may not be the same in `older`, all that changed among them.
-    pub(crate) fn news<'a>(&'a self, older: &'a Self) -> impl Iterator<Item = &'a Arc<str>> {
+    pub fn news<'a>(&'a self, older: &'a Self) -> impl Iterator<Item = &'a Arc<str>> {
         self.tenants.news(&older.tenants).map(|(name, _)| name)
     }
 
+    /// Whether one facet of `tenant` is the same in `other`: the others may change all the time.
+    pub fn agrees_on<F>(&self, other: &Self, tenant: &str, facet: impl Fn(&TenantState) -> &F) -> bool {
+        match (self.get(tenant), other.get(tenant)) {
+            // A facet that does not change is shared by a tenant's states.
+            (Some(one), Some(another)) => std::ptr::eq(facet(one), facet(another)),
+            (None, None) => true,
+            _ => false,
+        }
+    }
+
     /// Whether `tenant` is the same in `other`.
-    pub(crate) fn agrees(&self, other: &Self, tenant: &str) -> bool {
+    pub fn agrees(&self, other: &Self, tenant: &str) -> bool {
         match (self.get(tenant), other.get(tenant)) {
             (Some(one), Some(another)) => Arc::ptr_eq(one, another),
             (None, None) => true,

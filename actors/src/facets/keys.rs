@@ -356,6 +356,15 @@ impl Facet for Keys {
             KeysChange::Confined { id, tenants } => drop(self.confined.insert(id.clone(), tenants.clone())),
         }
     }
+
+    fn event(change: &KeysChange) -> Option<&'static str> {
+        match change {
+            KeysChange::Created { .. } => Some("key.created"),
+            KeysChange::Rotated { .. } => Some("key.rotated"),
+            KeysChange::Revoked { .. } => Some("key.revoked"),
+            KeysChange::Forgotten { .. } | KeysChange::Verifiable { .. } | KeysChange::Confined { .. } => None,
+        }
+    }
 }
 
 #[cfg(test)]

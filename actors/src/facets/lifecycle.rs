@@ -212,6 +212,18 @@ impl Facet for Lifecycle {
         }
     }
 
+    fn event(change: &LifecycleChange) -> Option<&'static str> {
+        match change {
+            LifecycleChange::Provisioned { .. } => Some("tenant.provisioned"),
+            LifecycleChange::Activated => Some("tenant.activated"),
+            LifecycleChange::Suspended { .. } => Some("tenant.suspended"),
+            LifecycleChange::Offboarding { .. } => Some("tenant.offboarding"),
+            LifecycleChange::Exported { .. } => Some("tenant.exported"),
+            LifecycleChange::Deleted => Some("tenant.deleted"),
+            LifecycleChange::Erased => Some("tenant.erased"),
+        }
+    }
+
     fn effects(change: &LifecycleChange) -> &'static [Effect] {
         match change {
             LifecycleChange::Deleted => &[Effect::Regate, Effect::Erase],

@@ -129,6 +129,13 @@ impl Facet for Meters {
         }
     }
 
+    fn event(change: &MetersChange) -> Option<&'static str> {
+        match change {
+            MetersChange::Defined(_) => Some("meter.defined"),
+            MetersChange::Removed { .. } => Some("meter.removed"),
+        }
+    }
+
     fn effects(_: &MetersChange) -> &'static [Effect] {
         &[Effect::Define]
     }

@@ -9,3 +9,6 @@ pub mod quota;
 pub mod meters;
 pub mod views;
 pub mod plans;
+pub mod alerts;
+pub mod endpoints;
+pub mod outbox;

@@ -71,6 +71,10 @@ impl Facet for OnPlan {
         self.name.clone_from(plan);
     }
 
+    fn event(_: &PlanSet) -> Option<&'static str> {
+        Some("tenant.plan_set")
+    }
+
     fn effects(_: &PlanSet) -> &'static [Effect] {
         &[Effect::Regate, Effect::Bill]
     }

@@ -23,7 +23,12 @@ pub struct Plans {
 impl Plans {
     /// The plan of that name; a name that is not known means the default plan.
     pub fn get(&self, name: &str) -> Plan {
-        self.plans.get(name).or_else(|| self.plans.get(DEFAULT_PLAN)).cloned().unwrap_or_default()
+        self.find(name).cloned().unwrap_or_default()
+    }
+
+    /// The same; `None` if there is no default plan either, which is one without limits then.
+    pub fn find(&self, name: &str) -> Option<&Plan> {
+        self.plans.get(name).or_else(|| self.plans.get(DEFAULT_PLAN))
     }
 }
 
@@ -153,6 +158,13 @@ impl Facet for Plans {
         match change {
             PlansChange::Defined { name, plan } => drop(self.plans.insert(name.clone(), plan.clone())),
             PlansChange::Removed { name } => drop(self.plans.remove(name)),
+        }
+    }
+
+    fn event(change: &PlansChange) -> Option<&'static str> {
+        match change {
+            PlansChange::Defined { .. } => Some("plan.defined"),
+            PlansChange::Removed { .. } => Some("plan.removed"),
         }
     }
 

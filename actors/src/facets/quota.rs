@@ -106,6 +106,13 @@ impl Facet for Quota {
         }
     }
 
+    fn event(change: &QuotaChange) -> Option<&'static str> {
+        match change {
+            QuotaChange::Set { .. } => Some("quota.set"),
+            QuotaChange::Removed { .. } => Some("quota.removed"),
+        }
+    }
+
     fn effects(_: &QuotaChange) -> &'static [Effect] {
         &[Effect::Regate]
     }

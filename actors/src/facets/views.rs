@@ -112,6 +112,13 @@ impl Facet for Views {
         }
     }
 
+    fn event(change: &ViewsChange) -> Option<&'static str> {
+        match change {
+            ViewsChange::Created(_) => Some("view.created"),
+            ViewsChange::Dropped { .. } => Some("view.dropped"),
+        }
+    }
+
     fn effects(_: &ViewsChange) -> &'static [Effect] {
         &[Effect::Define]
     }

@@ -310,7 +310,10 @@ fn explain(meter: &str, limit: &ShardLimit, refusal: Refusal) -> Rejection {
     let (reason, detail) = match refusal {
         Refusal::Allowance(period) => {
             let ends = jiff::Timestamp::from_microsecond(period.end_us).map(|end| end.to_string()).unwrap_or_default();
-            (Reason::QuotaExceeded, format!("the allowance of {allowance} units is used up until {ends}"))
+            (
+                Reason::QuotaExceeded,
+                format!("more than is left of the allowance of {allowance} units; the next period begins at {ends}"),
+            )
         }
         Refusal::LargerThanAllowance => {
             let detail = format!(

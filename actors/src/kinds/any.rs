@@ -16,6 +16,8 @@ pub trait AnyKind: Sync {
     fn name(&self) -> &'static str;
     /// Whose they are.
     fn owner(&self) -> Owner;
+    /// Whether a tenant's own keys may declare them for it.
+    fn is_tenants_own(&self) -> bool;
     /// JSON Schema (2020-12) of a specification, without references. A name that is told beside it may be in it too.
     fn schema(&self) -> Value;
     /// Those that a state has, by name, without members that only say the name again.
@@ -84,6 +86,10 @@ impl<K: Kind> AnyKind for Of<K> {
 
     fn owner(&self) -> Owner {
         K::OWNER
+    }
+
+    fn is_tenants_own(&self) -> bool {
+        K::IS_TENANTS_OWN
     }
 
     fn schema(&self) -> Value {

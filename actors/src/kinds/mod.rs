@@ -19,6 +19,8 @@ pub mod meter;
 pub mod plan;
 pub mod view;
 pub mod quota;
+pub mod alert;
+pub mod endpoint;
 
 pub use any::{AnyKind, Misfit, without_nulls};
 
@@ -32,6 +34,8 @@ pub trait Kind: Sync + 'static {
     const OWNER: Owner;
     /// What is declared. Its doc comments teach what it means.
     type Spec: Serialize + DeserializeOwned + JsonSchema;
+    /// Whether a tenant's own keys may declare them for it.
+    const IS_TENANTS_OWN: bool = false;
     /// Whether the specification has a member `name` of its own.
     const NAMES_ITSELF: bool = false;
 
@@ -49,8 +53,14 @@ pub trait Kind: Sync + 'static {
 }
 
 /// Every kind, those that others rely on before them.
-pub static KINDS: &[&dyn AnyKind] =
-    &[&Of::<meter::Meter>::KIND, &Of::<plan::Plan>::KIND, &Of::<view::View>::KIND, &Of::<quota::Quota>::KIND];
+pub static KINDS: &[&dyn AnyKind] = &[
+    &Of::<meter::Meter>::KIND,
+    &Of::<plan::Plan>::KIND,
+    &Of::<view::View>::KIND,
+    &Of::<quota::Quota>::KIND,
+    &Of::<alert::Alert>::KIND,
+    &Of::<endpoint::Endpoint>::KIND,
+];
 
 /// The kind of that name.
 pub fn kind(name: &str) -> Option<&'static dyn AnyKind> {

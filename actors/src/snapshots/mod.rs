@@ -48,7 +48,10 @@ impl TenantRecord {
     pub fn apply(&mut self, offset: Offset, entry: &Entry, hash: EntryHash) -> Result<(), ChainBreak> {
         self.head.follow(entry, hash)?;
         let state = Arc::make_mut(&mut self.state);
-        entry.changes.iter().for_each(|change| state.apply(change));
+        for change in &entry.changes {
+            state.apply(change);
+            state.place(change, offset);
+        }
         self.valid_until = offset + 1;
         Ok(())
     }

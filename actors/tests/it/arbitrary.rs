@@ -3,15 +3,20 @@
 use std::sync::LazyLock;
 
 use actors::api_key::ApiKey;
+use actors::endpoint::{Endpoint, Secret};
+use actors::facets::alerts::{AlertsCommand, By, Observation, RuleId, Seen, Sighting};
+use actors::facets::endpoints::{EndpointsCommand, MessageId, Settled};
 use actors::facets::keys::{KeysCommand, Scope, Scopes};
 use actors::facets::lifecycle::LifecycleCommand;
 use actors::facets::meters::MetersCommand;
+use actors::facets::outbox::OutboxCommand;
 use actors::facets::plan::SetPlan;
 use actors::facets::plans::PlansCommand;
 use actors::facets::quota::QuotaCommand;
 use actors::facets::views::ViewsCommand;
 use actors::limit::{Allowance, Limit, Rate};
 use actors::plan::Plan;
+use actors::rule::{Direction, Level, Measure, Rule, Severity};
 use actors::scram::ScramVerifier;
 use actors::{Command, PLATFORM};
 use engine::calendar::{Calendar, Period};
@@ -39,6 +44,9 @@ fn command() -> impl Strategy<Value = Command> {
         2 => meters().prop_map(Command::Meters),
         2 => plans().prop_map(Command::Plans),
         2 => views().prop_map(Command::Views),
+        3 => alerts().prop_map(Command::Alerts),
+        3 => endpoints().prop_map(Command::Endpoints),
+        1 => (0..50u64).prop_map(|from| Command::Outbox(OutboxCommand::Advance { from })),
     ]
 }
 
@@ -159,4 +167,89 @@ fn views() -> impl Strategy<Value = ViewsCommand> {
 fn plans() -> impl Strategy<Value = PlansCommand> {
     (name(), proptest::collection::btree_map(name(), limit(), 0..3), calendar())
         .prop_map(|(name, limits, billing)| PlansCommand::Define { name, plan: Plan { limits, billing } })
+}
+
+fn rule() -> impl Strategy<Value = Rule> {
+    let measure = prop_oneof![
+        name().prop_map(|meter| Measure::Quota { meter }),
+        name().prop_map(|meter| Measure::Total { meter }),
+        name().prop_map(|meter| Measure::Silence { meter }),
+        (0u32..3).prop_map(|every_s| Measure::Query { sql: "SELECT 1 AS value".into(), every_s }),
+    ];
+    let level = |severity| {
+        (0..10i64, proptest::option::of(0..10i64)).prop_map(move |(at, until)| Level {
+            severity,
+            at: Units::whole(at),
+            until: until.map(Units::whole),
+        })
+    };
+    let levels = (level(Severity::Info), proptest::option::of(level(Severity::Critical)))
+        .prop_map(|(first, second)| std::iter::once(first).chain(second).collect());
+    let direction = select(vec![Direction::AtLeast, Direction::AtMost]);
+    (measure, direction, levels, 0u32..3, 0u32..3).prop_map(|(measure, direction, levels, for_s, keep_firing_for_s)| {
+        Rule {
+            measure,
+            direction,
+            levels,
+            for_s,
+            keep_firing_for_s,
+            plans: None,
+            tenants: None,
+            labels: [("team".to_owned(), "billing".to_owned())].into(),
+            summary: Some("it is near".into()),
+        }
+    })
+}
+
+fn alerts() -> impl Strategy<Value = AlertsCommand> {
+    let id = || {
+        let by = select(vec![By::Platform, By::Tenant]);
+        (by, name()).prop_map(|(by, name)| RuleId { by, name })
+    };
+    let seen = prop_oneof![
+        6 => (0..10i64).prop_map(|value| {
+            Seen::Value(Sighting { value: Units::whole(value), revision: value, watermark_us: 0 })
+        }),
+        1 => name().prop_map(Seen::Unmeasurable),
+        1 => Just(Seen::Nothing),
+        1 => Just(Seen::NotMeant),
+    ];
+    let observation = (id(), seen).prop_map(|(rule, seen)| Observation { rule, seen });
+    prop_oneof![
+        2 => (name(), rule()).prop_map(|(name, rule)| AlertsCommand::Declare { name, rule }),
+        1 => name().prop_map(|name| AlertsCommand::Remove { name }),
+        6 => proptest::collection::vec(observation, 1..4).prop_map(AlertsCommand::Observe),
+        2 => Just(AlertsCommand::Wake),
+        1 => (id(), name()).prop_map(|(rule, note)| AlertsCommand::Acknowledge { rule, note }),
+    ]
+}
+
+fn endpoints() -> impl Strategy<Value = EndpointsCommand> {
+    let secret = || Secret::new([7; 32]);
+    let spec = (name(), any::<bool>()).prop_map(|(host, ordered)| Endpoint {
+        url: format!("https://{host}.example/"),
+        events: ["alert.*".to_owned()].into(),
+        headers: [("x-a".to_owned(), "b".to_owned())].into(),
+        ordered,
+    });
+    let id = || (0..4u64, 0..2u16).prop_map(|(offset, index)| MessageId { offset, index });
+    let ids = || proptest::collection::vec(id(), 0..3);
+    let settled = (name(), ids(), any::<bool>(), ids(), any::<bool>(), proptest::option::of(id())).prop_map(
+        |(name, taken, any_taken, failed, is_gone, behind)| {
+            let failed = failed.into_iter().map(|message| (message, Some(5))).collect();
+            Settled { name, taken, any_taken, failed, is_gone, behind }
+        },
+    );
+    prop_oneof![
+        3 => (name(), spec).prop_map(move |(name, spec)| {
+            EndpointsCommand::Declare { name, spec, secret: Some(secret()) }
+        }),
+        1 => name().prop_map(|name| EndpointsCommand::Remove { name }),
+        1 => (name(), 0..9u32).prop_map(move |(name, overlap_s)| {
+            EndpointsCommand::Rotate { name, secret: secret(), overlap_s }
+        }),
+        1 => name().prop_map(|name| EndpointsCommand::Disable { name }),
+        1 => name().prop_map(|name| EndpointsCommand::Enable { name }),
+        6 => settled.prop_map(EndpointsCommand::Settle),
+    ]
 }

@@ -6,9 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use actors::api_key::ApiKey;
+use actors::endpoint::{Endpoint, Secret};
+use actors::facets::alerts::{AlertsChange, By, Edge, Episode, Phase, RuleId, Sighting};
+use actors::facets::endpoints::{Disabled, EndpointsChange, Failing, MessageId, Retry};
 use actors::facets::keys::{Key, KeysChange, Scopes};
 use actors::facets::lifecycle::LifecycleChange;
 use actors::facets::meters::MetersChange;
+use actors::facets::outbox::OutboxChange;
 use actors::facets::plan::PlanSet;
 use actors::facets::plans::PlansChange;
 use actors::facets::quota::QuotaChange;
@@ -16,6 +20,7 @@ use actors::facets::views::{Created, ViewsChange};
 use actors::journal::{Entry, Head, Journal, JournalError, Sealed};
 use actors::limit::{Allowance, Limit, Rate};
 use actors::plan::Plan;
+use actors::rule::{Direction, Level, Measure, Rule, Severity};
 use actors::scram::ScramVerifier;
 use actors::{Change, FACETS};
 use engine::calendar::{Calendar, Period};
@@ -200,6 +205,101 @@ fn second_format() -> Vec<Change> {
     [first_release(), views(), scram(), confined()].concat()
 }
 
+/// What was added with alerts.
+fn alerts() -> Vec<Change> {
+    let level = Level { severity: Severity::Warning, at: Units::whole(80), until: Some(Units::whole(70)) };
+    let declared = Rule {
+        measure: Measure::Quota { meter: "tokens".into() },
+        direction: Direction::AtMost,
+        levels: vec![level],
+        for_s: 60,
+        keep_firing_for_s: 300,
+        plans: Some(["pro".to_owned()].into()),
+        tenants: Some(["acme".to_owned()].into()),
+        labels: [("team".to_owned(), "billing".to_owned())].into(),
+        summary: Some("close to its limit".into()),
+    };
+    let edge = |edge, phase, note: Option<&str>| {
+        let (severity, by) = match phase {
+            Phase::Firing => (Severity::Critical, By::Tenant),
+            _ => (Severity::Info, By::Platform),
+        };
+        let episode = Episode {
+            id: "near-7-8".into(),
+            severity,
+            phase,
+            opened_us: 8,
+            fired_us: Some(9),
+            acknowledged_us: Some(10),
+            unmeasurable: Some("damaged".into()),
+            sighting: Sighting { value: Units::whole(75), revision: 7, watermark_us: 6 },
+            summary: Some("close to its limit".into()),
+            labels: [("team".to_owned(), "billing".to_owned())].into(),
+        };
+        let rule = RuleId { by, name: "near".into() };
+        AlertsChange::Edge { rule, edge, episode: Box::new(episode), note: note.map(str::to_owned) }
+    };
+    let other = |measure| Rule { measure, levels: Vec::new(), ..declared.clone() };
+    let changes = [
+        AlertsChange::Declared { name: "total".into(), rule: Box::new(other(Measure::Total { meter: "a".into() })) },
+        AlertsChange::Declared { name: "quiet".into(), rule: Box::new(other(Measure::Silence { meter: "a".into() })) },
+        AlertsChange::Declared {
+            name: "query".into(),
+            rule: Box::new(other(Measure::Query { sql: "SELECT 1 AS value".into(), every_s: 60 })),
+        },
+        AlertsChange::Declared { name: "near".into(), rule: Box::new(declared) },
+        AlertsChange::Removed { name: "total".into() },
+        edge(Edge::Pending, Phase::Pending { until_us: 9 }, None),
+        edge(Edge::Fired, Phase::Firing, Some("on it")),
+        edge(Edge::Calming, Phase::Calming { until_us: 12 }, None),
+    ];
+    let others = [
+        Edge::Moved,
+        Edge::Returned,
+        Edge::Unmeasurable,
+        Edge::Measurable,
+        Edge::Acknowledged,
+        Edge::Resolved,
+        Edge::Withdrawn,
+        Edge::Dropped,
+    ];
+    let changes = changes.into_iter().chain(others.map(|other| edge(other, Phase::Firing, None)));
+    changes.map(Change::Alerts).collect()
+}
+
+/// What was added with endpoints.
+fn endpoints() -> Vec<Change> {
+    let name = || "hook".to_owned();
+    let message = MessageId { offset: 7, index: 1 };
+    let spec = Endpoint {
+        url: "https://example.com/hook".into(),
+        events: ["alert.*".to_owned()].into(),
+        headers: [("x-team".to_owned(), "billing".to_owned())].into(),
+        ordered: true,
+    };
+    let secret = Secret::new([5; 32]);
+    let disabled = |why| EndpointsChange::Disabled { name: name(), why };
+    let changes = [
+        EndpointsChange::Declared { name: name(), spec, secret: Some(secret.clone()) },
+        EndpointsChange::Rotated { name: name(), secret, until_us: 9 },
+        disabled(Disabled::ByHand),
+        disabled(Disabled::Gone),
+        disabled(Disabled::Failing),
+        EndpointsChange::Enabled { name: name() },
+        EndpointsChange::Exhausted { name: name(), message },
+        EndpointsChange::Recovered { name: name(), message },
+        EndpointsChange::Moved {
+            name: name(),
+            retries: vec![(message, Retry { attempts: 2, at_us: 8 })],
+            behind: Some(message),
+            failing: Some(Failing { since_us: 3, is_confirmed: true }),
+        },
+        EndpointsChange::Removed { name: name() },
+    ];
+    let advanced = Change::Outbox(OutboxChange::Advanced { from: 7 });
+    changes.into_iter().map(Change::Endpoints).chain([advanced]).collect()
+}
+
 /// One entry for each change, chained.
 fn sealed(changes: Vec<Change>) -> Vec<Sealed> {
     let mut head = Head::default();
@@ -213,13 +313,15 @@ fn sealed(changes: Vec<Change>) -> Vec<Sealed> {
 }
 
 /// File by file, what it holds.
-fn fixtures() -> [(&'static str, Vec<Change>); 5] {
+fn fixtures() -> [(&'static str, Vec<Change>); 7] {
     [
         ("journal-v1.bin", first_release()),
         ("journal-v1-views.bin", views()),
         ("journal-v1-scram.bin", scram()),
         ("journal-v1-tenants.bin", confined()),
         ("journal-v2.bin", second_format()),
+        ("journal-v2-alerts.bin", alerts()),
+        ("journal-v2-endpoints.bin", endpoints()),
     ]
 }
 

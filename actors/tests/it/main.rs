@@ -6,8 +6,10 @@
     reason = "a test that can't go on has failed, and says why it skips"
 )]
 
+mod alerts;
 mod arbitrary;
 mod cursed;
+mod endpoints;
 mod facets;
 mod faults;
 mod fuzz_seeds;
