@@ -16,9 +16,13 @@ use crate::memory::Oversight;
 use crate::node::{Node, NodeError, NodeOptions};
 use crate::postgres::{Postgres, PostgresError};
 use crate::query::Queries;
+use crate::reactions::Reactions;
 use crate::telemetry::metrics::Metrics;
 use crate::tls::{Tls, TlsError};
 use crate::watchdog::{Silences, Watchdog, Wire};
+use crate::webhooks::exchange::{Exchange, Limits};
+use crate::webhooks::resolve::Machine;
+use crate::webhooks::trust::Trust;
 
 /// What TLS calls HTTP/1.1.
 const ALPN_HTTP: &str = "http/1.1";
@@ -34,6 +38,7 @@ pub struct Serving {
     drain_max: Duration,
     watchdog: Option<Watchdog>,
     oversight: Oversight,
+    reactions: Reactions,
 }
 
 /// Why a node is not served.
@@ -54,9 +59,23 @@ pub enum ServeError {
     /// The node does not open, or does not drain.
     #[error(transparent)]
     Node(#[from] NodeError),
+    /// What the node does by itself has ended.
+    #[error("timers and alerts have ended; the log says why")]
+    Reactions,
     /// A door closed by itself.
     #[error("the {0} door closed by itself; the log says why")]
     Closed(&'static str),
+}
+
+/// How messages leave, by the configuration.
+fn exchange(config: &Config) -> Exchange {
+    let authorities = &config.webhooks.authorities;
+    let named = (!authorities.as_os_str().is_empty()).then_some(authorities.as_path());
+    let trust = Trust::open(named).unwrap_or_else(|error| {
+        tracing::warn!(%error, "no certificate of an endpoint will be believed: install the authorities of the machine, or name some (webhooks.authorities)");
+        Trust::nobody()
+    });
+    Exchange::new(config.webhook_rules(), Limits::default(), trust, Arc::new(Machine::default()))
 }
 
 impl Serving {
@@ -101,9 +120,10 @@ impl Serving {
         let open: Vec<_> = open.into_iter().flatten().collect();
         let watchdog = Watchdog::start(&config.watchdog, &open, &metrics, door.silences());
         let oversight = Oversight::start(&config.memory, &config.data, &node, queries, &metrics);
+        let reactions = Reactions::start(&node, Arc::new(exchange(config)));
         let drain_max = Duration::from_millis(config.drain_ms_max);
         door.open(Arc::clone(&node));
-        Ok(Self { node, door, http, postgres, flight, drain_max, watchdog, oversight })
+        Ok(Self { node, door, http, postgres, flight, drain_max, watchdog, oversight, reactions })
     }
 
     /// Where HTTP is answered.
@@ -126,7 +146,7 @@ impl Serving {
         self.flight.as_ref().map(Flight::address)
     }
 
-    /// Ends only if a door closes by itself, which none should: the process is then of no use and should end.
+    /// Ends only if a door closes by itself, or what the node does by itself ends, which none should: the process is then of no use and should end.
     pub async fn broken(&mut self) -> ServeError {
         let http = async {
             match &mut self.http {
@@ -150,6 +170,7 @@ impl Serving {
             () = http => ServeError::Closed("HTTP"),
             () = postgres => ServeError::Closed("Postgres"),
             () = flight => ServeError::Closed("Flight"),
+            () = self.reactions.ended() => ServeError::Reactions,
         }
     }
 
@@ -183,6 +204,7 @@ impl Serving {
         if requests + statements + calls > 0 {
             tracing::warn!(requests, statements, calls, "cut off at the end of the drain");
         }
+        drop(self.reactions);
         let drained = self.node.drain().await;
         self.oversight.stopped();
         Ok(drained?)

@@ -82,7 +82,7 @@ pub(crate) use semantics::Semantics;
 pub use share::ShortOfMemory;
 pub use shares::Parked;
 use shares::Shares;
-pub use source::{EmitAudit, Source};
+pub use source::{EmitPage, Source};
 pub use statement::ViewStatement;
 pub use threads::HOLDING_STACK_BYTES;
 use threads::Threads;

@@ -15,15 +15,20 @@ use engine::storage::SharedStorage;
 
 use crate::metering::MeteringSnapshot;
 use crate::views::ViewError;
+use crate::views::alert_history::AlertEventRow;
+use crate::views::alert_rules::AlertRuleRow;
+use crate::views::alerts::AlertRow;
 use crate::views::audit::AuditRow;
 use crate::views::declarations::DeclarationRow;
+use crate::views::delivery_attempts::DeliveryAttemptRow;
+use crate::views::endpoints::EndpointRow;
 use crate::views::materialized_views::ViewRow;
 use crate::views::queries::QueryRow;
 use crate::views::quotas::QuotaRow;
 use crate::views::tenants::TenantRow;
 
-/// Takes a page of changes; says `Break` when no more are wanted.
-pub type EmitAudit<'a> = dyn FnMut(Vec<AuditRow>) -> ControlFlow<()> + 'a;
+/// Takes a page of rows; says `Break` when no more are wanted.
+pub type EmitPage<'a, R> = dyn FnMut(Vec<R>) -> ControlFlow<()> + 'a;
 
 /// Where every view's rows come from.
 ///
@@ -50,7 +55,21 @@ pub trait Source: Send + Sync + 'static {
     /// What is declared, of one tenant or of all and the platform, by tenant.
     fn declarations(&self, tenant: Option<&str>) -> Result<Vec<DeclarationRow>, ViewError>;
     /// Journaled changes, of all tenants or of some, page by page: there may be more than memory holds.
-    fn audit(&self, tenants: Option<&BTreeSet<String>>, emit: &mut EmitAudit<'_>) -> Result<(), ViewError>;
+    fn audit(&self, tenants: Option<&BTreeSet<String>>, emit: &mut EmitPage<'_, AuditRow>) -> Result<(), ViewError>;
+    /// Alerts that are under way, of all tenants or of one.
+    fn alerts(&self, tenant: Option<&str>) -> Result<Vec<AlertRow>, ViewError>;
+    /// Alert rules, of all tenants and the platform or of one.
+    fn alert_rules(&self, tenant: Option<&str>) -> Result<Vec<AlertRuleRow>, ViewError>;
+    /// Edges of alerts, of all tenants or of some, page by page.
+    fn alert_history(
+        &self,
+        tenants: Option<&BTreeSet<String>>,
+        emit: &mut EmitPage<'_, AlertEventRow>,
+    ) -> Result<(), ViewError>;
+    /// Endpoints that messages go to, of all tenants and the platform or of one.
+    fn endpoints(&self, tenant: Option<&str>) -> Result<Vec<EndpointRow>, ViewError>;
+    /// The last attempts to send messages, to all endpoints or to one tenant's.
+    fn delivery_attempts(&self, tenant: Option<&str>) -> Result<Vec<DeliveryAttemptRow>, ViewError>;
     /// Statements that run and have lately ended, of all who asked or of one tenant.
     fn queries(&self, tenant: Option<&str>) -> Result<Vec<QueryRow>, ViewError>;
     /// Since when ids of admitted events are remembered, microseconds; `None` if all that there ever were are.

@@ -57,13 +57,15 @@ mod window;
 mod read;
 mod billed;
 mod usage;
+mod newest;
 mod groups;
 
 pub use billed::{billed, billed_schema};
 pub use functions::{functions, member_functions};
 pub use groups::{ViewColumns, ViewGroups, view_columns, view_groups};
+pub use newest::newest;
 pub use operator::{MeteringOperator, MeteringOptions};
-pub use reach::reach;
+pub use reach::{moved, reach};
 pub use read::{MeteringError, WindowFilter, totals, totals_schema, window_schema, windows};
 pub use rejection::{REJECTION_KINDS_MAX, rejections, rejections_schema};
 pub use snapshot::{MeterStatistics, MeteringSnapshot, definitions, meter_statistics};

@@ -13,11 +13,14 @@ use std::collections::BTreeSet;
 use engine::event::batch::EventBatch;
 use engine::event::split::shard_of;
 use engine::lock::Lock;
+use engine::log::Offset;
 use engine::snapshot::Snapshot;
 
 use super::MeteringSnapshot;
 use super::symbol::Symbols;
 
+/// Places that are looked at under one lock.
+const AT_ONCE: usize = 4096;
 /// Before the log's first place.
 const NOWHERE: i64 = -1;
 
@@ -85,6 +88,22 @@ impl Reach {
         self.0.lock().end
     }
 
+    /// Tenants with something behind `after`; `None` if that may be any. The shard's worker waits for no more than a few of them.
+    fn behind(&self, after: i64) -> Option<Vec<String>> {
+        let mut found = Vec::new();
+        let mut from = 0;
+        loop {
+            let places = self.0.lock();
+            if places.floor > after {
+                return None;
+            }
+            let Some(last) = places.last.get(from..) else { return Some(found) };
+            let some = (from + 1..).zip(last).take(AT_ONCE).filter(|(_, place)| **place > after);
+            found.extend(some.filter_map(|(code, _)| places.names.text(code as u32).map(str::to_owned)));
+            from += AT_ONCE;
+        }
+    }
+
     fn of(&self, tenant: &str) -> i64 {
         let places = self.0.lock();
         let last = places.names.find(tenant).and_then(|code| places.last.get(code as usize - 1).copied());
@@ -104,4 +123,15 @@ pub fn reach(snapshot: &Snapshot<MeteringSnapshot>, tenants: Option<&BTreeSet<St
         shards.iter().find(|shard| shard.shard == of).map_or(NOWHERE, |shard| shard.state.reach.of(tenant))
     };
     tenants.iter().map(own).max().unwrap_or(NOWHERE).min(end)
+}
+
+/// The tenants of whom anything can have changed since a snapshot that ended at `offset`; `None` if that may be any. Some may
+/// be among them whose changes are not in `snapshot` yet.
+pub fn moved(snapshot: &Snapshot<MeteringSnapshot>, offset: Offset) -> Option<Vec<String>> {
+    let after = i64::try_from(offset).unwrap_or(i64::MAX) - 1;
+    let mut all = Vec::new();
+    for shard in &snapshot.shards {
+        all.append(&mut shard.state.reach.behind(after)?);
+    }
+    Some(all)
 }

@@ -2,11 +2,9 @@
 //!
 //! It is read page by page, so that an answer holds no more of it than a reader has taken (I8).
 
-use std::ops::ControlFlow;
-
 use arrow::datatypes::SchemaRef;
 
-use super::row_view::{batch, schema, whole};
+use super::row_view::{emit_pages, schema, whole};
 use super::{Ask, Emit, RowColumn, View, ViewError};
 use crate::catalog::Cut;
 
@@ -54,17 +52,7 @@ impl View for Audit {
     }
 
     fn produce(&self, cut: &Cut, ask: &Ask, emit: &mut Emit<'_>) -> Result<(), ViewError> {
-        let mut failed = None;
-        cut.source.audit(ask.tenants(), &mut |mut page| {
-            page.retain(|row| ask.may_be("tenant", &row.tenant));
-            match batch(COLUMNS, &page) {
-                Ok(batch) => emit(batch),
-                Err(error) => {
-                    failed = Some(error);
-                    ControlFlow::Break(())
-                }
-            }
-        })?;
-        failed.map_or(Ok(()), |error| Err(error.into()))
+        let wanted = |row: &AuditRow| ask.may_be("tenant", &row.tenant);
+        emit_pages(COLUMNS, emit, wanted, |page| cut.source.audit(ask.tenants(), page))
     }
 }

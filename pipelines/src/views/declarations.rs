@@ -23,10 +23,11 @@ pub struct Declarations;
 impl RowView for Declarations {
     type Row = DeclarationRow;
     const NAME: &'static str = "declarations";
-    const COMMENT: &'static str = "what is declared by a name and a specification: meters, plans, views and quotas";
+    const COMMENT: &'static str =
+        "what is declared by a name and a specification: meters, plans, views, quotas, alert rules and endpoints";
     const COLUMNS: &'static [RowColumn<DeclarationRow>] = &[
         RowColumn::text("tenant", |row| &row.tenant, "whose it is; platform for what is the platform's"),
-        RowColumn::text("kind", |row| &row.kind, "meter, plan, view or quota"),
+        RowColumn::text("kind", |row| &row.kind, "meter, plan, view, quota, alert or endpoint"),
         RowColumn::text("name", |row| &row.name, "its name; a quota's is its meter's"),
         RowColumn::text("spec", |row| &row.spec, "what it says, as JSON; /schemas/KIND.json has its schema"),
     ];

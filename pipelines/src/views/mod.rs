@@ -12,6 +12,11 @@
 //! | [`meters`] | a meter's definition | all, without statistics |
 //! | [`materialized_views`] | a materialized view's definition | all, without statistics |
 //! | [`materialized_view`] (its name) | a group of its `SELECT` | its own, of its own events |
+//! | [`alerts`] | an alert that is under way | its own |
+//! | [`alert_history`] | an edge of an alert | its own |
+//! | [`alert_rules`] | an alert rule | its own |
+//! | [`endpoints`] | an endpoint that messages go to | its own |
+//! | [`delivery_attempts`] | an attempt to send one | its own |
 //! | [`rejections`] | refused events by reason | its own |
 //! | [`late_events`] | a late event, per meter | its own |
 //! | [`audit`] | a journaled change | its own |
@@ -38,6 +43,11 @@ pub mod declarations;
 pub mod meters;
 pub mod materialized_views;
 pub mod materialized_view;
+pub mod alerts;
+pub mod alert_history;
+pub mod alert_rules;
+pub mod endpoints;
+pub mod delivery_attempts;
 pub mod rejections;
 pub mod late_events;
 pub mod engine_shards;
@@ -69,6 +79,11 @@ pub fn all(visibility: &Visibility) -> Vec<SharedView> {
         Arc::new(declarations::Declarations),
         Arc::new(meters::Meters { statistics: platform }),
         Arc::new(materialized_views::MaterializedViews { statistics: platform }),
+        Arc::new(alerts::Alerts),
+        Arc::new(alert_history::AlertHistory),
+        Arc::new(alert_rules::AlertRules),
+        Arc::new(endpoints::Endpoints),
+        Arc::new(delivery_attempts::DeliveryAttempts),
         Arc::new(rejections::Rejections),
         Arc::new(late_events::LateEvents),
         Arc::new(audit::Audit),

@@ -3,6 +3,7 @@
 //! Not here: views whose rows are columns already (events, windows), which implement [`View`] themselves.
 
 use std::fmt;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -14,7 +15,7 @@ use engine::units::Units;
 
 use super::column::{self, Column, schema_of};
 use super::{Ask, Emit, View, ViewError};
-use crate::catalog::Cut;
+use crate::catalog::{Cut, EmitPage};
 
 /// A view whose rows are values of one type; it is a [`View`] by that.
 pub trait RowView: fmt::Debug + Send + Sync + 'static {
@@ -150,4 +151,25 @@ pub(super) fn schema<R>(columns: &[RowColumn<R>]) -> SchemaRef {
 /// `rows` as `columns` show them.
 pub(super) fn batch<R>(columns: &[RowColumn<R>], rows: &[R]) -> Result<RecordBatch, ArrowError> {
     RecordBatch::try_new(schema(columns), columns.iter().map(|column| column.values(rows)).collect())
+}
+
+/// Emits the rows that `read` gives page by page and that are `wanted`, until no more are.
+pub(super) fn emit_pages<R>(
+    columns: &[RowColumn<R>],
+    emit: &mut Emit<'_>,
+    wanted: impl Fn(&R) -> bool,
+    read: impl FnOnce(&mut EmitPage<'_, R>) -> Result<(), ViewError>,
+) -> Result<(), ViewError> {
+    let mut failed = None;
+    read(&mut |mut page: Vec<R>| {
+        page.retain(&wanted);
+        match batch(columns, &page) {
+            Ok(batch) => emit(batch),
+            Err(error) => {
+                failed = Some(error);
+                ControlFlow::Break(())
+            }
+        }
+    })?;
+    failed.map_or(Ok(()), |error| Err(error.into()))
 }

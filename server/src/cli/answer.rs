@@ -37,7 +37,14 @@ pub(super) fn words(body: &[u8]) -> anyhow::Result<String> {
 
 /// `meter tokens: created, 26,823 events counted`.
 fn done(members: &Members<'_>) -> String {
-    let named = [("tenant", "tenant"), ("meter", "meter"), ("plan", "plan"), ("id", "key")];
+    let named = [
+        ("tenant", "tenant"),
+        ("meter", "meter"),
+        ("plan", "plan"),
+        ("rule", "alert"),
+        ("endpoint", "endpoint"),
+        ("id", "key"),
+    ];
     let named = named.into_iter().filter_map(|(name, called)| Some(format!("{called} {}", members.get(name)?)));
     let mut line = named.collect::<Vec<_>>().join(", ");
     let _ = write!(line, ": {}", members.get("outcome").unwrap_or_default());
@@ -157,6 +164,10 @@ mod tests {
         check(
             r#"{"tenant":"acme","meter":"tokens","changed":true,"outcome":"limit set"}"#,
             "tenant acme, meter tokens: limit set\n",
+        );
+        check(
+            r#"{"tenant":"acme","endpoint":"hook","changed":true,"outcome":"disabled"}"#,
+            "tenant acme, endpoint hook: disabled\n",
         );
         check(
             r#"{"tenant":"acme","changed":true,"outcome":"deleted","pending":"the disk is full"}"#,

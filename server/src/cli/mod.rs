@@ -31,6 +31,8 @@ mod tenant;
 mod meter;
 mod plan;
 mod quota;
+mod alert;
+mod webhook;
 mod key;
 mod declared;
 mod completions;
@@ -45,7 +47,7 @@ use crate::config::ConfigError;
 
 pub use place::Place;
 
-/// Tenant events in, exact live aggregates out, over SQL.
+/// Meter the events of many tenants, enforce their quotas, and ask about both in SQL.
 #[derive(Debug, Parser)]
 #[command(
     name = "tenantry",
@@ -80,6 +82,10 @@ enum Command {
     Plan(plan::Plan),
     #[command(subcommand)]
     Quota(quota::Quota),
+    #[command(subcommand)]
+    Alert(alert::Alert),
+    #[command(subcommand)]
+    Webhook(webhook::Webhook),
     #[command(subcommand)]
     Key(key::Key),
     Apply(declared::apply::Apply),
@@ -126,6 +132,8 @@ fn run(cli: Cli) -> anyhow::Result<Ended> {
         Command::Meter(command) => command.run(),
         Command::Plan(command) => command.run(),
         Command::Quota(command) => command.run(),
+        Command::Alert(command) => command.run(),
+        Command::Webhook(command) => command.run(),
         Command::Key(command) => command.run(),
         Command::Apply(command) => command.run(),
         Command::Get(command) => command.run(),

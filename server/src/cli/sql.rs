@@ -21,7 +21,8 @@ use super::site::{IfAbsent, Site, at};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Views: events, usage, usage_total, tenants, quotas, meters, materialized_views, rejections,
-late_events, engine, engine_shards, queries, audit, and one view per meter named meter_NAME.
+late_events, declarations, alerts, alert_history, alert_rules, endpoints, delivery_attempts, engine,
+engine_shards, queries, audit, and one view per meter named meter_NAME.
 `show tables` lists them. CREATE MATERIALIZED VIEW name AS SELECT ... FROM events GROUP BY ...
 makes another, kept current.
 

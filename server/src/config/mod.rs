@@ -13,6 +13,9 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use crate::webhooks::address::Rules;
+use crate::webhooks::network::{Network, NetworkError};
+
 pub use layers::{Layers, Origin, Settings};
 
 /// The defaults and their documentation, as a configuration file.
@@ -48,6 +51,8 @@ pub struct Config {
     pub query: Query,
     /// How much memory the node may use.
     pub memory: Memory,
+    /// Where messages may go.
+    pub webhooks: Webhooks,
     /// Who asks whether doors answer.
     pub watchdog: Watchdog,
     /// The node's own log.
@@ -255,6 +260,18 @@ pub struct Memory {
     pub shed_percent: u64,
 }
 
+/// Where messages may go.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Webhooks {
+    /// PEM file of authorities; empty: those that the machine trusts.
+    pub authorities: PathBuf,
+    /// Networks, separated by commas.
+    pub networks: String,
+    /// Whether without TLS.
+    pub plaintext: bool,
+}
+
 /// Who asks whether doors answer.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -401,6 +418,9 @@ impl Config {
         if let Some((key, _)) = intervals.into_iter().find(|(_, value)| *value == 0) {
             return Some((key, "must be at least 1".into()));
         }
+        if let Some(error) = self.networks().err() {
+            return Some(("webhooks.networks", error.to_string()));
+        }
         if self.memory.shed_percent > 100 {
             return Some(("memory.shed_percent", "is a share of the whole: at most 100".into()));
         }
@@ -426,5 +446,17 @@ impl Config {
             }
         }
         None
+    }
+
+    /// The networks of `webhooks.networks`.
+    fn networks(&self) -> Result<Vec<Network>, NetworkError> {
+        let names = self.webhooks.networks.split(',').map(str::trim).filter(|name| !name.is_empty());
+        names.map(str::parse).collect()
+    }
+
+    /// Where messages may go.
+    pub fn webhook_rules(&self) -> Rules {
+        // They were read when the configuration was.
+        Rules { allowed: self.networks().unwrap_or_default(), http: self.webhooks.plaintext, ..Rules::default() }
     }
 }

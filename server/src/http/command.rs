@@ -25,6 +25,12 @@ pub(super) struct Done {
     /// The plan concerned.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) plan: Option<String>,
+    /// The rule whose alert is concerned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) rule: Option<String>,
+    /// The endpoint concerned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) endpoint: Option<String>,
     /// Id of the key concerned.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) id: Option<String>,

@@ -12,12 +12,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+use crate::identity::Identity;
 use crate::node::declared::{
     ApplyError, Asked, Declaration, Named, OBJECTS_MAX, Place, Told, Version, Wrong, WrongReason,
 };
 
 use super::Door;
-use super::caller::MayGovern;
+use super::caller::{MayAdminister, MayGovern};
 use super::command::to_its_end;
 use super::json::{Body, Names, Parameters, member};
 use super::problem::{Kind, Problem, ProblemBody};
@@ -76,16 +77,27 @@ pub(super) struct Whose {
 
 /// Makes it so: all of it, or nothing. Asking for what is already so changes nothing.
 ///
-/// Declarations may rely on each other in any order. Everything that is wrong is told at once.
+/// Declarations may rely on each other in any order. Everything that is wrong is told at once. A tenant's key may declare the
+/// tenant's own alert rules and endpoints, and prunes nothing.
 #[utoipa::path(post, path = "/v1/apply", tag = "kinds", request_body = Apply, security(("key" = ["admin"])),
     responses((status = 200, description = "what became of each; `pending` says what is still to come", body = Applied),
         (status = 409, description = "something contradicts what is there; nothing changed", body = ProblemBody),
         (status = 422, description = "fields are not acceptable; nothing changed", body = ProblemBody)))]
 pub(super) async fn apply(
     State(door): State<Arc<Door>>,
-    MayGovern(identity): MayGovern,
+    MayAdminister(identity): MayAdminister,
     Body(Apply { objects, remove, prune, dry_run }): Body<Apply>,
 ) -> Result<Json<Applied>, Problem> {
+    if prune {
+        // It looks at everybody's.
+        identity.require_platform()?;
+    }
+    for (kind, tenant) in objects.iter().map(|object| (&object.kind, &object.tenant)) {
+        may_declare(&identity, kind, tenant.as_deref())?;
+    }
+    for named in &remove {
+        may_declare(&identity, &named.kind, named.tenant.as_deref())?;
+    }
     let node = Arc::clone(door.node()?);
     let principal = identity.principal().to_owned();
     let asked = Asked { objects, remove, prune, is_dry_run: dry_run };
@@ -109,10 +121,11 @@ pub(super) async fn kinds(_: MayGovern) -> Json<Vec<KindTold>> {
         (status = 404, description = "no such kind", body = ProblemBody)))]
 pub(super) async fn list(
     State(door): State<Arc<Door>>,
-    _: MayGovern,
+    MayAdminister(identity): MayAdminister,
     Names(name): Names<String>,
     Parameters(Whose { tenant }): Parameters<Whose>,
 ) -> Result<Json<Vec<Declaration>>, Problem> {
+    may_declare(&identity, &name, tenant.as_deref())?;
     let (node, kind) = (Arc::clone(door.node()?), known(&name)?);
     let all = tokio::task::spawn_blocking(move || node.declared(kind, tenant.as_deref())).await;
     let all = all.map_err(|error| Kind::Internal.with(format!("listing failed: {error}")))?;
@@ -128,10 +141,11 @@ pub(super) async fn list(
         (status = 404, description = "nothing of that name was ever declared", body = ProblemBody)))]
 pub(super) async fn versions(
     State(door): State<Arc<Door>>,
-    _: MayGovern,
+    MayAdminister(identity): MayAdminister,
     Names((of, name)): Names<(String, String)>,
     Parameters(Whose { tenant }): Parameters<Whose>,
 ) -> Result<Json<Vec<Version>>, Problem> {
+    may_declare(&identity, &of, tenant.as_deref())?;
     let kind = known(&of)?;
     if kind.owner() == Owner::Tenant && tenant.is_none() {
         return Err(Problem::invalid_field("tenant", "is missing: each tenant has its own"));
@@ -155,6 +169,16 @@ pub(super) async fn versions(
 pub(super) async fn schema(Names(file): Names<String>) -> Result<Json<Value>, Problem> {
     let name = file.strip_suffix(".json").unwrap_or(&file);
     Ok(Json(schema_of(known(name)?)))
+}
+
+/// Refuses who is neither the platform nor the tenant whose own declaration it is.
+fn may_declare(identity: &Identity, name: &str, tenant: Option<&str>) -> Result<(), Problem> {
+    let is_own = kind(name).is_some_and(|kind| kind.is_tenants_own());
+    match tenant.filter(|_| is_own) {
+        Some(tenant) if identity.visibility().tenant() == Some(tenant) => Ok(()),
+        Some(tenant) => Ok(identity.require_tenant(tenant).and_then(|()| identity.require_platform())?),
+        None => Ok(identity.require_platform()?),
+    }
 }
 
 fn known(name: &str) -> Result<&'static dyn AnyKind, Problem> {

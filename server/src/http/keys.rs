@@ -107,7 +107,7 @@ pub(super) async fn list(
     let node = door.node()?;
     let now_us = node.tenants.now_us();
     let state = node.tenants.state(&tenant);
-    let state = state.ok_or_else(|| Kind::NotFound.with(format!("no tenant is called {tenant:?}")))?;
+    let state = state.ok_or_else(|| Kind::NotFound.with(format!("there is no tenant {tenant:?}")))?;
     let keys = state.keys();
     let info = |(id, key): (&String, &Key)| KeyInfo::new(id, key, keys.confined.get(id), now_us);
     Ok(Json(keys.keys.iter().map(info).collect()))
@@ -162,7 +162,7 @@ pub(super) async fn create(
     let directory = Arc::clone(door.node()?.tenants.directory());
     let unknown = |name: &&String| **name == PLATFORM || directory.get(name).is_none();
     if let Some(unknown) = request.tenants.iter().flatten().find(unknown) {
-        return Err(Problem::invalid_field("tenants", format!("no tenant is called {unknown:?}")));
+        return Err(Problem::invalid_field("tenants", format!("there is no tenant {unknown:?}")));
     }
     door.keys.take(&tenant)?;
     let (key, text) = generate()?;

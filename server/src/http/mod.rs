@@ -28,6 +28,8 @@ mod sequence;
 mod tenants;
 mod offboarding;
 mod quotas;
+mod alerts;
+mod endpoints;
 mod keys;
 mod meters;
 mod plans;
@@ -206,6 +208,13 @@ pub fn router(door: Arc<Door>) -> Router {
         route("/v1/tenants/{tenant}/release", post(tenants::release)),
         route("/v1/tenants/{tenant}/export", get(offboarding::export)),
         route("/v1/tenants/{tenant}/plan", put(tenants::assign_plan)),
+        route("/v1/tenants/{tenant}/alerts", get(alerts::list)),
+        route("/v1/tenants/{tenant}/alerts/{rule}/acknowledge", post(alerts::acknowledge)),
+        route("/v1/tenants/{tenant}/endpoints", get(endpoints::list)),
+        route("/v1/tenants/{tenant}/endpoints/{endpoint}/secret", get(endpoints::secret)),
+        route("/v1/tenants/{tenant}/endpoints/{endpoint}/rotate", post(endpoints::rotate)),
+        route("/v1/tenants/{tenant}/endpoints/{endpoint}/enable", post(endpoints::enable)),
+        route("/v1/tenants/{tenant}/endpoints/{endpoint}/disable", post(endpoints::disable)),
         route("/v1/tenants/{tenant}/quotas", get(quotas::list)),
         route("/v1/tenants/{tenant}/quotas/{meter}", put(quotas::set).delete(quotas::remove)),
         route("/v1/tenants/{tenant}/keys", get(keys::list).post(keys::create)),

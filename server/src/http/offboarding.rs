@@ -55,7 +55,7 @@ pub(super) async fn export(
     let mut first = lines(&door, &tenant, VIEWS[0]).await;
     let Some(row) = first.next().await.transpose().map_err(|unread| unread.problem)?.filter(|row| !row.is_empty())
     else {
-        return Err(Kind::NotFound.with(format!("no tenant is called {tenant:?}")));
+        return Err(Kind::NotFound.with(format!("there is no tenant {tenant:?}")));
     };
     let head = stream::iter([Ok(row)]).chain(first);
     let rest = stream::iter(&VIEWS[1..]).then({

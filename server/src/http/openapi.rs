@@ -15,19 +15,20 @@ use utoipa::{Modify, OpenApi, PartialSchema, ToSchema};
 
 use super::documented::Refusals;
 use super::{
-    declared, events, gauges, health, keys, meters, offboarding, plans, problem, query, quotas, rejections, tenants,
-    usage,
+    alerts, declared, endpoints, events, gauges, health, keys, meters, offboarding, plans, problem, query, quotas,
+    rejections, tenants, usage,
 };
 
 /// The document.
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "Tenantry", description = "Tenant events in, exact live aggregates out. Errors are RFC 9457 problems."),
+    info(title = "Tenantry", description = "Meters the events of many tenants, enforces their quotas, and answers SQL about both. Errors are RFC 9457 problems."),
     paths(
         events::ingest, rejections::count, usage::list, usage::export, query::run,
         tenants::list, tenants::create, tenants::show, tenants::delete, tenants::activate, tenants::suspend,
         tenants::offboard, tenants::release, tenants::assign_plan, offboarding::export,
-        quotas::list, quotas::set, quotas::remove,
+        quotas::list, quotas::set, quotas::remove, alerts::list, alerts::acknowledge,
+        endpoints::list, endpoints::secret, endpoints::rotate, endpoints::enable, endpoints::disable,
         keys::list, keys::create, keys::rotate, keys::revoke,
         meters::list, meters::show, meters::define, meters::remove, plans::list, plans::define,
         declared::apply, declared::kinds, declared::list, declared::versions, declared::schema,

@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::response::Response;
 use datafusion::dataframe::DataFrame;
 use datafusion::execution::SendableRecordBatchStream;
+use datafusion::prelude::{col, lit};
 use pipelines::catalog::Visibility;
 use pipelines::export;
 use serde::Deserialize;
@@ -93,6 +94,17 @@ pub(super) async fn answer(
         Ok(plan(door.node()?, &visibility).await?.execute_stream().await?)
     };
     answer_rows(query.clone(), format, rows).await
+}
+
+/// The rows of a tenant in `view`, for the route of that name below the tenant.
+pub(super) async fn of_tenant(door: &Door, identity: &Identity, tenant: &str, view: &str) -> Result<Response, Problem> {
+    identity.require_tenant(tenant)?;
+    let text = format!("GET /v1/tenants/{{tenant}}/{view}");
+    answer(door, identity, &text, Format::Json, async |node, visibility| {
+        let rows = node.catalog.session(visibility)?.table(view).await?;
+        Ok(rows.filter(col("tenant").eq(lit(tenant)))?)
+    })
+    .await
 }
 
 /// Answers with the rows that `planned` gives, within the limits of `query`.

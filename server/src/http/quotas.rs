@@ -8,7 +8,6 @@ use actors::limit::Limit;
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
-use datafusion::prelude::{col, lit};
 
 use super::Door;
 use super::caller::{MayGovern, MayQuery};
@@ -17,7 +16,6 @@ use super::json::{Body, Names};
 use super::openapi::LimitSchema;
 use super::problem::{Problem, ProblemBody};
 use super::query;
-use super::rows::Format;
 
 /// The limits that hold for a tenant, its plan's too, with what is used and left.
 #[utoipa::path(get, path = "/v1/tenants/{tenant}/quotas", tag = "tenants", security(("key" = ["query"])),
@@ -29,12 +27,7 @@ pub(super) async fn list(
     MayQuery(identity): MayQuery,
     Names(tenant): Names<String>,
 ) -> Result<Response, Problem> {
-    identity.require_tenant(&tenant)?;
-    query::answer(&door, &identity, "GET /v1/tenants/{tenant}/quotas", Format::Json, async |node, visibility| {
-        let quotas = node.catalog.session(visibility)?.table("quotas").await?;
-        Ok(quotas.filter(col("tenant").eq(lit(tenant.as_str())))?)
-    })
-    .await
+    query::of_tenant(&door, &identity, &tenant, "quotas").await
 }
 
 /// Sets a tenant's own limit of a meter, which stands before its plan's.

@@ -48,7 +48,7 @@ pub(super) async fn show(
     Names(tenant): Names<String>,
 ) -> Result<Json<Box<RawValue>>, Problem> {
     identity.require_tenant(&tenant)?;
-    let missing = format!("no tenant is called {tenant:?}");
+    let missing = format!("there is no tenant {tenant:?}");
     query::one(&door, &identity, "GET /v1/tenants/{tenant}", &missing, async |node, visibility| {
         let tenants = node.catalog.session(visibility)?.table("tenants").await?;
         Ok(tenants.filter(col("tenant").eq(lit(tenant.as_str())))?)

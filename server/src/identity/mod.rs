@@ -83,7 +83,7 @@ pub enum Refusal {
     #[error("only a key of the platform may do this")]
     PlatformOnly,
     /// The key is another tenant's.
-    #[error("no tenant is called {0:?}, or it is not yours")]
+    #[error("there is no tenant {0:?}, or it is not yours")]
     OtherTenant(String),
 }
 

@@ -19,6 +19,7 @@ use serde_json::Value;
 
 use super::{AdminError, Node, check};
 
+mod asked;
 mod cost;
 mod difference;
 mod versions;
@@ -238,6 +239,9 @@ impl Node {
                 Err(reason) => wrong.push(Wrong { at: step.at, named: step.named.clone(), reason }),
             }
         }
+        for (index, reason) in self.misasked(&steps, &commands).await {
+            wrong.push(Wrong { at: steps[index].at, named: steps[index].named.clone(), reason });
+        }
         if !wrong.is_empty() {
             return Err(ApplyError::Wrong(wrong));
         }
@@ -364,7 +368,7 @@ impl Node {
             }
             (Owner::Tenant, None) => Err(WrongReason::Field("tenant", "is missing".into())),
             (Owner::Tenant, Some(tenant)) if self.tenants.directory().get(tenant).is_none() => {
-                Err(WrongReason::Field("tenant", format!("no tenant is called {tenant:?}")))
+                Err(WrongReason::Field("tenant", format!("there is no tenant {tenant:?}")))
             }
             _ => Ok(kind),
         }

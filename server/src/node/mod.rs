@@ -5,7 +5,9 @@
 //!
 //! Not here: rules of any kind, sockets.
 
+mod alert_rows;
 pub mod declared;
+mod endpoint_rows;
 mod facts;
 mod mended;
 mod options;
@@ -41,6 +43,8 @@ use pipelines::lake::ParquetLake;
 use pipelines::metering::{MeterStatistics, MeteringOperator, MeteringSnapshot, compile, meter_statistics};
 
 use crate::import::ImportError;
+use crate::outbox::Attempts;
+use crate::reactions::Evaluations;
 
 use self::facts::Whose;
 
@@ -54,6 +58,10 @@ pub struct Node {
     pub catalog: Arc<Catalog>,
     /// Time.
     pub clock: Arc<dyn Clock>,
+    /// How alert rules were evaluated last.
+    pub evaluations: Arc<Evaluations>,
+    /// The last attempts to send messages.
+    pub attempts: Arc<Attempts>,
     /// What the start had to put right.
     pub mended: Mended,
     runtime: tokio::runtime::Handle,
@@ -151,17 +159,20 @@ impl Node {
             tokio::task::spawn_blocking(open).await.map_err(|error| NodeError::Thread(error.to_string()))??
         };
         mended += of_engine;
+        let (evaluations, attempts): (Arc<Evaluations>, Arc<Attempts>) = Default::default();
         let source = source::NodeSource {
             engine: engine.clone(),
             tenants: tenants.clone(),
             storage,
             history: options.history,
+            evaluations: Arc::clone(&evaluations),
+            attempts: Arc::clone(&attempts),
             clock: Arc::clone(&clock),
             dedup_horizon_us: options.engine.dedup.horizon_us,
             created_at_us: folder.node().created_at_us,
         };
         let catalog = Arc::new(Catalog::new(Arc::new(source), options.catalog.clone()));
-        let node = Arc::new(Self { engine, tenants, catalog, clock, mended, runtime, folder });
+        let node = Arc::new(Self { engine, tenants, catalog, clock, evaluations, attempts, mended, runtime, folder });
         if let Err(error) = node.bill(Whose::All).await {
             // Totals are by the periods of before, and say so: whoever asks for the plan's again is heard.
             tracing::error!(%error, "totals are not by the billing periods that plans say");

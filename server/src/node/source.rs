@@ -20,17 +20,26 @@ use engine::service::Handle;
 use engine::snapshot::Snapshot;
 use engine::storage::SharedStorage;
 use engine::units::Units;
-use pipelines::catalog::{EmitAudit, Source};
+use pipelines::catalog::{EmitPage, Source};
 use pipelines::metering::{MeteringError, MeteringOperator, MeteringSnapshot, WindowFilter, totals};
 use pipelines::views::ViewError;
+use pipelines::views::alert_history::AlertEventRow;
+use pipelines::views::alert_rules::AlertRuleRow;
+use pipelines::views::alerts::AlertRow;
 use pipelines::views::audit::AuditRow;
 use pipelines::views::declarations::DeclarationRow;
+use pipelines::views::delivery_attempts::DeliveryAttemptRow;
+use pipelines::views::endpoints::EndpointRow;
 use pipelines::views::materialized_views::ViewRow;
 use pipelines::views::queries::QueryRow;
 use pipelines::views::quotas::QuotaRow;
 use pipelines::views::tenants::TenantRow;
 
+use crate::outbox::Attempts;
 use crate::query::History;
+use crate::reactions::Evaluations;
+
+use super::{alert_rows, endpoint_rows};
 
 /// Changes that an answer holds at once (I8), and bytes of them after which it holds no more.
 const PAGE_ROWS_MAX: usize = 1024;
@@ -45,6 +54,8 @@ pub(super) struct NodeSource {
     pub(super) tenants: TenantsHandle,
     pub(super) storage: SharedStorage,
     pub(super) history: Arc<History>,
+    pub(super) evaluations: Arc<Evaluations>,
+    pub(super) attempts: Arc<Attempts>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) dedup_horizon_us: i64,
     /// When the data folder was made.
@@ -137,6 +148,34 @@ impl NodeSource {
             all.insert((meter, calendar), used);
         }
         Ok(all)
+    }
+}
+
+impl NodeSource {
+    /// What `rows` makes of the journal's entries, page by page; it says how many bytes its rows hold.
+    fn entries<R>(
+        &self,
+        tenants: Option<&BTreeSet<String>>,
+        rows: impl Fn(AuditEntry) -> (Vec<R>, usize),
+        emit: &mut EmitPage<'_, R>,
+    ) -> Result<(), ViewError> {
+        let (mut page, mut bytes, mut page_rows) = (Vec::new(), 0, FIRST_PAGE_ROWS);
+        for entry in self.tenants.audit(tenants) {
+            let unreadable =
+                |error: JournalError| ViewError::Unreadable { what: "the journal".into(), reason: error.to_string() };
+            let (of_entry, held) = rows(entry.map_err(unreadable)?);
+            page.extend(of_entry);
+            bytes += held;
+            if page.len() >= page_rows || bytes >= PAGE_BYTES {
+                if emit(std::mem::take(&mut page)).is_break() {
+                    return Ok(());
+                }
+                // A reader of one row costs few, a reader of all is given as many as fill a batch.
+                (bytes, page_rows) = (0, (page_rows * 2).min(PAGE_ROWS_MAX));
+            }
+        }
+        let _ = emit(page);
+        Ok(())
     }
 }
 
@@ -243,24 +282,37 @@ impl Source for NodeSource {
         Ok(rows)
     }
 
-    fn audit(&self, tenants: Option<&BTreeSet<String>>, emit: &mut EmitAudit<'_>) -> Result<(), ViewError> {
-        let (mut page, mut bytes, mut page_rows) = (Vec::new(), 0, FIRST_PAGE_ROWS);
-        for entry in self.tenants.audit(tenants) {
-            let unreadable =
-                |error: JournalError| ViewError::Unreadable { what: "the journal".into(), reason: error.to_string() };
-            let row = audit_row(entry.map_err(unreadable)?);
-            bytes += row.change.len();
-            page.push(row);
-            if page.len() >= page_rows || bytes >= PAGE_BYTES {
-                if emit(std::mem::take(&mut page)).is_break() {
-                    return Ok(());
-                }
-                // A reader of one row costs few, a reader of all is given as many as fill a batch.
-                (bytes, page_rows) = (0, (page_rows * 2).min(PAGE_ROWS_MAX));
-            }
-        }
-        let _ = emit(page);
-        Ok(())
+    fn audit(&self, tenants: Option<&BTreeSet<String>>, emit: &mut EmitPage<'_, AuditRow>) -> Result<(), ViewError> {
+        let rows = |entry| {
+            let row = audit_row(entry);
+            let bytes = row.change.len();
+            (vec![row], bytes)
+        };
+        self.entries(tenants, rows, emit)
+    }
+
+    fn alerts(&self, tenant: Option<&str>) -> Result<Vec<AlertRow>, ViewError> {
+        Ok(alert_rows::alerts(&self.tenants.directory().edition(), tenant))
+    }
+
+    fn alert_rules(&self, tenant: Option<&str>) -> Result<Vec<AlertRuleRow>, ViewError> {
+        Ok(alert_rows::rules(&self.tenants.directory().edition(), &self.evaluations, tenant))
+    }
+
+    fn alert_history(
+        &self,
+        tenants: Option<&BTreeSet<String>>,
+        emit: &mut EmitPage<'_, AlertEventRow>,
+    ) -> Result<(), ViewError> {
+        self.entries(tenants, |entry| alert_rows::events(&entry), emit)
+    }
+
+    fn endpoints(&self, tenant: Option<&str>) -> Result<Vec<EndpointRow>, ViewError> {
+        Ok(endpoint_rows::endpoints(&self.tenants.directory().edition(), tenant))
+    }
+
+    fn delivery_attempts(&self, tenant: Option<&str>) -> Result<Vec<DeliveryAttemptRow>, ViewError> {
+        Ok(endpoint_rows::attempts(&self.attempts, tenant))
     }
 
     fn queries(&self, tenant: Option<&str>) -> Result<Vec<QueryRow>, ViewError> {

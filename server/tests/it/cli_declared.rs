@@ -92,7 +92,7 @@ fn what_is_wrong_is_told_with_its_file_and_changes_nothing() {
         .unwrap();
     let told = stderr(&expect(folder, &["apply", "declared", "--data", "data"], 1));
     let file = |name: &str| Path::new("declared").join(name).display().to_string();
-    for (name, words) in [("tenants/acme.yaml", "no tenant is called \"acme\""), ("wrong.toml", "windw is not known")] {
+    for (name, words) in [("tenants/acme.yaml", "there is no tenant \"acme\""), ("wrong.toml", "windw is not known")] {
         let line = told.lines().find(|line| line.contains(&file(name)));
         assert!(line.is_some_and(|line| line.contains(words)), "{name}: {told}");
     }
@@ -100,7 +100,10 @@ fn what_is_wrong_is_told_with_its_file_and_changes_nothing() {
     assert_eq!(all, "[]\n");
     fs::write(folder.join("declared/wrong.toml"), "[[metr]]\nname = 'other'\n").unwrap();
     let told = stderr(&expect(folder, &["apply", "declared", "--data", "data"], 1));
-    assert!(told.contains("wrong.toml: there is no kind \"metr\"; there are meter, plan, view, quota"), "{told}");
+    assert!(
+        told.contains("wrong.toml: there is no kind \"metr\"; there are meter, plan, view, quota, alert, endpoint"),
+        "{told}"
+    );
     expect(folder, &["apply", "nowhere", "--data", "data"], 1);
     let told = stderr(&expect(folder, &["apply", "declared", "--dry-run", "--data", "typo"], 1));
     assert!(!folder.join("typo").exists(), "{told}");
@@ -111,9 +114,12 @@ fn kinds_are_explained_and_their_schemas_written() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let kinds = stdout(&expect(folder, &["explain"], 0));
-    assert_eq!(kinds.lines().count(), 4, "{kinds}");
+    assert_eq!(kinds.lines().count(), 6, "{kinds}");
     assert!(stdout(&expect(folder, &["explain", "meter.window"], 0)).contains("tumbling"));
-    assert!(stderr(&expect(folder, &["explain", "metr"], 1)).contains("there are meter, plan, view, quota"));
+    assert!(
+        stderr(&expect(folder, &["explain", "metr"], 1))
+            .contains("there are meter, plan, view, quota, alert, endpoint")
+    );
     expect(folder, &["schema", "schemas"], 0);
     let schema: serde_json::Value =
         serde_json::from_slice(&fs::read(folder.join("schemas/quota.json")).unwrap()).unwrap();

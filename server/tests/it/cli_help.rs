@@ -2,8 +2,8 @@
 
 use crate::cli::{expect, stdout};
 
-const COMMANDS: [&str; 10] =
-    ["serve", "demo", "import", "sql", "tenant", "meter", "plan", "quota", "key", "completions"];
+const COMMANDS: [&str; 12] =
+    ["serve", "demo", "import", "sql", "tenant", "meter", "plan", "quota", "alert", "webhook", "key", "completions"];
 
 #[test]
 fn every_command_explains_itself_with_examples() {

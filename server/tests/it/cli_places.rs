@@ -58,6 +58,10 @@ const OF_ONE_WORD: [&str; 7] = ["apply", "get", "describe", "history", "rollback
 const DECLARED: &str = "[[quota]]\nname = 'calls'\ntenant = 'acme'\nhard = false\nrate = { units_per_s = 1, burst = 5 }\n\
     [[meter]]\nname = 'calls'\nevent_type = 'call'\naggregation = 'count'\nwindow = { tumbling = { size_s = 60 } }\n";
 
+/// Wants what never happens here, so that nothing is sent.
+const ENDPOINT: &str =
+    "[[endpoint]]\nname = 'hook'\ntenant = 'acme'\nurl = 'https://example.com'\nevents = ['view.dropped']\n";
+
 const SHOP: [&str; 12] = [
     "import",
     "shop.csv",
@@ -187,7 +191,7 @@ fn without_chance(line: &str) -> String {
         _ => line.to_owned(),
     };
     // Who did it has another name in each place, and a node writes unreadable rows beside the events, not with them.
-    let chance = ["\"revision\":", "\"principal\":", "\"by\":", "at_us\\\":"];
+    let chance = ["\"secret\":", "\"revision\":", "\"principal\":", "\"by\":", "at_us\\\":"];
     let line = chance.into_iter().fold(line, |line, member| without_member(&line, member));
     let mut plain = String::new();
     for word in line.split_inclusive(|c: char| !c.is_ascii_alphanumeric() && !"_:-.".contains(c)) {
@@ -271,6 +275,19 @@ fn every_command_gives_the_same_by_url_as_by_folder() {
     places.both(&["delete", "meter", "calls"], 1);
     places.both(&["delete", "quota", "calls", "--tenant", "acme", "--format", "text"], 0);
     places.both(&["delete", "meter", "calls", "--format", "text"], 0);
+
+    places.both(&["alert", "list", "acme"], 0);
+    places.both(&["alert", "ack", "acme", "nothing"], 1);
+    std::fs::write(places.folder.path().join("endpoint.toml"), ENDPOINT).unwrap();
+    places.both(&["apply", "endpoint.toml"], 0);
+    places.both(&["webhook", "list", "acme", "--format", "text"], 0);
+    places.both(&["webhook", "secret", "acme", "hook"], 0);
+    places.both(&["webhook", "secret", "acme", "nothing"], 1);
+    places.both(&["webhook", "rotate", "acme", "hook", "--overlap-s", "60"], 0);
+    let told = places.both(&["webhook", "disable", "acme", "hook", "--format", "text"], 0);
+    assert_eq!(told.out, "tenant acme, endpoint hook: disabled");
+    places.both(&["webhook", "enable", "acme", "hook"], 0);
+    places.both(&["webhook", "enable", "acme", "nothing"], 1);
 
     for statement in STATEMENTS {
         for format in ["table", "csv", "json"] {

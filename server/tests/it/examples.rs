@@ -8,7 +8,8 @@ use crate::clients::tools;
 
 const TENANTRY: &str = env!("CARGO_BIN_EXE_tenantry");
 /// Those that have a test here.
-pub(crate) const EXAMPLES: [&str; 4] = ["billing-export", "llm-gateway", "sequenced-producer", "tenant-dashboard"];
+pub(crate) const EXAMPLES: [&str; 5] =
+    ["alert-hook", "billing-export", "llm-gateway", "sequenced-producer", "tenant-dashboard"];
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples")
@@ -39,6 +40,11 @@ fn an_llm_gateway_is_metered_and_limited() {
 #[test]
 fn a_billing_job_follows_totals_through_crashes() {
     run("billing-export", &["bash", "curl", "python3"]);
+}
+
+#[test]
+fn an_alert_reaches_a_hook_once() {
+    run("alert-hook", &["bash", "curl"]);
 }
 
 #[test]

@@ -21,11 +21,17 @@ use engine::snapshot::Snapshot;
 use engine::storage::SharedStorage;
 use engine::storage::faulty::FaultyStorage;
 use engine::storage::memory::MemoryStorage;
-use pipelines::catalog::{Catalog, CatalogOptions, EmitAudit, Source};
+use pipelines::catalog::{Catalog, CatalogOptions, EmitPage, Source};
 use pipelines::lake::ParquetLake;
 use pipelines::metering::{MeteringOperator, MeteringOptions, MeteringSnapshot};
 use pipelines::views::ViewError;
+use pipelines::views::alert_history::AlertEventRow;
+use pipelines::views::alert_rules::AlertRuleRow;
+use pipelines::views::alerts::AlertRow;
+use pipelines::views::audit::AuditRow;
 use pipelines::views::declarations::DeclarationRow;
+use pipelines::views::delivery_attempts::DeliveryAttemptRow;
+use pipelines::views::endpoints::EndpointRow;
 use pipelines::views::materialized_views::ViewRow;
 use pipelines::views::queries::QueryRow;
 use pipelines::views::quotas::QuotaRow;
@@ -244,8 +250,32 @@ impl Source for Shown {
         Ok(Vec::new())
     }
 
-    fn audit(&self, _: Option<&BTreeSet<String>>, _: &mut EmitAudit<'_>) -> Result<(), ViewError> {
+    fn audit(&self, _: Option<&BTreeSet<String>>, _: &mut EmitPage<'_, AuditRow>) -> Result<(), ViewError> {
         Ok(())
+    }
+
+    fn alerts(&self, _: Option<&str>) -> Result<Vec<AlertRow>, ViewError> {
+        Ok(Vec::new())
+    }
+
+    fn alert_rules(&self, _: Option<&str>) -> Result<Vec<AlertRuleRow>, ViewError> {
+        Ok(Vec::new())
+    }
+
+    fn alert_history(
+        &self,
+        _: Option<&BTreeSet<String>>,
+        _: &mut EmitPage<'_, AlertEventRow>,
+    ) -> Result<(), ViewError> {
+        Ok(())
+    }
+
+    fn endpoints(&self, _: Option<&str>) -> Result<Vec<EndpointRow>, ViewError> {
+        Ok(Vec::new())
+    }
+
+    fn delivery_attempts(&self, _: Option<&str>) -> Result<Vec<DeliveryAttemptRow>, ViewError> {
+        Ok(Vec::new())
     }
 
     fn queries(&self, _: Option<&str>) -> Result<Vec<QueryRow>, ViewError> {

@@ -31,7 +31,7 @@ async fn every_view_is_confined_to_its_tenant() {
     let platform = node.session(Visibility::Platform);
     let session = node.session(own());
     let names = rows(&session, "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'").await;
-    assert_eq!(names.len(), 14 - 1 + meters().len(), "{names:?}");
+    assert_eq!(names.len(), 19 - 1 + meters().len(), "{names:?}");
     for name in names.iter().map(|row| &row[0]) {
         if ["meters", "materialized_views", "engine"].contains(&name.as_str()) {
             continue;
@@ -57,7 +57,7 @@ async fn some_tenants_are_exactly_those() {
     let platform = node.session(Visibility::Platform);
     let session = node.session(Visibility::Tenants([OWN.to_owned(), "acme".to_owned(), "nobody".to_owned()].into()));
     let names = rows(&session, "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'").await;
-    assert_eq!(names.len(), 14 - 1 + meters().len(), "{names:?}");
+    assert_eq!(names.len(), 19 - 1 + meters().len(), "{names:?}");
     for name in names.iter().map(|row| &row[0]) {
         if ["meters", "materialized_views", "engine"].contains(&name.as_str()) {
             continue;

@@ -222,6 +222,6 @@ fn plans_show_the_bound_and_count_own_rows_only() {
             );
             seen += 1;
         }
-        assert_eq!(seen, 10 + 7 + 1, "views with a column tenant, meters, and a materialized view");
+        assert_eq!(seen, 15 + 7 + 1, "views with a column tenant, meters, and a materialized view");
     });
 }

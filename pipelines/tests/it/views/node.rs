@@ -23,13 +23,18 @@ use engine::storage::SharedStorage;
 use engine::storage::memory::MemoryStorage;
 use engine::units::Units;
 use engine::view::View;
-use pipelines::catalog::{Catalog, CatalogOptions, EmitAudit, Source, Visibility};
+use pipelines::catalog::{Catalog, CatalogOptions, EmitPage, Source, Visibility};
 use pipelines::lake::ParquetLake;
 use pipelines::metering::compile::check_view;
 use pipelines::metering::{MeteringOperator, MeteringOptions, MeteringSnapshot};
 use pipelines::views::ViewError;
+use pipelines::views::alert_history::AlertEventRow;
+use pipelines::views::alert_rules::AlertRuleRow;
+use pipelines::views::alerts::AlertRow;
 use pipelines::views::audit::AuditRow;
 use pipelines::views::declarations::DeclarationRow;
+use pipelines::views::delivery_attempts::DeliveryAttemptRow;
+use pipelines::views::endpoints::EndpointRow;
 use pipelines::views::materialized_views::ViewRow;
 use pipelines::views::queries::QueryRow;
 use pipelines::views::quotas::QuotaRow;
@@ -267,7 +272,7 @@ impl Source for TestNode {
         Ok(self.tenants.iter().filter(|row| tenant.is_none_or(|only| only == row.tenant)).map(row).collect())
     }
 
-    fn audit(&self, _: Option<&BTreeSet<String>>, emit: &mut EmitAudit<'_>) -> Result<(), ViewError> {
+    fn audit(&self, _: Option<&BTreeSet<String>>, emit: &mut EmitPage<'_, AuditRow>) -> Result<(), ViewError> {
         // Tells more than it was asked for: the catalog must cut it.
         let row = |row: &TenantRow| AuditRow {
             tenant: row.tenant.clone(),
@@ -279,6 +284,97 @@ impl Source for TestNode {
         };
         let _ = emit(self.tenants.iter().map(row).collect());
         Ok(())
+    }
+
+    fn alerts(&self, _: Option<&str>) -> Result<Vec<AlertRow>, ViewError> {
+        // As above.
+        let row = |row: &TenantRow| AlertRow {
+            tenant: row.tenant.clone(),
+            rule: "near".into(),
+            declared_by: "platform".into(),
+            episode: "near-7-1".into(),
+            state: "firing".into(),
+            severity: "warning".into(),
+            value: Units::whole(80),
+            opened_at_us: NOW_US,
+            fired_at_us: Some(NOW_US),
+            waits_until_us: None,
+            acknowledged_at_us: None,
+            unmeasurable: None,
+            revision: 7,
+            summary: None,
+            labels: "{}".into(),
+        };
+        Ok(self.tenants.iter().map(row).collect())
+    }
+
+    fn alert_rules(&self, _: Option<&str>) -> Result<Vec<AlertRuleRow>, ViewError> {
+        // As above.
+        let row = |row: &TenantRow| AlertRuleRow {
+            tenant: row.tenant.clone(),
+            rule: "near".into(),
+            measure: "quota".into(),
+            meter: Some("requests".into()),
+            schedule: "changes".into(),
+            evaluated_at_us: Some(NOW_US),
+            took_us: Some(3),
+            error: None,
+        };
+        Ok(self.tenants.iter().map(row).collect())
+    }
+
+    fn alert_history(
+        &self,
+        _: Option<&BTreeSet<String>>,
+        emit: &mut EmitPage<'_, AlertEventRow>,
+    ) -> Result<(), ViewError> {
+        // As above.
+        let row = |row: &TenantRow| AlertEventRow {
+            tenant: row.tenant.clone(),
+            sequence: 2,
+            at_us: NOW_US,
+            rule: "near".into(),
+            declared_by: "platform".into(),
+            episode: "near-7-1".into(),
+            event: "fired".into(),
+            severity: "warning".into(),
+            value: Units::whole(80),
+            revision: 7,
+            note: None,
+        };
+        let _ = emit(self.tenants.iter().map(row).collect());
+        Ok(())
+    }
+
+    fn endpoints(&self, _: Option<&str>) -> Result<Vec<EndpointRow>, ViewError> {
+        // As above.
+        let row = |row: &TenantRow| EndpointRow {
+            tenant: row.tenant.clone(),
+            endpoint: "hook".into(),
+            url: "https://example.com".into(),
+            events: "*".into(),
+            state: "current".into(),
+            retries: 0,
+            next_retry_at_us: None,
+            failing_since_us: None,
+        };
+        Ok(self.tenants.iter().map(row).collect())
+    }
+
+    fn delivery_attempts(&self, _: Option<&str>) -> Result<Vec<DeliveryAttemptRow>, ViewError> {
+        // As above.
+        let row = |row: &TenantRow| DeliveryAttemptRow {
+            tenant: row.tenant.clone(),
+            endpoint: "hook".into(),
+            message: "msg_1".into(),
+            event: "alert.fired".into(),
+            at_us: NOW_US,
+            took_us: 3,
+            status: Some(200),
+            outcome: "delivered".into(),
+            answer: String::new(),
+        };
+        Ok(self.tenants.iter().map(row).collect())
     }
 
     fn queries(&self, _: Option<&str>) -> Result<Vec<QueryRow>, ViewError> {

@@ -18,7 +18,7 @@ use crate::cli::site::{IfAbsent, Site, at};
 /// Make everything so as files declare it
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Files are TOML, YAML or JSON and hold meters, plans, views and quotas in any order:
+Files are TOML, YAML or JSON and hold meters, plans, views, quotas, alert rules and endpoints in any order:
 
   [[meter]]
   name = \"tokens\"

@@ -28,7 +28,10 @@ impl Explain {
     pub(in crate::cli) fn run(self) -> anyhow::Result<Ended> {
         let text = match &self.of {
             Some(of) => explained(of)?,
-            None => KINDS.iter().map(|kind| line(kind.name(), &schema_of(*kind), false)).collect(),
+            None => {
+                let kinds: Vec<_> = KINDS.iter().map(|kind| (kind.name(), schema_of(*kind))).collect();
+                table(&kinds.iter().map(|(name, schema)| (*name, schema, false)).collect::<Vec<_>>())
+            }
         };
         std::io::stdout().write_all(text.as_bytes())?;
         Ok(Ended::Well)
@@ -63,17 +66,24 @@ fn explained(of: &str) -> anyhow::Result<String> {
     let members = members(schema);
     if !members.is_empty() {
         out.push('\n');
-        out.extend(members.into_iter().map(|(name, schema, is_required)| line(name, schema, is_required)));
+        out += &table(&members);
     }
     Ok(out)
 }
 
-/// `  window  object, required  Which windows …`.
-fn line(name: &str, schema: &Value, is_required: bool) -> String {
-    let required = if is_required { ", required" } else { "" };
-    let said = description(schema).unwrap_or_default();
-    let first = said.split("\n\n").next().unwrap_or_default().replace('\n', " ");
-    format!("  {name:<20} {:<24} {first}\n", format!("{}{required}", type_of(schema))).trim_end().to_owned() + "\n"
+/// Lines such as `  window  object, required  Which windows …`, in columns.
+fn table(members: &[(&str, &Value, bool)]) -> String {
+    let shape = |schema: &Value, is_required: bool| type_of(schema) + if is_required { ", required" } else { "" };
+    let rows: Vec<_> =
+        members.iter().map(|(name, schema, is_required)| (*name, shape(schema, *is_required), *schema)).collect();
+    let names = rows.iter().map(|(name, ..)| name.len()).max().unwrap_or_default();
+    let shapes = rows.iter().map(|(_, shape, _)| shape.len()).max().unwrap_or_default();
+    let line = |(name, shape, schema): &(&str, String, &Value)| {
+        let said = description(schema).unwrap_or_default();
+        let first = said.split("\n\n").next().unwrap_or_default().replace('\n', " ");
+        format!("  {name:<names$}  {shape:<shapes$}  {first}").trim_end().to_owned() + "\n"
+    };
+    rows.iter().map(line).collect()
 }
 
 fn description(schema: &Value) -> Option<&str> {

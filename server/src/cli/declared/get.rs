@@ -15,7 +15,7 @@ Examples:
   tenantry get meter --data ./data
   tenantry get quota tokens --tenant acme --url http://127.0.0.1:8080 --key KEY")]
 pub(in crate::cli) struct Get {
-    /// What: meter, plan, view or quota
+    /// What: meter, plan, view, quota, alert or endpoint
     kind: String,
     /// Its name [default: all of them]
     name: Option<String>,

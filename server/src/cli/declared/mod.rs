@@ -22,7 +22,7 @@ use super::site::Site;
 /// Which declaration is meant.
 #[derive(Debug, Clone, Args)]
 pub(super) struct Which {
-    /// What it is: meter, plan, view or quota
+    /// What it is: meter, plan, view, quota, alert or endpoint
     kind: String,
     /// Its name; a quota's is its meter's
     name: String,

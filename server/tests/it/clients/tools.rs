@@ -139,7 +139,8 @@ pub(crate) fn script(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/clients").join(name)
 }
 
-fn locked() -> (PathBuf, File) {
+/// The folder of what clients need, locked against others who make some of it.
+pub(crate) fn locked() -> (PathBuf, File) {
     let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
     let cache = cache.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")));
     let folder = cache.unwrap_or_else(std::env::temp_dir).join("tenantry/clients");
@@ -149,7 +150,8 @@ fn locked() -> (PathBuf, File) {
     (folder, lock)
 }
 
-fn run(command: &mut Command) -> bool {
+/// Whether a command ended well; says what it complained of otherwise.
+pub(crate) fn run(command: &mut Command) -> bool {
     let output = command.output().unwrap();
     if !output.status.success() {
         println!("{command:?}: {}", String::from_utf8_lossy(&output.stderr));

@@ -124,7 +124,7 @@ fn everything_that_is_wrong_is_told_at_once_and_nothing_is_done() {
     assert_eq!(rig.get("/v1/meters", &rig.platform).json(), json!([]));
     apply(&rig, &json!({"objets": []})).is_problem(422, "invalid");
     let key = rig.key("acme", &Scope::ALL);
-    rig.post("/v1/apply", &key, &json!({})).is_problem(403, "forbidden");
+    rig.post("/v1/apply", &key, &json!({"objects": [meter(60)]})).is_problem(403, "forbidden");
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn every_kind_has_a_schema_that_names_its_members() {
     let rig = rig();
     let kinds = rig.get("/v1/kinds", &rig.platform).json();
     let named: Vec<_> = kinds.as_array().unwrap().iter().map(|kind| kind["kind"].as_str().unwrap()).collect();
-    assert_eq!(named, ["meter", "plan", "view", "quota"]);
+    assert_eq!(named, ["meter", "plan", "view", "quota", "alert", "endpoint"]);
     for name in named {
         let schema = rig.get(&format!("/schemas/{name}.json"), "").json();
         assert!(schema["properties"]["name"].is_object() && schema["description"].is_string(), "{name}: {schema}");

@@ -8,6 +8,8 @@ mod keys;
 mod erasure;
 mod damage;
 mod declared;
+mod alerts;
+mod webhooks;
 mod query;
 mod cursor;
 mod service;

@@ -26,6 +26,7 @@ pub(super) const NOW_US: i64 = 1_795_435_200_000_000;
 
 pub(super) struct Rig {
     pub(super) node: Arc<Node>,
+    pub(super) clock: Arc<ManualClock>,
     pub(super) door: Arc<Door>,
     pub(super) server: Option<HttpServer>,
     pub(super) address: SocketAddr,
@@ -68,7 +69,7 @@ fn rig_made(options: HttpOptions, query: &config::Query, metering: MeteringOptio
         };
         let history = queries.history();
         let node_options = NodeOptions { history, catalog, metering, ..NodeOptions::new(folder.path()) };
-        let node = Node::open(node_options, clock).await.unwrap();
+        let node = Node::open(node_options, clock.clone()).await.unwrap();
         let door = Door::new(options, queries, metrics);
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let router = http::router(Arc::clone(&door));
@@ -80,6 +81,7 @@ fn rig_made(options: HttpOptions, query: &config::Query, metering: MeteringOptio
         address: server.address(),
         server: Some(server),
         node,
+        clock,
         door,
         platform: String::new(),
         runtime,

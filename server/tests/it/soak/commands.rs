@@ -11,7 +11,7 @@ use crate::door::Attempt;
 use crate::torture::script::Random;
 
 /// A command's name, then its arguments. `C` is the tenant, `K` its newest key's id, `F` the folder.
-const STORY: [&[&str]; 36] = [
+const STORY: [&[&str]; 46] = [
     &["plan define", "F/plans.toml"],
     &["tenant create", "C", "--plan", "cli"],
     &["tenant show", "C"],
@@ -28,6 +28,14 @@ const STORY: [&[&str]; 36] = [
     &["meter remove", "extra"],
     &["apply", "F/declared.toml"],
     &["get", "quota", "--tenant", "C"],
+    &["alert ack", "C", "applied", "--own"],
+    &["alert list", "C"],
+    &["webhook list", "C"],
+    &["webhook secret", "C", "applied"],
+    &["webhook rotate", "C", "applied"],
+    &["webhook disable", "C", "applied"],
+    &["webhook enable", "C", "applied"],
+    &["webhook listen", "--address", "127.0.0.1:0", "--seconds", "1"],
     &["apply", "F/declared.yaml", "--dry-run"],
     &["describe", "meter", "applied"],
     &["history", "quota", "applied", "--tenant", "C"],
@@ -35,6 +43,8 @@ const STORY: [&[&str]; 36] = [
     &["export", "F/exported"],
     &["explain", "meter.window"],
     &["schema", "F/schemas"],
+    &["delete", "alert", "applied", "--tenant", "C"],
+    &["delete", "endpoint", "applied", "--tenant", "C"],
     &["delete", "quota", "applied", "--tenant", "C"],
     &["delete", "meter", "applied"],
     &["key create", "C", "--scope", "query"],
@@ -50,13 +60,16 @@ const STORY: [&[&str]; 36] = [
     &["demo", "--once", "--tenants", "10", "--rate", "500", "--seconds", "2"],
 ];
 /// Commands that need no node.
-const ALONE: [&str; 4] = ["completions", "demo", "explain", "schema"];
+const ALONE: [&str; 5] = ["completions", "demo", "explain", "schema", "webhook listen"];
 const PLANS: &str = "[[plan]]\nname = 'cli'\nlimits = {}\nbilling = { period = 'month', time_zone = 'UTC' }\n";
 const METERS: &str =
     "[[meter]]\nname = 'extra'\nevent_type = 'other'\naggregation = 'count'\nwindow = { tumbling = { size_s = 60 } }\n";
 /// Declarations of one tenant and of the platform, which rely on each other.
 const DECLARED: &str = "[[quota]]\nname = 'applied'\ntenant = 'C'\nhard = false\n\
     allowance = { units = 7, per = { period = 'day', time_zone = 'UTC' } }\n\
+    [[alert]]\nname = 'applied'\ntenant = 'C'\nmeasure = { query = { sql = 'SELECT 1 AS value', every_s = 10 } }\n\
+    levels = [{ severity = 'info', at = 1 }]\n\
+    [[endpoint]]\nname = 'applied'\ntenant = 'C'\nurl = 'http://127.0.0.1:1/nobody'\n\
     [[meter]]\nname = 'applied'\nevent_type = 'other'\naggregation = 'count'\nwindow = { tumbling = { size_s = 60 } }\n";
 const CHANGED: &str = "kind: meter\nname: applied\nevent_type: other\naggregation: count\n\
     window: {tumbling: {size_s: 300}}\n";
@@ -104,7 +117,7 @@ impl Client for Commands {
         let output = match ALONE.contains(&name) {
             true => {
                 let asked = site.watch.ask(&format!("tenantry {name}"), &format!("{arguments:?}"), crate::watch::LIMIT);
-                let output = run(&[&[name][..], arguments.as_slice()].concat(), &[]);
+                let output = run(&[name.split(' ').collect::<Vec<_>>(), arguments.clone()].concat(), &[]);
                 asked.answered();
                 output
             }
@@ -116,7 +129,7 @@ impl Client for Commands {
             if site.watch.is_released() {
                 return Attempt::Gone;
             }
-            let busy = ["too many", "try again", "no answer within", "53300"]
+            let busy = ["too many", "try again", "no answer within", "53300", "does not fire"]
                 .iter()
                 .any(|words| told.to_lowercase().contains(words));
             if busy {

@@ -24,6 +24,7 @@ mod auditor;
 mod billing;
 mod commands;
 mod declarer;
+mod alerter;
 mod memory;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -113,6 +114,8 @@ impl Soak {
             // Longer than a statement may take, so that whatever a drain cuts off hangs.
             "drain_ms_max=45000".to_owned(),
             "flight.address=127.0.0.1:0".to_owned(),
+            "webhooks.networks=127.0.0.0/8".to_owned(),
+            "webhooks.plaintext=true".to_owned(),
             // Keys come and go here as fast as they can.
             "keys.tenant_per_minute_max=1000000".to_owned(),
             format!("engine.checkpoint_interval_ms={}", random.pick(&["300", "1000", "3000"])),
@@ -178,6 +181,7 @@ impl Soak {
         self.clients.push(Box::new(commands::Commands::new(seed, folder)));
         self.clients.push(Box::new(billing::Billing::new(seed)));
         self.clients.push(Box::new(declarer::Declarer::new(seed)));
+        self.clients.push(Box::new(alerter::Alerter::new(seed)));
         // Plans are there before anybody is put on one.
         self.settle(&node);
         end(&self.watch, node, End::Drain);

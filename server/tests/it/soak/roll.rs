@@ -10,7 +10,7 @@ use crate::torture::script::Random;
 use crate::watch::{self, Kind};
 
 /// Methods and paths of the HTTP API.
-pub(crate) const ROUTES: [(&str, &str); 38] = [
+pub(crate) const ROUTES: [(&str, &str); 45] = [
     ("POST", "/v1/events"),
     ("POST", "/v1/rejections"),
     ("GET", "/v1/tenants"),
@@ -23,6 +23,13 @@ pub(crate) const ROUTES: [(&str, &str); 38] = [
     ("POST", "/v1/tenants/{tenant}/release"),
     ("GET", "/v1/tenants/{tenant}/export"),
     ("PUT", "/v1/tenants/{tenant}/plan"),
+    ("GET", "/v1/tenants/{tenant}/alerts"),
+    ("POST", "/v1/tenants/{tenant}/alerts/{rule}/acknowledge"),
+    ("GET", "/v1/tenants/{tenant}/endpoints"),
+    ("GET", "/v1/tenants/{tenant}/endpoints/{endpoint}/secret"),
+    ("POST", "/v1/tenants/{tenant}/endpoints/{endpoint}/rotate"),
+    ("POST", "/v1/tenants/{tenant}/endpoints/{endpoint}/enable"),
+    ("POST", "/v1/tenants/{tenant}/endpoints/{endpoint}/disable"),
     ("GET", "/v1/tenants/{tenant}/quotas"),
     ("PUT", "/v1/tenants/{tenant}/quotas/{meter}"),
     ("DELETE", "/v1/tenants/{tenant}/quotas/{meter}"),
@@ -52,7 +59,7 @@ pub(crate) const ROUTES: [(&str, &str); 38] = [
 ];
 
 /// Commands of the binary.
-pub(crate) const COMMANDS: [&str; 35] = [
+pub(crate) const COMMANDS: [&str; 43] = [
     "serve",
     "demo",
     "import",
@@ -74,6 +81,14 @@ pub(crate) const COMMANDS: [&str; 35] = [
     "quota list",
     "quota set",
     "quota remove",
+    "alert list",
+    "alert ack",
+    "webhook list",
+    "webhook secret",
+    "webhook rotate",
+    "webhook enable",
+    "webhook disable",
+    "webhook listen",
     "key list",
     "key create",
     "key rotate",
@@ -91,7 +106,7 @@ pub(crate) const COMMANDS: [&str; 35] = [
 ];
 
 /// Views that are always there, and the one of a meter that is.
-pub(crate) const VIEWS: [&str; 15] = [
+pub(crate) const VIEWS: [&str; 20] = [
     "events",
     "usage",
     "usage_total",
@@ -100,6 +115,11 @@ pub(crate) const VIEWS: [&str; 15] = [
     "declarations",
     "meters",
     "materialized_views",
+    "alerts",
+    "alert_history",
+    "alert_rules",
+    "endpoints",
+    "delivery_attempts",
     "rejections",
     "late_events",
     "audit",

@@ -90,8 +90,18 @@ impl Grammar {
     /// A view; more often one whose rows bear texts.
     fn table(&mut self) -> Table {
         if self.one_in(2) {
-            let name =
-                self.random.pick(&["events", "late_events", "rejections", "quotas", "audit", "queries", "tenants"]);
+            let name = self.random.pick(&[
+                "events",
+                "late_events",
+                "rejections",
+                "quotas",
+                "alerts",
+                "alert_history",
+                "delivery_attempts",
+                "audit",
+                "queries",
+                "tenants",
+            ]);
             return self.tables.iter().find(|table| table.name == name).unwrap().clone();
         }
         let at = self.random.below(self.tables.len() as u64) as usize;

@@ -15,11 +15,16 @@ use engine::meter::Meter;
 use engine::snapshot::Snapshot;
 use engine::storage::SharedStorage;
 use engine::units::Units;
-use pipelines::catalog::{Catalog, CatalogOptions, EmitAudit, Source};
+use pipelines::catalog::{Catalog, CatalogOptions, EmitPage, Source};
 use pipelines::metering::MeteringSnapshot;
 use pipelines::views::ViewError;
+use pipelines::views::alert_history::AlertEventRow;
+use pipelines::views::alert_rules::AlertRuleRow;
+use pipelines::views::alerts::AlertRow;
 use pipelines::views::audit::AuditRow;
 use pipelines::views::declarations::DeclarationRow;
+use pipelines::views::delivery_attempts::DeliveryAttemptRow;
+use pipelines::views::endpoints::EndpointRow;
 use pipelines::views::materialized_views::ViewRow;
 use pipelines::views::queries::QueryRow;
 use pipelines::views::quotas::QuotaRow;
@@ -233,7 +238,7 @@ impl Source for Neighbourhood {
         }))
     }
 
-    fn audit(&self, _: Option<&BTreeSet<String>>, emit: &mut EmitAudit<'_>) -> Result<(), ViewError> {
+    fn audit(&self, _: Option<&BTreeSet<String>>, emit: &mut EmitPage<'_, AuditRow>) -> Result<(), ViewError> {
         let _ = emit(self.facts(|tenant, text, number| AuditRow {
             tenant,
             sequence: number as u64,
@@ -243,6 +248,87 @@ impl Source for Neighbourhood {
             hash: text("hash"),
         }));
         Ok(())
+    }
+
+    fn alerts(&self, _: Option<&str>) -> Result<Vec<AlertRow>, ViewError> {
+        Ok(self.facts(|tenant, text, number| AlertRow {
+            tenant,
+            rule: text("rule"),
+            declared_by: "platform".into(),
+            episode: text("episode"),
+            state: "firing".into(),
+            severity: "warning".into(),
+            value: Units::whole(number),
+            opened_at_us: NOW_US,
+            fired_at_us: Some(NOW_US),
+            waits_until_us: None,
+            acknowledged_at_us: None,
+            unmeasurable: Some(text("unmeasurable")),
+            revision: number,
+            summary: Some(text("summary")),
+            labels: text("labels"),
+        }))
+    }
+
+    fn alert_rules(&self, _: Option<&str>) -> Result<Vec<AlertRuleRow>, ViewError> {
+        Ok(self.facts(|tenant, text, number| AlertRuleRow {
+            tenant,
+            rule: text("rule"),
+            measure: "quota".into(),
+            meter: Some(text("meter")),
+            schedule: "changes".into(),
+            evaluated_at_us: Some(NOW_US),
+            took_us: Some(number),
+            error: Some(text("error")),
+        }))
+    }
+
+    fn alert_history(
+        &self,
+        _: Option<&BTreeSet<String>>,
+        emit: &mut EmitPage<'_, AlertEventRow>,
+    ) -> Result<(), ViewError> {
+        let _ = emit(self.facts(|tenant, text, number| AlertEventRow {
+            tenant,
+            sequence: number as u64,
+            at_us: NOW_US,
+            rule: text("rule"),
+            declared_by: "tenant".into(),
+            episode: text("episode"),
+            event: "fired".into(),
+            severity: "info".into(),
+            value: Units::whole(number),
+            revision: number,
+            note: Some(text("note")),
+        }));
+        Ok(())
+    }
+
+    fn endpoints(&self, _: Option<&str>) -> Result<Vec<EndpointRow>, ViewError> {
+        Ok(self.facts(|tenant, text, number| EndpointRow {
+            tenant,
+            endpoint: text("endpoint"),
+            url: text("url"),
+            events: text("events"),
+            state: "current".into(),
+            retries: number as u64,
+            next_retry_at_us: Some(NOW_US),
+            failing_since_us: None,
+        }))
+    }
+
+    fn delivery_attempts(&self, _: Option<&str>) -> Result<Vec<DeliveryAttemptRow>, ViewError> {
+        Ok(self.facts(|tenant, text, number| DeliveryAttemptRow {
+            tenant,
+            endpoint: text("endpoint"),
+            message: text("message"),
+            event: "alert.fired".into(),
+            at_us: NOW_US,
+            took_us: number,
+            status: Some(number),
+            outcome: text("outcome"),
+            answer: text("answer"),
+        }))
     }
 
     fn queries(&self, _: Option<&str>) -> Result<Vec<QueryRow>, ViewError> {
