@@ -35,7 +35,7 @@ pub struct Endpoints {
 pub struct Kept {
     /// What was declared.
     pub spec: Endpoint,
-    /// Where in the journal it was declared first: what stands before is none of its business.
+    /// Where in the journal it was declared first; it is not sent what stands before.
     pub since: Offset,
     /// What messages are signed with, the newest first.
     pub secrets: Vec<Signing>,

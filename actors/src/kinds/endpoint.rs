@@ -22,7 +22,7 @@ impl Kind for Endpoint {
     }
 
     fn declare(name: &str, spec: Self::Spec, is_new: bool) -> Vec<Command> {
-        // Without random bytes there is none, and the facet says so.
+        // Without random bytes there is no secret, and the facet refuses the endpoint.
         let secret = is_new.then(|| Secret::generate().ok()).flatten();
         vec![Command::Endpoints(EndpointsCommand::Declare { name: name.to_owned(), spec, secret })]
     }

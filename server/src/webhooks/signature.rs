@@ -84,7 +84,7 @@ impl Secrets {
     /// The secrets of an endpoint, the newest first.
     ///
     /// # Errors
-    /// If there is none, or there are too many.
+    /// If the list is empty or too long.
     pub fn new(secrets: Vec<Secret>) -> Result<Self, SecretsError> {
         if (1..=SECRETS_MAX).contains(&secrets.len()) { Ok(Self(secrets)) } else { Err(SecretsError(secrets.len())) }
     }

@@ -41,7 +41,7 @@ pub(super) struct Origin {
 /// Why nothing is sent to a URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TargetError {
-    /// It is none.
+    /// The text is not a URL.
     #[error("expected a URL such as https://example.com/hook, of at most {URL_MAX} bytes and without spaces")]
     Form,
     /// It is of another kind.

@@ -62,7 +62,7 @@ fn fits(schema: &SchemaRef, is_platform: bool) -> Result<(), String> {
     let is_of = |name: &str, wanted: &DataType| match schema.field_with_name(name) {
         Ok(field) if can_cast_types(field.data_type(), wanted) => Ok(()),
         Ok(field) => {
-            Err(format!("has a column `{name}` of the type {}, which is none of its values", field.data_type()))
+            Err(format!("has a column `{name}` of the type {}, which can't be read as one", field.data_type()))
         }
         Err(_) => Err(format!("has no column `{name}`")),
     };
