@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::facet::{Context, Facet, Owner};
 use crate::facets::meters::Meters;
 use crate::refusal::{Refusal, RefusalKind, Refused};
-use crate::rule::{Rule, RuleFault, told};
+use crate::rule::{Measure, Rule, RuleFault, told};
 
 pub use episode::{By, Edge, Episode, Phase, RuleId, Seen, Sighting};
 
@@ -67,6 +67,8 @@ pub enum AlertsCommand {
 pub struct Observation {
     /// Which.
     pub rule: RuleId,
+    /// By what it was measured. One that was declared otherwise meanwhile takes no values of its old measure.
+    pub measure: Option<Measure>,
     /// What.
     pub seen: Seen,
 }
@@ -147,8 +149,11 @@ impl Facet for Alerts {
             },
             AlertsCommand::Observe(observations) => {
                 let platform = context.platforms::<Self>();
-                let edge = |Observation { rule: id, seen }: Observation| {
+                let edge = |Observation { rule: id, measure, seen }: Observation| {
                     let rule = self.rule(&id, &platform);
+                    if rule.zip(measure).is_some_and(|(rule, measure)| rule.measure != measure) {
+                        return None;
+                    }
                     self.edge(&id, rule, &seen, context.now_us)
                 };
                 Ok(observations.into_iter().filter_map(edge).collect())

@@ -51,7 +51,7 @@ fn value(value: i64, revision: i64) -> Seen {
 }
 
 fn observe(seen: Seen) -> Command {
-    Command::Alerts(AlertsCommand::Observe(vec![Observation { rule: id(), seen }]))
+    Command::Alerts(AlertsCommand::Observe(vec![Observation { rule: id(), measure: None, seen }]))
 }
 
 fn edges(changes: &[Change]) -> Vec<Edge> {
@@ -200,6 +200,17 @@ fn an_acknowledged_alert_is_to_be_seen_again_when_it_gets_worse() {
     world.act(15, seen());
     world.see(16, 90);
     assert_eq!(world.state(), Some(("acknowledged", Severity::Warning)), "less bad is known already");
+}
+
+#[test]
+fn a_value_of_another_measure_is_no_value_of_the_rule() {
+    let mut world = World::new(rule(0, 0));
+    let seen = |measure: Measure| {
+        let observation = Observation { rule: id(), measure: Some(measure), seen: value(90, 1) };
+        Command::Alerts(AlertsCommand::Observe(vec![observation]))
+    };
+    assert!(world.act(1, seen(Measure::Total { meter: "tokens".into() })).is_empty());
+    assert_eq!(edges(&world.act(2, seen(rule(0, 0).measure))), [Edge::Fired]);
 }
 
 #[test]

@@ -214,7 +214,7 @@ fn alerts() -> impl Strategy<Value = AlertsCommand> {
         1 => Just(Seen::Nothing),
         1 => Just(Seen::NotMeant),
     ];
-    let observation = (id(), seen).prop_map(|(rule, seen)| Observation { rule, seen });
+    let observation = (id(), seen).prop_map(|(rule, seen)| Observation { rule, measure: None, seen });
     prop_oneof![
         2 => (name(), rule()).prop_map(|(name, rule)| AlertsCommand::Declare { name, rule }),
         1 => name().prop_map(|name| AlertsCommand::Remove { name }),

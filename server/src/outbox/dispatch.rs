@@ -196,10 +196,10 @@ impl Dispatcher {
         let backlogs: Vec<_> = backlogs.take(BACKLOGS_AT_ONCE).collect();
         let until = self.next;
         for (key, behind, room, kept) in backlogs {
-            let (node, of) = (Arc::clone(&self.node), key.clone());
-            let (messages, behind) = blocking(move || backlog(&node, &of, &kept, behind, until, room)).await?;
+            let (node, of, spec) = (Arc::clone(&self.node), key.clone(), kept.clone());
+            let (messages, behind) = blocking(move || backlog(&node, &of, &spec, behind, until, room)).await?;
             if let Some(line) = self.lines.get_mut(&key) {
-                line.caught_up(messages, behind, Instant::now());
+                line.caught_up(messages, behind, &kept, Instant::now());
             }
         }
         Ok(())

@@ -79,7 +79,15 @@ impl Line {
     }
 
     /// It has read its backlog up to `behind`, which is `None` at the journal's end.
-    pub(super) fn caught_up(&mut self, messages: Vec<Arc<Message>>, behind: Option<MessageId>, now: Instant) {
+    /// What is tried again has a time of its own, and what is in flight needs no second attempt.
+    pub(super) fn caught_up(
+        &mut self,
+        mut messages: Vec<Arc<Message>>,
+        behind: Option<MessageId>,
+        kept: &Kept,
+        now: Instant,
+    ) {
+        messages.retain(|message| !kept.retries.contains_key(&message.id) && !self.flying.contains(&message.id));
         self.queue.extend(messages.into_iter().map(|message| (message, now)));
         self.behind = behind;
     }
@@ -322,7 +330,8 @@ mod tests {
         world.land(1, Came::Taken);
         world.settle();
         assert_eq!(world.line.backlog(&world.kept()), Some(id(2)));
-        world.line.caught_up(vec![message(2), message(3), message(4)], None, Instant::now());
+        let kept = world.kept();
+        world.line.caught_up(vec![message(2), message(3), message(4)], None, &kept, Instant::now());
         for offset in 2..=4 {
             assert_eq!(world.take_off(), Some(offset));
             world.land(offset, Came::Taken);
@@ -376,7 +385,8 @@ mod tests {
         assert_eq!((world.kept().behind, world.open()), (Some(id(257)), None), "the cursor may go on");
         world.line = Line::of(&world.kept());
         assert_eq!(world.line.backlog(&world.kept()), Some(id(257)));
-        world.line.caught_up((257..=300).map(message).collect(), None, Instant::now());
+        let kept = world.kept();
+        world.line.caught_up((257..=300).map(message).collect(), None, &kept, Instant::now());
         assert_eq!(world.take_off(), Some(257));
         world.settle_at(301);
         assert_eq!(world.kept().behind, Some(id(257)), "a kill now would lose it otherwise");
@@ -388,5 +398,24 @@ mod tests {
         assert_eq!(world.kept().behind, None);
         world.offer(301);
         assert_eq!((world.open(), world.line.to_settle("hook", &world.kept(), 301)), (Some(301), None));
+    }
+
+    #[test]
+    fn a_backlog_that_is_read_again_hurries_nothing_that_is_tried_again() {
+        let mut world = World::new(false);
+        (1..=300).for_each(|offset| world.offer(offset));
+        assert_eq!(world.take_off(), Some(1));
+        world.land(1, Came::Failed(None));
+        world.settle_at(1);
+        let kept = world.kept();
+        assert_eq!((kept.retries.keys().copied().collect::<Vec<_>>(), kept.behind), (vec![id(1)], Some(id(2))));
+        world.line = Line::of(&kept);
+        world.line.caught_up((1..=3).map(message).collect(), None, &kept, Instant::now());
+        let mut sent = Vec::new();
+        while let Some(offset) = world.take_off() {
+            world.land(offset, Came::Taken);
+            sent.push(offset);
+        }
+        assert_eq!(sent, [2, 3], "the first has a time of its own");
     }
 }

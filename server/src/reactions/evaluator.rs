@@ -229,11 +229,12 @@ impl<'a> Look<'a> {
             }
             let id = held.id();
             if alerts.edge(&id, Some(held.rule), &view.seen, self.found.now_us()).is_some() {
-                observations.push(Observation { rule: id, seen: view.seen });
+                let measure = Some(held.rule.measure.clone());
+                observations.push(Observation { rule: id, measure, seen: view.seen });
             }
         }
         let left_over = rules::left_over(alerts, &holding).cloned();
-        observations.extend(left_over.map(|rule: RuleId| Observation { rule, seen: Seen::NotMeant }));
+        observations.extend(left_over.map(|rule: RuleId| Observation { rule, measure: None, seen: Seen::NotMeant }));
         (observations, wake_us)
     }
 

@@ -54,7 +54,12 @@ pub(super) async fn run(node: Arc<Node>) {
                 }
                 let queries = state.alerts().rules.keys().filter(|name| is_query(state, name));
                 for name in queries {
-                    due.entry((owner.to_string(), name.clone())).or_insert(0);
+                    let name = (owner.to_string(), name.clone());
+                    let before = edition.as_ref().and_then(|before| rule_of(before, &name));
+                    // One that was declared anew does not wait for the schedule of the old one.
+                    if before != rule_of(&newest, &name) {
+                        due.insert(name, 0);
+                    }
                 }
             }
             edition = Some(Arc::clone(&newest));
@@ -193,7 +198,10 @@ fn found(node: &Node, owner: &str, name: &str, answered: Result<Values, String>,
         }
         let seen = seen(tenant);
         if state.alerts().edge(&id, Some(rule), &seen, now_us).is_some() {
-            edges.push((Arc::clone(tenant), vec![Observation { rule: id.clone(), seen }]));
+            edges.push((
+                Arc::clone(tenant),
+                vec![Observation { rule: id.clone(), measure: Some(rule.measure.clone()), seen }],
+            ));
         }
     }
     edges

@@ -44,7 +44,7 @@ impl Trust {
     /// Believes those whose certificates are in the file `ca`, or those whom this machine trusts.
     ///
     /// # Errors
-    /// If there are none.
+    /// If the file can't be read, or holds no certificate.
     pub fn open(ca: Option<&Path>) -> Result<Self, TrustError> {
         let machine = || MACHINE_TRUSTS.iter().map(PathBuf::from).find(|file| file.exists());
         let file = ca.map(Path::to_owned).or_else(machine).unwrap_or_else(|| MACHINE_TRUSTS[0].into());

@@ -23,7 +23,7 @@ const QUIET_MAX: Duration = Duration::from_secs(60);
 
 pub(super) struct Alerter {
     random: Random,
-    /// Of the platform's endpoint, which is there before any rule.
+    /// Receives for the platform's endpoint, which is declared before any rule.
     receiver: Receiver,
     has_endpoint: bool,
     /// From which total on there is an alert, as far as that is known.
